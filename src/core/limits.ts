@@ -1,0 +1,78 @@
+/** Every limit, with where it comes from. */
+
+const KIB = 1024;
+const MIB = 1024 * KIB;
+const MINUTE_MS = 60_000;
+const HOUR_MS = 60 * MINUTE_MS;
+const DAY_SECONDS = 86_400;
+
+export const LIMITS = {
+  /** Raw request body after decompression. Lambda takes 6 MB of event, base64 included: 4 MiB × 4/3 fits. */
+  requestBytes: 4 * MIB,
+  /** HTTP API's own cap on a payload. */
+  gatewayBytes: 10 * MIB,
+  /** Lambda's cap on a synchronous event and on its answer. */
+  lambdaPayloadBytes: 6 * MIB,
+  /** JSON of an answer before it becomes a Lambda result; base64 of it still fits Lambda's 6 MiB. */
+  responseBytes: 4 * MIB + 256 * KIB,
+  messageBytes: 1 * MIB,
+  headersPerMessage: 64,
+  headerNameBytes: 256,
+  headerBytesTotal: 16 * KIB,
+  contentTypeBytes: 256,
+  messagesPerSend: 1_000,
+  messagesPerReceive: 1_000,
+  receiptsPerCall: 1_000,
+  receiptChars: 512,
+  browsePage: 1_000,
+  listPage: 1_000,
+  leaseSecondsMax: 43_200,
+  releaseDelaySecondsMax: 43_200,
+  retentionSecondsMin: 60,
+  retentionSecondsMax: 365 * DAY_SECONDS,
+  delaySecondsMax: 43_200,
+  /** HTTP API ends a request after 30 s. */
+  waitSecondsMax: 20,
+  maxReceivesMax: 1_000,
+  lanesMax: 256,
+  tagsMax: 50,
+  tagKeyChars: 128,
+  tagValueChars: 256,
+  keyNameChars: 128,
+  scopesPerKey: 20,
+
+  /** Design §3, packing: an entry's raw content before deflate, and its messages. */
+  entryRawBytes: 64 * KIB,
+  entryMessages: 256,
+  /** A message whose packed form is larger goes into parts; an item may hold 400 KB. */
+  inlineMessageBytes: 256 * KIB,
+  partBytes: 380 * KIB,
+
+  /** C7: an item that would pass this is cut. */
+  segmentBytes: 1_536,
+  /** C3/C4: one lease; its pending set stays below a kilobyte. */
+  leaseMessages: 256,
+  /** C4: expressions are limited to 4 KB and 300 operators. */
+  moveMembers: 100,
+  /** C7: hard cap of listed segments per lane and group; beyond it receive says `too-many-leases`. */
+  segmentsPerLane: 1_000,
+
+  /** L6 */
+  tailBelievedMs: 30_000,
+  requestTimeoutMs: 5_000,
+  /** L5 */
+  appendTtlMarginMs: 10 * MINUTE_MS,
+  sealTtlMarginMs: 2 * MINUTE_MS,
+  touchTtlMs: 30 * MINUTE_MS,
+  /** L7 */
+  anchorTrustedMs: 10 * MINUTE_MS,
+  anchorRenewableMs: 20 * MINUTE_MS,
+  /** L4 */
+  entryTtlAfterExpiryMs: HOUR_MS,
+  /** C7 */
+  closedSegmentTtlMs: HOUR_MS,
+  cursorCachedMs: 10 * MINUTE_MS,
+  settingsCachedMs: 10_000,
+  keyCachedMs: 60_000,
+  deletedNameMs: 60_000,
+} as const;

@@ -1,0 +1,48 @@
+/**
+ * What a message is: as it is sent, as it is stored in an entry, as it is delivered.
+ *
+ * M1  A body is bytes of a declared kind and comes back as exactly those bytes. `json` is the text of
+ *     the JSON value as the sender wrote it, never parsed and printed again, so that no number loses
+ *     digits and no key order changes.
+ * M2  `expiresAt` and `visibleAt` are fixed when the message is appended and never change.
+ */
+import type { EpochMs } from "./types.ts";
+
+/** `text`: UTF-8. `json`: UTF-8, one JSON value. `bytes`: anything. */
+export type BodyKind = "text" | "json" | "bytes";
+
+/** A message that a caller asks to send, validated. */
+export interface OutgoingMessage {
+  readonly kind: BodyKind;
+  readonly body: Uint8Array;
+  readonly contentType: string;
+  readonly headers: Readonly<Record<string, string>>;
+}
+
+/** Why and from where a message came into a dead-letter queue. */
+export interface DeadLetterInfo {
+  readonly reason: "maxReceives";
+  /** Name of the queue it was dead-lettered from. */
+  readonly queue: string;
+  readonly queueId: string;
+  readonly group: string;
+  readonly lane: number;
+  readonly offset: number;
+  readonly receives: number;
+  readonly firstReceivedAt: EpochMs;
+  readonly deadLetteredAt: EpochMs;
+}
+
+/** A message as an entry holds it; its offset is the entry's plus its index. */
+export interface StoredMessage extends OutgoingMessage {
+  readonly sentAt: EpochMs;
+  readonly expiresAt: EpochMs;
+  readonly visibleAt: EpochMs;
+  /** The id issued at send, when this is not its first place. */
+  readonly id?: string;
+  /** Exactly-once appends: what the intent record is named by. */
+  readonly dedupId?: string;
+  readonly deadLetter?: DeadLetterInfo;
+  /** The body stands in parts of its own (`part#` items); `body` is empty. */
+  readonly parts?: { readonly name: string; readonly count: number; readonly bytes: number };
+}

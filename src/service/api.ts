@@ -1,0 +1,190 @@
+/**
+ * The service as its faces see it: one method per operation, in validated values. The HTTP face,
+ * the SQS face and the janitor call these and nothing else.
+ */
+import type { BodyKind, DeadLetterInfo, OutgoingMessage } from "../core/message.ts";
+import type { EpochMs, LaneId, QueueName } from "../core/types.ts";
+import type { Code } from "../core/errors.ts";
+
+export interface QueueSettings {
+  /** 0–43,200 */
+  readonly leaseSeconds: number;
+  /** 60–31,536,000 */
+  readonly retentionSeconds: number;
+  /** Queue-wide, 0–43,200 */
+  readonly delaySeconds: number;
+  /** 0–20 */
+  readonly waitSeconds: number;
+  /** 1–1,000; null: no limit */
+  readonly maxReceives: number | null;
+  readonly deadLetter: { readonly queue: QueueName } | null;
+  /** 1–1,048,576 */
+  readonly maxMessageBytes: number;
+  readonly eraseOnAck: boolean;
+  /** "auto", or 1–256 */
+  readonly lanes: "auto" | number;
+  /** At most 50; keys 1–128, values 0–256 characters */
+  readonly tags: Readonly<Record<string, string>>;
+}
+
+export interface Depth {
+  readonly ready: number;
+  readonly leased: number;
+  readonly delayed: number;
+}
+
+export interface QueueView {
+  readonly name: QueueName;
+  readonly settings: QueueSettings;
+  readonly createdAt: EpochMs;
+  readonly depth: Depth;
+  /** 0 when nothing is ready. */
+  readonly oldestReadyAgeSeconds: number;
+  /** Lanes that senders append to now. */
+  readonly lanes: number;
+}
+
+/** A queue in a listing: no depth, which would cost reads per queue. */
+export type QueueSummary = Pick<QueueView, "name" | "settings" | "createdAt">;
+
+export type SendResult =
+  | { readonly id: string; readonly duplicate?: true }
+  | {
+      readonly error: { readonly code: Code; readonly detail: string; readonly retryable: boolean };
+    };
+
+/** A message as readers see it, leased or browsed. `body` is encoded by the face. */
+export interface MessageView {
+  readonly id: string;
+  /** Its place, when that is no longer what its id says (dead-lettered, redriven). */
+  readonly place?: string;
+  readonly kind: BodyKind;
+  readonly body: Uint8Array;
+  readonly contentType: string;
+  readonly headers: Readonly<Record<string, string>>;
+  readonly sentAt: EpochMs;
+  readonly expiresAt: EpochMs;
+  readonly deadLetter?: DeadLetterInfo;
+}
+
+export interface ReceivedMessage extends MessageView {
+  readonly receipt: string;
+  readonly firstReceivedAt: EpochMs;
+  readonly receives: number;
+  readonly leaseExpiresAt: EpochMs;
+}
+
+export type MessageState =
+  | { readonly state: "ready" | "acked" | "expired" | "erased" }
+  | { readonly state: "delayed"; readonly visibleAt: EpochMs }
+  | { readonly state: "leased"; readonly leaseExpiresAt: EpochMs; readonly receives: number };
+
+export interface LookedUpMessage extends MessageView {
+  /** By group. `acked` covers dead-lettered: the message is no longer pending here. */
+  readonly groups: Readonly<Record<string, MessageState>>;
+}
+
+export interface ReceiptResult {
+  readonly status: "done" | "gone" | "invalid";
+  /** The receipt to use from now on, where it changed. */
+  readonly receipt?: string;
+}
+
+export type Action = "send" | "receive" | "browse" | "manage";
+
+export interface ApiKeyScope {
+  readonly actions: readonly Action[];
+  /** A queue-name pattern; `*` stands for any run of characters. */
+  readonly queues: string;
+}
+
+export interface ApiKeyView {
+  readonly id: string;
+  readonly name: string;
+  readonly scopes: readonly ApiKeyScope[];
+  readonly createdAt: EpochMs;
+  readonly expiresAt?: EpochMs;
+}
+
+export interface JanitorReport {
+  readonly queues: readonly {
+    readonly name: QueueName;
+    readonly depth: Depth;
+    readonly oldestReadyAgeSeconds: number;
+  }[];
+  readonly deadLettered: number;
+  readonly lanesRetired: number;
+  readonly deletedQueuesCleared: number;
+  /** False: the deadline came first; the next run goes on from there. */
+  readonly complete: boolean;
+}
+
+export interface Service {
+  /** Creates or updates; `settings` is the whole (PUT: absent means default) or a part (PATCH). */
+  putQueue(
+    name: QueueName,
+    settings: Partial<QueueSettings>,
+  ): Promise<{ created: boolean; queue: QueueView }>;
+  patchQueue(name: QueueName, settings: Partial<QueueSettings>): Promise<QueueView>;
+  getQueue(name: QueueName): Promise<QueueView>;
+  listQueues(request: {
+    prefix?: string;
+    limit: number;
+    after?: QueueName;
+  }): Promise<{ queues: readonly QueueSummary[]; next?: QueueName }>;
+  deleteQueue(name: QueueName): Promise<void>;
+  purgeQueue(name: QueueName): Promise<void>;
+  /** `max` absent: as many as there are, within the call's time; `remaining` says what is left. */
+  redrive(
+    name: QueueName,
+    request: { to?: QueueName; max?: number },
+  ): Promise<{ moved: number; remaining: number }>;
+
+  send(name: QueueName, messages: readonly OutgoingMessage[]): Promise<readonly SendResult[]>;
+  receive(
+    name: QueueName,
+    request: {
+      max: number;
+      waitSeconds?: number;
+      leaseSeconds?: number;
+      group: string;
+      /** Ends a long wait early, e.g. when the caller hung up. Nothing is leased after it fires. */
+      signal?: AbortSignal;
+    },
+  ): Promise<readonly ReceivedMessage[]>;
+  /** Each in order of the receipts given. A receipt may stand twice; both answers are then the first one's. */
+  ack(name: QueueName, receipts: readonly string[]): Promise<readonly ReceiptResult[]>;
+  release(
+    name: QueueName,
+    receipts: readonly string[],
+    request: { delaySeconds: number; countAttempt: boolean },
+  ): Promise<readonly ReceiptResult[]>;
+  extend(
+    name: QueueName,
+    receipts: readonly string[],
+    request: { leaseSeconds: number },
+  ): Promise<readonly ReceiptResult[]>;
+
+  browse(
+    name: QueueName,
+    request: { from?: { lane: LaneId; offset: number }; lane?: LaneId; limit: number },
+  ): Promise<{ messages: readonly MessageView[]; next?: { lane: LaneId; offset: number } }>;
+  /** `id` as issued, or a `place`. */
+  lookUp(name: QueueName, id: string): Promise<LookedUpMessage>;
+
+  createKey(request: {
+    name: string;
+    scopes: readonly ApiKeyScope[];
+    expiresAt?: EpochMs;
+  }): Promise<{ key: ApiKeyView; secret: string }>;
+  listKeys(request: {
+    limit: number;
+    after?: string;
+  }): Promise<{ keys: readonly ApiKeyView[]; next?: string }>;
+  deleteKey(id: string): Promise<void>;
+  /** Cached at most 60 s. `undefined`: unknown, revoked or expired. */
+  authenticate(secret: string): Promise<ApiKeyView | undefined>;
+
+  /** One bounded round over all queues; safe to run many at once. */
+  runJanitor(deadline: EpochMs): Promise<JanitorReport>;
+}
