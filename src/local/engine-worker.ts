@@ -1,0 +1,184 @@
+/**
+ * The worker thread of the embedded engine: dynalite on LevelDB (or in memory) behind a socket.
+ *
+ * E1  No request ends the engine: dynalite throws when a client hangs up, so it is only shown
+ *     requests that have arrived whole; what it throws at once becomes an answer of status 500.
+ * E2  What LevelDB refuses (a full disk, say) is answered as InternalServerError, which says nothing
+ *     about whether the write was applied.
+ * E3  Every iterator is closed. dynalite forgets to, and each one that is left open holds a snapshot:
+ *     memory would grow, and compaction could never give space back.
+ * E4  Memory is bounded, whatever the backlog: few tables are mapped at once, and few large reads run
+ *     side by side.
+ */
+import { EventEmitter } from "node:events";
+import type { IncomingMessage, Server, ServerResponse } from "node:http";
+import { createRequire } from "node:module";
+import { parentPort, workerData } from "node:worker_threads";
+import type { EngineReport, EngineRequest, EngineSettings } from "./engine.ts";
+
+const MIB = 1024 * 1024;
+
+/** LevelDB maps every table that it has open, so 40 tables of 4 MiB are the most that stays resident. */
+const LEVEL_OPTIONS = {
+  maxOpenFiles: 50,
+  maxFileSize: 4 * MIB,
+  cacheSize: 8 * MIB,
+  writeBufferSize: 8 * MIB,
+};
+const LARGE_READS_AT_ONCE = 4;
+
+interface Closable {
+  close(): Promise<void>;
+  return?: () => Promise<void>;
+}
+interface Database {
+  open(): Promise<void>;
+  keys(options: unknown): Closable;
+  values(options: unknown): Closable;
+  compactRange?(from: string, to: string): Promise<void>;
+  _put(key: unknown, value: unknown, options: unknown): Promise<void>;
+  _del(key: unknown, options: unknown): Promise<void>;
+}
+type DatabaseClass = new (...args: unknown[]) => Database;
+type Handler = (request: EventEmitter, response: ServerResponse) => void;
+
+const settings = workerData as EngineSettings;
+const port = parentPort;
+if (port === null) throw new Error("the engine runs in a worker thread");
+const report = (message: EngineReport): void => port.postMessage(message);
+
+const load = createRequire(createRequire(import.meta.url).resolve("dynalite"));
+let database: Database | undefined;
+
+function guarded(Base: DatabaseClass, options: object): DatabaseClass {
+  return class extends Base {
+    constructor(...args: unknown[]) {
+      super(...args.map((arg) => (typeof arg === "object" ? { ...arg, ...options } : arg)));
+      // dynalite keeps the database to itself; it makes one.
+      // oxlint-disable-next-line typescript/no-this-alias
+      database = this;
+    }
+    override keys(options: unknown): Closable {
+      return closing(super.keys(options));
+    }
+    override values(options: unknown): Closable {
+      return closing(super.values(options));
+    }
+    override async _put(key: unknown, value: unknown, options: unknown): Promise<void> {
+      await super._put(key, value, options).catch(asAnswer);
+    }
+    override async _del(key: unknown, options: unknown): Promise<void> {
+      await super._del(key, options).catch(asAnswer);
+    }
+  };
+}
+
+/** E3: dynalite's streams call `return` when they are destroyed, which LevelDB's iterators lack. */
+function closing(iterator: Closable): Closable {
+  iterator.return = () => iterator.close();
+  return iterator;
+}
+
+/** E2: an error with a status and a body is what dynalite answers with. */
+function asAnswer(error: unknown): never {
+  const message = error instanceof Error ? error.message : String(error);
+  report({ is: "trouble", message });
+  throw Object.assign(new Error(message), { statusCode: 500, body: internal(message) });
+}
+
+const internal = (message: string): object => ({
+  __type: "com.amazonaws.dynamodb.v20120810#InternalServerError",
+  message,
+});
+
+/** E1 */
+function guard(server: Server): void {
+  const handle = server.listeners("request")[0] as Handler;
+  server.removeAllListeners("request");
+  let largeReads = 0;
+  const waiting: (() => void)[] = [];
+  const next = (): void => {
+    largeReads -= 1;
+    waiting.shift()?.();
+  };
+  server.on("request", (request: IncomingMessage, response: ServerResponse) => {
+    const chunks: Buffer[] = [];
+    request.on("error", () => {});
+    response.on("error", () => {});
+    request.on("data", (chunk: Buffer) => chunks.push(chunk));
+    request.on("end", () => {
+      const start = (): void => replay(handle, request, Buffer.concat(chunks), response);
+      if (!/\.(Query|Scan)$/.test(request.headers["x-amz-target"]?.toString() ?? ""))
+        return start();
+      const startLarge = (): void => {
+        largeReads += 1;
+        response.once("close", next);
+        if (response.destroyed) response.emit("close");
+        else start();
+      };
+      if (largeReads < LARGE_READS_AT_ONCE) startLarge();
+      else waiting.push(startLarge);
+      return undefined;
+    });
+  });
+}
+
+function replay(
+  handle: Handler,
+  request: IncomingMessage,
+  body: Buffer,
+  response: ServerResponse,
+): void {
+  const { headers, method, url } = request;
+  const whole = Object.assign(new EventEmitter(), { headers, method, url });
+  try {
+    handle(whole, response);
+    if (body.length > 0) whole.emit("data", body);
+    whole.emit("end");
+  } catch (error) {
+    const message = error instanceof Error ? error.message : String(error);
+    report({ is: "trouble", message });
+    if (!response.headersSent) response.writeHead(500, { "content-type": "application/json" });
+    response.end(JSON.stringify(internal(message)));
+  }
+}
+
+function start(): Server {
+  const level = load("level") as { Level: DatabaseClass };
+  const memory = load("memory-level") as { MemoryLevel: DatabaseClass };
+  level.Level = guarded(level.Level, LEVEL_OPTIONS);
+  memory.MemoryLevel = guarded(memory.MemoryLevel, {});
+  const dynalite = load("dynalite") as (options: object) => Server;
+  const { folder } = settings;
+  const waits = { createTableMs: 0, deleteTableMs: 0, updateTableMs: 0 };
+  const server = dynalite(folder === undefined ? waits : { ...waits, path: folder });
+  guard(server);
+  return server;
+}
+
+const server = start();
+server.keepAliveTimeout = 0;
+try {
+  await database?.open();
+  await new Promise<void>((resolve, reject) => {
+    server.once("error", reject);
+    server.listen(settings.socketPath, resolve);
+  });
+  report({ is: "listening" });
+} catch (error) {
+  report({ is: "refused", error });
+}
+
+port.on("message", (message: EngineRequest) => {
+  if (message.ask === "compact") {
+    const done = (): void => report({ is: "compacted" });
+    // From before the first key of any table to behind the last.
+    (database?.compactRange?.("!", "~~") ?? Promise.resolve()).then(done, done);
+    return;
+  }
+  server.close(() => {
+    report({ is: "closed" });
+    port.close();
+  });
+  server.closeAllConnections();
+});

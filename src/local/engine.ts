@@ -1,0 +1,155 @@
+/**
+ * The embedded engine: dynalite in a worker thread, on a unix domain socket in a fresh private
+ * folder (a named pipe on Windows), so that nobody but this user's processes can reach it.
+ *
+ * One process owns a data folder: LevelDB holds a lock on it, and a second process is refused.
+ * Writes are handed to the operating system before they are answered: they outlive this process,
+ * however it ends, but not a power failure within the seconds before the system's own flush.
+ */
+import { randomBytes } from "node:crypto";
+import { chmod, mkdir, mkdtemp, rm, statfs } from "node:fs/promises";
+import { createRequire } from "node:module";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { pathToFileURL } from "node:url";
+import { Worker } from "node:worker_threads";
+import { explainFolderError, LocalError } from "./local-error.ts";
+
+export interface EngineOptions {
+  /** Where the data stands; absent: in memory. */
+  readonly data?: string;
+  /** The engine is gone and cannot come back; the process should end. */
+  readonly onFailure?: (error: LocalError) => void;
+  /** The engine could not do what it was asked, and goes on. */
+  readonly onTrouble?: (message: string) => void;
+}
+
+export interface Engine {
+  readonly socketPath: string;
+  /** Gives the space of deleted items back to the disk. */
+  compact(): Promise<void>;
+  close(): Promise<void>;
+}
+
+export interface EngineSettings {
+  readonly socketPath: string;
+  readonly folder?: string;
+}
+export type EngineRequest = { readonly ask: "compact" } | { readonly ask: "close" };
+export type EngineReport =
+  | { readonly is: "listening" | "compacted" | "closed" }
+  | { readonly is: "refused"; readonly error: unknown }
+  | { readonly is: "trouble"; readonly message: string };
+
+/** Below this, LevelDB might not even manage to write what it needs in order to open. */
+const FREE_BYTES_MIN = 16 * 1024 * 1024;
+/** A leak must not take the machine down; in memory the data itself is in this heap. */
+const DISK_HEAP_MB = 256;
+
+/** @throws LocalError when the data folder cannot be used. */
+export async function startEngine(options: EngineOptions = {}): Promise<Engine> {
+  const { data } = options;
+  const folder = data === undefined ? undefined : await prepareFolder(data);
+  const socket = await privateSocket();
+  const settings = {
+    socketPath: socket.path,
+    ...(folder === undefined ? {} : { folder }),
+  } satisfies EngineSettings;
+  const worker = startWorker(settings);
+  let state: "starting" | "open" | "closing" = "starting";
+  let compacted: (() => void)[] = [];
+
+  const gone = new Promise<void>((resolve) => worker.once("exit", () => resolve()));
+  try {
+    await new Promise<void>((resolve, reject) => {
+      worker.on("message", (report: EngineReport) => {
+        if (report.is === "listening") resolve();
+        else if (report.is === "refused")
+          reject(explainFolderError(report.error, data ?? "(in memory)"));
+        else if (report.is === "trouble") options.onTrouble?.(report.message);
+        else if (report.is === "compacted") {
+          for (const done of compacted) done();
+          compacted = [];
+        }
+      });
+      const failed = (reason: string, cause?: unknown): void => {
+        const error = new LocalError(`the storage engine stopped: ${reason}`, cause);
+        reject(error);
+        for (const done of compacted) done();
+        if (state === "open") options.onFailure?.(error);
+        if (state !== "closing") state = "closing";
+      };
+      worker.once("error", (error: Error) => failed(error.message, error));
+      worker.once("exit", (code) => failed(`its thread ended with code ${code}`));
+    });
+  } catch (error) {
+    state = "closing";
+    await worker.terminate();
+    await socket.remove();
+    throw error;
+  }
+  state = "open";
+
+  return {
+    socketPath: socket.path,
+    async compact() {
+      if (state !== "open") return;
+      const done = new Promise<void>((resolve) => compacted.push(resolve));
+      worker.postMessage({ ask: "compact" } satisfies EngineRequest);
+      await done;
+    },
+    async close() {
+      if (state === "open") {
+        state = "closing";
+        worker.postMessage({ ask: "close" } satisfies EngineRequest);
+      }
+      await gone;
+      await socket.remove();
+    },
+  };
+}
+
+/** Built, the worker stands beside this module as JavaScript; from source, tsx has to read it. */
+function startWorker(settings: EngineSettings): Worker {
+  const limits =
+    settings.folder === undefined
+      ? {}
+      : { resourceLimits: { maxOldGenerationSizeMb: DISK_HEAP_MB } };
+  if (!import.meta.url.endsWith(".ts"))
+    return new Worker(new URL("./engine-worker.js", import.meta.url), {
+      workerData: settings,
+      ...limits,
+    });
+  const tsxPackage = createRequire(import.meta.url).resolve("tsx/package.json");
+  const tsx = new URL("./dist/esm/api/index.mjs", pathToFileURL(tsxPackage)).href;
+  const source = new URL("./engine-worker.ts", import.meta.url).href;
+  const bootstrap = `import(${JSON.stringify(tsx)}).then(({ register }) => { register(); return import(${JSON.stringify(source)}); })`;
+  return new Worker(bootstrap, { eval: true, workerData: settings, ...limits });
+}
+
+async function prepareFolder(data: string): Promise<string> {
+  try {
+    const folder = join(data, "db");
+    await mkdir(folder, { recursive: true, mode: 0o700 });
+    const disk = await statfs(folder);
+    if (disk.bavail * disk.bsize < FREE_BYTES_MIN)
+      throw Object.assign(new Error("no space left"), { code: "ENOSPC" });
+    return folder;
+  } catch (error) {
+    throw explainFolderError(error, data);
+  }
+}
+
+async function privateSocket(): Promise<{ path: string; remove(): Promise<void> }> {
+  if (process.platform === "win32")
+    return {
+      path: `\\\\.\\pipe\\lanemq-${randomBytes(16).toString("hex")}`,
+      remove: async () => {},
+    };
+  const folder = await mkdtemp(join(tmpdir(), "lanemq-"));
+  await chmod(folder, 0o700);
+  return {
+    path: join(folder, "engine.sock"),
+    remove: () => rm(folder, { recursive: true, force: true }),
+  };
+}
