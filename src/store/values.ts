@@ -1,0 +1,143 @@
+/**
+ * Values as DynamoDB keeps them: what a stored value looks like, how many bytes it counts for, when
+ * two are equal. Both adapters normalise through `stored`, so that they agree by construction.
+ *
+ * V1  An empty set is an absent attribute; inside a list it cannot be one, and is refused.
+ * V2  Numbers are finite and -0 is 0.
+ * V3  `equal` knows scalars, bytes and sets: dynalite cannot compare lists and maps.
+ */
+import { invariant } from "../core/errors.ts";
+import type { Item, Value } from "./port.ts";
+
+export type MapValue = { readonly [name: string]: Value };
+
+export const isSet = (value: Value | undefined): value is ReadonlySet<string> =>
+  value instanceof Set;
+
+export const isMap = (value: Value | undefined): value is MapValue =>
+  typeof value === "object" &&
+  !Array.isArray(value) &&
+  !(value instanceof Uint8Array) &&
+  !(value instanceof Set);
+
+/** An own copy, normalised; `undefined` where nothing would be stored. */
+export function stored(value: Value | undefined): Value | undefined {
+  switch (typeof value) {
+    case "string":
+    case "boolean":
+    case "undefined":
+      return value;
+    case "number":
+      invariant(Number.isFinite(value), "V2: a stored number is finite");
+      return value === 0 ? 0 : value;
+    default:
+      return storedObject(value);
+  }
+}
+
+/** Assigns without ever meeting the setter of `__proto__`. */
+export function assign(target: Record<string, Value>, name: string, value: Value): void {
+  if (name === "__proto__") {
+    Object.defineProperty(target, name, {
+      value,
+      enumerable: true,
+      configurable: true,
+      writable: true,
+    });
+  } else target[name] = value;
+}
+
+export const own = (map: MapValue, name: string): Value | undefined =>
+  Object.hasOwn(map, name) ? map[name] : undefined;
+
+export function storedMap(map: MapValue): Record<string, Value> {
+  const copy: Record<string, Value> = {};
+  for (const name of Object.keys(map)) {
+    const value = stored(map[name]);
+    if (value !== undefined) assign(copy, name, value);
+  }
+  return copy;
+}
+
+export const storedItem = (item: Item): Item => storedMap(item) as Item;
+
+export function valuesEqual(left: Value | undefined, right: Value): boolean {
+  if (left === undefined || left === right) return left === right;
+  if (isSet(left)) {
+    if (!isSet(right) || left.size !== right.size) return false;
+    for (const member of left) if (!right.has(member)) return false;
+    return true;
+  }
+  return (
+    left instanceof Uint8Array &&
+    right instanceof Uint8Array &&
+    left.length === right.length &&
+    left.every((byte, index) => byte === right[index])
+  );
+}
+
+export function comparable(value: Value): boolean {
+  return typeof value !== "object" || isSet(value) || value instanceof Uint8Array;
+}
+
+/** DynamoDB's size of an item, key and attribute names included; a limit of 400 KB and all units rest on it. */
+export function itemBytes(item: Item): number {
+  let bytes = 0;
+  for (const name of Object.keys(item)) bytes += textBytes(name) + valueBytes(item[name]);
+  return bytes;
+}
+
+function valueBytes(value: Value | undefined): number {
+  switch (typeof value) {
+    case "string":
+      return textBytes(value);
+    case "number":
+      return numberBytes(value);
+    case "boolean":
+      return 1;
+    case "undefined":
+      return 0;
+    default:
+      return objectBytes(value);
+  }
+}
+
+function objectBytes(value: Exclude<Value, string | number | boolean>): number {
+  if (value instanceof Uint8Array) return value.length;
+  let bytes = 0;
+  if (isSet(value)) {
+    for (const member of value) bytes += textBytes(member);
+    return bytes;
+  }
+  if (Array.isArray(value)) {
+    for (const element of value as readonly Value[]) bytes += 1 + valueBytes(element);
+    return 3 + bytes;
+  }
+  const map = value as MapValue;
+  for (const name of Object.keys(map)) bytes += 1 + textBytes(name) + valueBytes(map[name]);
+  return 3 + bytes;
+}
+
+const textBytes = (text: string): number => Buffer.byteLength(text);
+
+/** A byte for each two decimal digits (pairs stand at even exponents), one more, and one for a sign. */
+function numberBytes(value: number): number {
+  if (value === 0) return 1;
+  const [mantissa = "", exponent = "0"] = Math.abs(value).toExponential().split("e");
+  const digits = mantissa.length === 1 ? 1 : mantissa.length - 1;
+  const straddles = digits % 2 === 0 && Number(exponent) % 2 === 0 ? 1 : 0;
+  return 1 + Math.ceil(digits / 2) + straddles + (value < 0 ? 1 : 0);
+}
+
+function storedObject(value: Exclude<Value, string | number | boolean>): Value | undefined {
+  if (value instanceof Uint8Array) return Uint8Array.from(value);
+  if (isSet(value)) return value.size === 0 ? undefined : new Set(value);
+  if (Array.isArray(value)) {
+    return (value as readonly Value[]).map((element) => {
+      const copy = stored(element);
+      invariant(copy !== undefined, "V1: no element of a list is an empty set");
+      return copy;
+    });
+  }
+  return storedMap(value as MapValue);
+}
