@@ -1,0 +1,104 @@
+/** The functions: one per role, each with its own bundle, log group and least-privilege policy. */
+import { Duration, RemovalPolicy, Stack } from "aws-cdk-lib";
+import { Effect, PolicyStatement, Role, ServicePrincipal } from "aws-cdk-lib/aws-iam";
+import {
+  Architecture,
+  ApplicationLogLevel,
+  type IFunction,
+  LoggingFormat,
+  Runtime,
+} from "aws-cdk-lib/aws-lambda";
+import { NodejsFunction } from "aws-cdk-lib/aws-lambda-nodejs";
+import { LogGroup } from "aws-cdk-lib/aws-logs";
+import { Construct } from "constructs";
+import { fileURLToPath } from "node:url";
+import { bundling } from "./bundling.ts";
+import { FUNCTION_NAMES, type FunctionName, GRANTS } from "./grants.ts";
+import { METRICS_NAMESPACE } from "./metrics.ts";
+import type { Settings } from "./settings.ts";
+import type { Tables } from "./tables.ts";
+
+const ROOT = fileURLToPath(new URL("..", import.meta.url));
+
+/** HTTP API gives up after 29 s; the function must have answered or ended by then. */
+const API_TIMEOUT = Duration.seconds(28);
+const JANITOR_TIMEOUT = Duration.seconds(58);
+
+export class Functions extends Construct {
+  private readonly functions: ReadonlyMap<FunctionName, IFunction>;
+
+  constructor(scope: Construct, id: string, props: { settings: Settings; tables: Tables }) {
+    super(scope, id);
+    this.functions = new Map(
+      FUNCTION_NAMES.map((name) => [name, createFunction(this, name, props)] as const),
+    );
+  }
+
+  get(name: FunctionName): IFunction {
+    const found = this.functions.get(name);
+    if (found === undefined) throw new Error(`There is no function ${name}.`);
+    return found;
+  }
+
+  entries(): readonly (readonly [FunctionName, IFunction])[] {
+    return [...this.functions];
+  }
+}
+
+function createFunction(
+  scope: Construct,
+  name: FunctionName,
+  { settings, tables }: { settings: Settings; tables: Tables },
+): NodejsFunction {
+  const id = name.charAt(0).toUpperCase() + name.slice(1);
+  const logGroup = new LogGroup(scope, `${id}Logs`, {
+    retention: settings.logRetentionDays,
+    removalPolicy: RemovalPolicy.DESTROY,
+  });
+  const role = new Role(scope, `${id}Role`, {
+    assumedBy: new ServicePrincipal("lambda.amazonaws.com"),
+    description: `LaneMQ: what the ${name} function may do`,
+  });
+  logGroup.grantWrite(role);
+  for (const table of ["catalog", "lanes"] as const) {
+    const actions = GRANTS[name][table];
+    if (actions.length === 0) continue;
+    role.addToPolicy(
+      new PolicyStatement({
+        effect: Effect.ALLOW,
+        actions: actions.map((action) => `dynamodb:${action}`),
+        resources: [tables.get(table).tableArn],
+      }),
+    );
+  }
+  return new NodejsFunction(scope, id, {
+    description: `LaneMQ: ${name}`,
+    entry: `${ROOT}lambdas/${name}.ts`,
+    projectRoot: ROOT,
+    depsLockFilePath: `${ROOT}package-lock.json`,
+    runtime: Runtime.NODEJS_24_X,
+    architecture: Architecture.ARM_64,
+    memorySize: name === "receive" ? settings.receiveMemoryMb : 512,
+    timeout: name === "janitor" ? JANITOR_TIMEOUT : API_TIMEOUT,
+    ...(name === "receive" && settings.receiveConcurrency !== undefined
+      ? { reservedConcurrentExecutions: settings.receiveConcurrency }
+      : {}),
+    role,
+    logGroup,
+    loggingFormat: LoggingFormat.JSON,
+    applicationLogLevelV2: ApplicationLogLevel.INFO,
+    awsSdkConnectionReuse: false,
+    bundling,
+    environment: {
+      LANEMQ_CATALOG_TABLE: tables.catalog.tableName,
+      LANEMQ_LANES_TABLE: tables.lanes.tableName,
+      POWERTOOLS_SERVICE_NAME: Stack.of(scope).stackName,
+      ...(name === "janitor"
+        ? {
+            POWERTOOLS_METRICS_NAMESPACE: METRICS_NAMESPACE,
+            LANEMQ_QUEUE_METRICS: String(settings.queueMetrics),
+          }
+        : {}),
+    },
+  });
+}

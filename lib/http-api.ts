@@ -1,0 +1,104 @@
+/**
+ * The HTTP API: one route for each row of the route table, to the function of the row's role.
+ * Routes for API keys are authorised by IAM, so that no bootstrap secret exists; the functions check
+ * API keys on the others.
+ */
+import { RemovalPolicy, Validations } from "aws-cdk-lib";
+import { AccessLogFormat } from "aws-cdk-lib/aws-apigateway";
+import {
+  CorsHttpMethod,
+  HttpApi,
+  HttpMethod,
+  HttpStage,
+  LogGroupLogDestination,
+} from "aws-cdk-lib/aws-apigatewayv2";
+import { HttpIamAuthorizer } from "aws-cdk-lib/aws-apigatewayv2-authorizers";
+import { HttpLambdaIntegration } from "aws-cdk-lib/aws-apigatewayv2-integrations";
+import { LogGroup } from "aws-cdk-lib/aws-logs";
+import { Construct } from "constructs";
+import { type Role, ROUTES } from "../src/http/routes.ts";
+import type { Functions } from "./functions.ts";
+import type { Settings } from "./settings.ts";
+
+/** Neither headers nor query strings: they may hold keys and what users send. */
+const ACCESS_LOG = {
+  requestId: "$context.requestId",
+  time: "$context.requestTime",
+  ip: "$context.identity.sourceIp",
+  method: "$context.httpMethod",
+  route: "$context.routeKey",
+  path: "$context.path",
+  status: "$context.status",
+  bytes: "$context.responseLength",
+  latencyMs: "$context.responseLatency",
+  integrationMs: "$context.integrationLatency",
+  integrationError: "$context.integrationErrorMessage",
+};
+
+export class LaneMqHttpApi extends Construct {
+  readonly api: HttpApi;
+  readonly stage: HttpStage;
+
+  constructor(
+    scope: Construct,
+    id: string,
+    { settings, functions }: { settings: Settings; functions: Functions },
+  ) {
+    super(scope, id);
+    this.api = new HttpApi(this, "Api", {
+      description: "LaneMQ",
+      createDefaultStage: false,
+      ...(settings.corsOrigins === undefined ? {} : { corsPreflight: cors(settings.corsOrigins) }),
+    });
+    this.addRoutes(functions);
+    const logs = new LogGroup(this, "AccessLogs", {
+      retention: settings.logRetentionDays,
+      removalPolicy: RemovalPolicy.DESTROY,
+    });
+    this.stage = new HttpStage(this, "Stage", {
+      httpApi: this.api,
+      autoDeploy: true,
+      throttle: { rateLimit: settings.throttleRate, burstLimit: settings.throttleBurst },
+      accessLogSettings: {
+        destination: new LogGroupLogDestination(logs),
+        format: AccessLogFormat.custom(JSON.stringify(ACCESS_LOG)),
+      },
+    });
+  }
+
+  private addRoutes(functions: Functions): void {
+    const iam = new HttpIamAuthorizer();
+    const integrations = new Map<Role, HttpLambdaIntegration>();
+    for (const route of ROUTES) {
+      const integration =
+        integrations.get(route.role) ??
+        new HttpLambdaIntegration(`${route.role}Integration`, functions.get(route.role), {
+          // One permission per function, not per route: a function's policy is limited to 20 KB.
+          scopePermissionToRoute: false,
+        });
+      integrations.set(route.role, integration);
+      const added = this.api.addRoutes({
+        path: route.path,
+        methods: [HttpMethod[route.method]],
+        integration,
+        ...(route.auth === "iam" ? { authorizer: iam } : {}),
+      });
+      if (route.auth === "iam") continue;
+      for (const one of added)
+        Validations.of(one).acknowledge({
+          id: "AwsSolutions-APIG4",
+          reason:
+            route.auth === "key"
+              ? "The function itself checks the caller's API key and its scopes, which an authorizer of the gateway could not do for the price of none: see src/http/auth.ts."
+              : "Open on purpose: it says that the service is up and reveals nothing else.",
+        });
+    }
+  }
+}
+
+const cors = (allowOrigins: string[]) => ({
+  allowOrigins,
+  allowMethods: [CorsHttpMethod.ANY],
+  allowHeaders: ["authorization", "content-type", "content-encoding"],
+  exposeHeaders: ["x-request-id", "retry-after"],
+});
