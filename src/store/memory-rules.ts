@@ -30,6 +30,8 @@ export function holds(condition: Condition, item: Item | undefined): boolean {
     case "any":
       invariant(condition.of.length > 0, "a condition is not any of nothing");
       return condition.of.some((part) => holds(part, item));
+    default:
+      return condition satisfies never;
   }
 }
 

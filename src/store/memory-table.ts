@@ -3,6 +3,7 @@
  * Records are never changed in place, so a page may be cut from them without copying first.
  */
 import type { Item } from "./port.ts";
+import { compareKeys } from "./values.ts";
 
 export interface Row {
   readonly item: Item;
@@ -73,18 +74,3 @@ export class Partition {
     return low;
   }
 }
-
-/** DynamoDB orders strings by their UTF-8 bytes; UTF-16 differs from that only at surrogates. */
-export function compareKeys(left: string, right: string): number {
-  if (left === right) return 0;
-  const length = Math.min(left.length, right.length);
-  for (let index = 0; index < length; index++) {
-    const a = left.charCodeAt(index);
-    const b = right.charCodeAt(index);
-    if (a !== b) return codePointRank(a) - codePointRank(b);
-  }
-  return left.length - right.length;
-}
-
-const codePointRank = (unit: number): number =>
-  unit >= 0xd800 && unit <= 0xdfff ? unit + 0x2000 : unit;

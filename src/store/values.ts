@@ -22,21 +22,14 @@ export const isMap = (value: Value | undefined): value is MapValue =>
 
 /** An own copy, normalised; `undefined` where nothing would be stored. */
 export function stored(value: Value | undefined): Value | undefined {
-  switch (typeof value) {
-    case "string":
-    case "boolean":
-    case "undefined":
-      return value;
-    case "number":
-      invariant(Number.isFinite(value), "V2: a stored number is finite");
-      return value === 0 ? 0 : value;
-    default:
-      return storedObject(value);
-  }
+  if (typeof value === "object") return storedObject(value);
+  if (typeof value !== "number") return value;
+  invariant(Number.isFinite(value), "V2: a stored number is finite");
+  return value === 0 ? 0 : value;
 }
 
 /** Assigns without ever meeting the setter of `__proto__`. */
-export function assign(target: Record<string, Value>, name: string, value: Value): void {
+export function assign<T>(target: Record<string, T>, name: string, value: T): void {
   if (name === "__proto__") {
     Object.defineProperty(target, name, {
       value,
@@ -88,18 +81,10 @@ export function itemBytes(item: Item): number {
 }
 
 function valueBytes(value: Value | undefined): number {
-  switch (typeof value) {
-    case "string":
-      return textBytes(value);
-    case "number":
-      return numberBytes(value);
-    case "boolean":
-      return 1;
-    case "undefined":
-      return 0;
-    default:
-      return objectBytes(value);
-  }
+  if (typeof value === "string") return textBytes(value);
+  if (typeof value === "number") return numberBytes(value);
+  if (typeof value === "object") return objectBytes(value);
+  return value === undefined ? 0 : 1;
 }
 
 function objectBytes(value: Exclude<Value, string | number | boolean>): number {
@@ -141,3 +126,18 @@ function storedObject(value: Exclude<Value, string | number | boolean>): Value |
   }
   return storedMap(value as MapValue);
 }
+
+/** DynamoDB orders strings by their UTF-8 bytes; UTF-16 differs from that only at surrogates. */
+export function compareKeys(left: string, right: string): number {
+  if (left === right) return 0;
+  const length = Math.min(left.length, right.length);
+  for (let index = 0; index < length; index++) {
+    const a = left.charCodeAt(index);
+    const b = right.charCodeAt(index);
+    if (a !== b) return codePointRank(a) - codePointRank(b);
+  }
+  return left.length - right.length;
+}
+
+const codePointRank = (unit: number): number =>
+  unit >= 0xd800 && unit <= 0xdfff ? unit + 0x2000 : unit;
