@@ -1,0 +1,209 @@
+/**
+ * What an instance sees of the engine: the port, over a network where everything goes wrong that can.
+ *
+ * F1  A write is reported as the port promises (P3): `throttled` and `engine-unavailable` only where it
+ *     was not and will not be applied; else its result, or `outcome-unknown` at the time-out.
+ * F2  A query is no snapshot: the key it has reached says how far back in time each part was read.
+ * F3  A request that has left is applied whatever becomes of its caller.
+ */
+import { LaneError } from "../../src/core/errors.ts";
+import { LIMITS } from "../../src/core/limits.ts";
+import type {
+  Condition,
+  Edit,
+  Item,
+  Key,
+  QueryPage,
+  QueryRange,
+  Store,
+  TableName,
+  WriteResult,
+} from "../../src/store/port.ts";
+import { cut, isInRange, sorted } from "./engine.ts";
+import type { Engine, Write } from "./engine.ts";
+import type { FaultKind } from "./faults.ts";
+import type { Instance, World } from "./instance.ts";
+
+/** A request that outlives its caller's time-out is applied at most this long after it left. */
+export const APPLIED_LATE_MS = 60_000;
+
+export function createFaultyStore(world: World, engine: Engine, instance: Instance): Store {
+  const { scheduler, random } = world;
+
+  const hits = (kind: Exclude<FaultKind, "ttl">): boolean => {
+    if (!random.chance(world.faults[kind])) return false;
+    world.counts.add(kind);
+    return true;
+  };
+  const way = (): number => world.faults.latencyMs * random.skewed(0.3, 3);
+
+  /** Time at which the request reaches the engine; `undefined`: the instance died before it left. */
+  function leave(): number | undefined {
+    if (hits("clockStep")) instance.stepClock();
+    if (hits("freeze")) scheduler.after(way() * random.between(0, 2), () => instance.freeze());
+    if (!hits("crash")) return scheduler.now + way();
+    if (random.chance(0.3)) {
+      instance.crash();
+      return undefined;
+    }
+    scheduler.after(way() * random.between(0, 2), () => instance.crash());
+    return scheduler.now + way();
+  }
+
+  function write(write: Write, what: string): Promise<WriteResult> {
+    return new Promise((resolve, reject) => {
+      const line = (text: string): void => world.trace?.(`${instance.name} ${what}: ${text}`);
+      const fail = (
+        code: "throttled" | "engine-unavailable" | "outcome-unknown",
+        at: number,
+      ): void => {
+        instance.at(at, () => {
+          line(code);
+          reject(new LaneError(code, "simulated"));
+        });
+      };
+      const reply = (result: Promise<WriteResult>, at: number): void => {
+        result.then(
+          (value) =>
+            instance.at(at, () => {
+              line(value.ok ? "ok" : "refused");
+              resolve(value);
+            }),
+          (error: unknown) => instance.at(at, () => reject(error)),
+        );
+      };
+      const timesOutAt = scheduler.now + LIMITS.requestTimeoutMs;
+      const arrivesAt = leave();
+      if (arrivesAt === undefined) return;
+      if (hits("throttled")) return fail("throttled", arrivesAt + way());
+      if (hits("unavailable")) return fail("engine-unavailable", arrivesAt + way());
+      if (hits("requestLost")) return fail("outcome-unknown", timesOutAt);
+      if (hits("replyLost")) {
+        scheduler.at(arrivesAt, () => void engine.writeUnheard(write));
+        return fail("outcome-unknown", timesOutAt);
+      }
+      if (hits("late")) {
+        const appliedAt = arrivesAt + random.skewed(50, APPLIED_LATE_MS);
+        if (appliedAt >= timesOutAt) {
+          scheduler.at(appliedAt, () => {
+            line("applied late");
+            void engine.writeUnheard(write);
+          });
+          return fail("outcome-unknown", timesOutAt);
+        }
+        return scheduler.at(appliedAt, () => reply(engine.write(write), appliedAt + way()));
+      }
+      if (hits("doubled")) {
+        const again = arrivesAt + random.skewed(1, LIMITS.requestTimeoutMs / 2);
+        const hearsSecond = random.chance(0.5);
+        scheduler.at(arrivesAt, () => {
+          if (hearsSecond) void engine.writeUnheard(write);
+          else reply(engine.write(write), arrivesAt + way());
+        });
+        return scheduler.at(again, () => {
+          line("applied again");
+          if (hearsSecond) reply(engine.write(write), again + way());
+          else void engine.writeUnheard(write);
+        });
+      }
+      return scheduler.at(arrivesAt, () => reply(engine.write(write), arrivesAt + way()));
+    });
+  }
+
+  function read<T>(what: string, apply: (reply: (value: T) => void) => void): Promise<T> {
+    return new Promise((resolve, reject) => {
+      const fail = (code: "throttled" | "engine-unavailable", at: number): void =>
+        instance.at(at, () => {
+          world.trace?.(`${instance.name} ${what}: ${code}`);
+          reject(new LaneError(code, "simulated"));
+        });
+      const timesOutAt = scheduler.now + LIMITS.requestTimeoutMs;
+      const arrivesAt = leave();
+      if (arrivesAt === undefined) return;
+      if (hits("throttled")) return fail("throttled", arrivesAt + way());
+      if (hits("unavailable")) return fail("engine-unavailable", arrivesAt + way());
+      if (hits("requestLost") || hits("replyLost")) return fail("engine-unavailable", timesOutAt);
+      const startsAt = hits("late")
+        ? arrivesAt + random.skewed(50, LIMITS.requestTimeoutMs - 100)
+        : arrivesAt;
+      scheduler.at(startsAt, () =>
+        apply((value) =>
+          instance.at(scheduler.now + way(), () => {
+            world.trace?.(`${instance.name} ${what}: read`);
+            resolve(value);
+          }),
+        ),
+      );
+    });
+  }
+
+  async function query(table: TableName, pk: string, asked: QueryRange): Promise<QueryPage> {
+    const range = hits("shortPage")
+      ? { ...asked, limit: Math.min(asked.limit ?? Infinity, random.int(1, 4)) }
+      : asked;
+    return read(`query ${pk} ${range.from ?? ""}..${range.to ?? ""}`, (reply) => {
+      if (!range.consistent && hits("staleRead")) {
+        void engine.staleQuery(table, pk, range).then(reply);
+      } else if (hits("tornQuery")) {
+        void engine.query(table, pk, range).then((first) =>
+          scheduler.after(way() * random.between(0.1, 2), () => {
+            void engine.query(table, pk, range).then((second) => reply(torn(first, second, range)));
+          }),
+        );
+      } else {
+        void engine.query(table, pk, range).then(reply);
+      }
+    });
+  }
+
+  /** Up to some key as the first reading had it, from there on as the second. */
+  function torn(first: QueryPage, second: QueryPage, range: QueryRange): QueryPage {
+    const last = first.items.at(-1)?.sk;
+    const isCovered = (sk: string): boolean =>
+      !first.more || (last !== undefined && (range.reverse === true ? sk >= last : sk <= last));
+    const keys = [...new Set([...first.items, ...second.items].map((item) => item.sk))].filter(
+      isCovered,
+    );
+    if (keys.length === 0) return second;
+    const split = random.pick(keys);
+    const isEarly = (item: Item): boolean =>
+      range.reverse === true ? item.sk > split : item.sk < split;
+    const items = [
+      ...first.items.filter(isEarly),
+      ...second.items.filter((item) => !isEarly(item)),
+    ].filter((item) => isInRange(item.sk, range));
+    return cut(sorted(items, range), range, second.more);
+  }
+
+  return {
+    get: (table, key, { consistent }) =>
+      read(`get ${name(key)}`, (reply) => {
+        const stale = !consistent && hits("staleRead");
+        void (stale ? engine.staleGet(table, key) : engine.get(table, key)).then(reply);
+      }),
+    query,
+    put: (table, item, condition) =>
+      write(
+        { table, key: item, run: (store) => store.put(table, item, condition) },
+        `put ${name(item)}`,
+      ),
+    update: (
+      table,
+      key,
+      edits: readonly Edit[],
+      condition?: Condition,
+      options?: { wantOld?: boolean },
+    ) =>
+      write(
+        { table, key, run: (store) => store.update(table, key, edits, condition, options) },
+        `update ${name(key)}`,
+      ),
+    delete: (table, key, condition) =>
+      write(
+        { table, key, run: (store) => store.delete(table, key, condition) },
+        `delete ${name(key)}`,
+      ),
+  };
+}
+
+const name = (key: Key): string => `${key.pk} ${key.sk}`;

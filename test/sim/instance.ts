@@ -1,0 +1,107 @@
+/**
+ * One running instance of the service: its clock, its sleep, its life.
+ *
+ * I1  Everything that reaches an instance's code from outside comes through `enter`: a dead instance's
+ *     promises never settle, a frozen one's wait until it thaws.
+ * I2  A clock is off by no more than the plan's skew, however often it is set.
+ */
+import type { EpochMs } from "../../src/core/types.ts";
+import { epochMs } from "../../src/core/types.ts";
+import type { FaultCounts, FaultPlan } from "./faults.ts";
+import type { Random } from "./random.ts";
+import type { Scheduler } from "./scheduler.ts";
+
+export interface World {
+  readonly scheduler: Scheduler;
+  readonly random: Random;
+  /** Replaced by a calm one when the faults end. */
+  faults: FaultPlan;
+  readonly counts: FaultCounts;
+  readonly trace: ((line: string) => void) | undefined;
+}
+
+/** Below this a stop is a pause, above it caches are stale: the protocol's fences lie in between. */
+const FREEZES_MS = [5_000, 31_000, 61_000, 125_000, 605_000, 660_000] as const;
+
+export class Instance {
+  readonly name: string;
+  readonly #world: World;
+  #state: "up" | "frozen" | "dead" = "up";
+  #thawAt = 0;
+  #skewMs: number;
+  readonly #whenDead: (() => void)[] = [];
+
+  constructor(name: string, world: World) {
+    this.name = name;
+    this.#world = world;
+    this.#skewMs = this.#drawSkew();
+  }
+
+  get isDead(): boolean {
+    return this.#state === "dead";
+  }
+
+  now(): EpochMs {
+    return epochMs(Math.floor(this.#world.scheduler.now + this.#skewMs));
+  }
+
+  sleep(delayMs: number, signal?: AbortSignal): Promise<void> {
+    return new Promise((resolve) => {
+      this.at(this.#world.scheduler.now + Math.max(0, delayMs), resolve);
+      signal?.addEventListener("abort", () => resolve(), { once: true });
+      if (signal?.aborted === true) resolve();
+    });
+  }
+
+  at(time: number, run: () => void): void {
+    this.#world.scheduler.at(time, () => this.enter(run));
+  }
+
+  enter(run: () => void): void {
+    if (this.#state === "frozen") {
+      this.#world.scheduler.at(this.#thawAt + this.#world.random.between(0, 3), () =>
+        this.enter(run),
+      );
+    } else if (this.#state === "up") {
+      run();
+    }
+  }
+
+  onDeath(run: () => void): void {
+    this.#whenDead.push(run);
+  }
+
+  crash(): void {
+    if (this.#state === "dead") return;
+    this.#state = "dead";
+    this.#world.trace?.(`${this.name} crashes`);
+    for (const run of this.#whenDead.splice(0)) run();
+  }
+
+  freeze(): void {
+    if (this.#state !== "up") return;
+    const { scheduler, random, trace } = this.#world;
+    const forMs = random.pick(FREEZES_MS) * random.between(0.8, 1.2);
+    this.#state = "frozen";
+    this.#thawAt = scheduler.now + forMs;
+    trace?.(`${this.name} freezes for ${Math.round(forMs)} ms`);
+    scheduler.at(this.#thawAt, () => this.thaw());
+  }
+
+  thaw(): void {
+    if (this.#state !== "frozen") return;
+    this.#state = "up";
+    this.#thawAt = this.#world.scheduler.now;
+    this.#world.trace?.(`${this.name} thaws`);
+  }
+
+  stepClock(): void {
+    this.#skewMs = this.#drawSkew();
+    this.#world.trace?.(`${this.name} clock is off by ${Math.round(this.#skewMs)} ms`);
+  }
+
+  #drawSkew(): number {
+    const { random, faults } = this.#world;
+    return random.between(-faults.skewMs, faults.skewMs);
+  }
+}
