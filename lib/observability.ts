@@ -12,6 +12,7 @@ import {
   TreatMissingData,
 } from "aws-cdk-lib/aws-cloudwatch";
 import { SnsAction } from "aws-cdk-lib/aws-cloudwatch-actions";
+import { PolicyStatement, ServicePrincipal } from "aws-cdk-lib/aws-iam";
 import { type ITopic, Topic } from "aws-cdk-lib/aws-sns";
 import { EmailSubscription } from "aws-cdk-lib/aws-sns-subscriptions";
 import { Construct } from "constructs";
@@ -148,6 +149,15 @@ function alarmTopic(scope: Construct, settings: Settings): ITopic | undefined {
   if (settings.alarmEmail === undefined) return undefined;
   const topic = new Topic(scope, "Topic", { displayName: "LaneMQ alarms", enforceSSL: true });
   topic.addSubscription(new EmailSubscription(settings.alarmEmail));
+  // A policy of the topic's own (enforceSSL) takes the place of the default one, which let alarms in.
+  topic.addToResourcePolicy(
+    new PolicyStatement({
+      principals: [new ServicePrincipal("cloudwatch.amazonaws.com")],
+      actions: ["sns:Publish"],
+      resources: [topic.topicArn],
+      conditions: { StringEquals: { "aws:SourceAccount": Stack.of(scope).account } },
+    }),
+  );
   return topic;
 }
 
