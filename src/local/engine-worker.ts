@@ -36,8 +36,8 @@ interface Database {
   keys(options: unknown): Closable;
   values(options: unknown): Closable;
   compactRange?(from: string, to: string): Promise<void>;
-  _put(key: unknown, value: unknown, options: unknown): Promise<void>;
-  _del(key: unknown, options: unknown): Promise<void>;
+  put(key: unknown, value: unknown): Promise<void>;
+  del(key: unknown): Promise<void>;
 }
 type DatabaseClass = new (...args: unknown[]) => Database;
 type Handler = (request: EventEmitter, response: ServerResponse) => void;
@@ -64,11 +64,11 @@ function guarded(Base: DatabaseClass, options: object): DatabaseClass {
     override values(options: unknown): Closable {
       return closing(super.values(options));
     }
-    override async _put(key: unknown, value: unknown, options: unknown): Promise<void> {
-      await super._put(key, value, options).catch(asAnswer);
+    override async put(key: unknown, value: unknown): Promise<void> {
+      await super.put(key, value).catch(asAnswer);
     }
-    override async _del(key: unknown, options: unknown): Promise<void> {
-      await super._del(key, options).catch(asAnswer);
+    override async del(key: unknown): Promise<void> {
+      await super.del(key).catch(asAnswer);
     }
   };
 }

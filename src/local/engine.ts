@@ -56,6 +56,8 @@ export async function startEngine(options: EngineOptions = {}): Promise<Engine> 
     ...(folder === undefined ? {} : { folder }),
   } satisfies EngineSettings;
   const worker = startWorker(settings);
+  // oxlint-disable-next-line unicorn/require-post-message-target-origin -- a thread has no origin
+  const ask = (request: EngineRequest): void => worker.postMessage(request);
   let state: "starting" | "open" | "closing" = "starting";
   let compacted: (() => void)[] = [];
 
@@ -95,13 +97,13 @@ export async function startEngine(options: EngineOptions = {}): Promise<Engine> 
     async compact() {
       if (state !== "open") return;
       const done = new Promise<void>((resolve) => compacted.push(resolve));
-      worker.postMessage({ ask: "compact" } satisfies EngineRequest);
+      ask({ ask: "compact" });
       await done;
     },
     async close() {
       if (state === "open") {
         state = "closing";
-        worker.postMessage({ ask: "close" } satisfies EngineRequest);
+        ask({ ask: "close" });
       }
       await gone;
       await socket.remove();

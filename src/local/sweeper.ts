@@ -1,0 +1,126 @@
+/**
+ * Plays DynamoDB's TTL on an engine that has none. This is the engine's work, not the service's: only
+ * here are tables scanned.
+ *
+ * W1  An item is deleted only with the `ttl` that was read, and only once that has passed: an append
+ *     that raises it meanwhile wins (L5).
+ * W2  A round does not read a backlog: in a log `ttl` never falls (L4), so after the first entry that
+ *     stays, the round goes on behind the log.
+ * W3  The sweeper rests as long as it works: at most half of the engine's time is its own.
+ */
+import {
+  ConditionalCheckFailedException,
+  DeleteItemCommand,
+  ScanCommand,
+  type AttributeValue,
+  type DynamoDBClient,
+} from "@aws-sdk/client-dynamodb";
+
+export interface SweeperOptions {
+  readonly client: DynamoDBClient;
+  readonly table: string;
+  readonly now: () => number;
+  /** Resolves early when the signal fires. */
+  readonly sleep: (ms: number, signal?: AbortSignal) => Promise<void>;
+  /** Gives the space of what was deleted back to the disk. */
+  readonly compact?: () => Promise<void>;
+  readonly log: (message: string, error: unknown) => void;
+}
+
+const ROUND_MS = 30_000;
+const PAGE_ITEMS = 100;
+const DELETES_AT_ONCE = 4;
+const REST_MS_MIN = 20;
+/** Compaction writes the data folder anew, so it has to be worth it. */
+const COMPACT_ITEMS = 1_000;
+const COMPACT_MS = 5 * 60_000;
+/** Behind every sort key of a partition. */
+const LAST_SK = "\uffff";
+
+type Row = Record<string, AttributeValue>;
+
+/** Runs until the signal fires. */
+export async function runSweeper(options: SweeperOptions, signal: AbortSignal): Promise<void> {
+  let deleted = 0;
+  let compactedAt = -Infinity;
+  while (!signal.aborted) {
+    try {
+      deleted += (await sweep(options, signal)).deleted;
+      if (deleted >= COMPACT_ITEMS && options.now() - compactedAt >= COMPACT_MS) {
+        await options.compact?.();
+        deleted = 0;
+        compactedAt = options.now();
+      }
+    } catch (error) {
+      if (!signal.aborted) options.log("the sweeper failed; it tries again in 30 s", error);
+    }
+    await options.sleep(ROUND_MS, signal);
+  }
+}
+
+/** One round over the table. */
+export async function sweep(
+  options: SweeperOptions,
+  signal: AbortSignal,
+): Promise<{ read: number; deleted: number }> {
+  const { client, table, now, sleep } = options;
+  let from: Row | undefined;
+  let read = 0;
+  let deleted = 0;
+  do {
+    const startedAt = now();
+    const page = await client.send(
+      new ScanCommand({
+        TableName: table,
+        Limit: PAGE_ITEMS,
+        ProjectionExpression: "#p, #s, #t",
+        ExpressionAttributeNames: { "#p": "pk", "#s": "sk", "#t": "ttl" },
+        ...(from === undefined ? {} : { ExclusiveStartKey: from }),
+      }),
+    );
+    const rows = page.Items ?? [];
+    read += rows.length;
+    // As DynamoDB: a second is over before what ends with it goes.
+    const nowSeconds = Math.floor(now() / 1000);
+    const expired = rows.filter((row) => ttlOf(row) < nowSeconds);
+    deleted += await deleteAll(options, expired);
+    const last = rows.at(-1);
+    const stays = last !== undefined && !expired.includes(last);
+    const next: Row | undefined = page.LastEvaluatedKey;
+    from = next && stays && isLog(last) ? behindPartition(last) : next;
+    if (from !== undefined) await sleep(Math.max(REST_MS_MIN, now() - startedAt), signal);
+  } while (from !== undefined && !signal.aborted);
+  return { read, deleted };
+}
+
+const ttlOf = (row: Row): number => (row.ttl?.N === undefined ? Infinity : Number(row.ttl.N));
+
+const isLog = (row: Row): boolean => row.pk?.S?.startsWith("log#") === true;
+
+const behindPartition = (row: Row): Row => ({ pk: row.pk ?? { S: "" }, sk: { S: LAST_SK } });
+
+/** W1. Returns how many went. */
+async function deleteAll(options: SweeperOptions, rows: readonly Row[]): Promise<number> {
+  const waiting = rows.values();
+  let deleted = 0;
+  const work = async (): Promise<void> => {
+    for (const { pk, sk, ttl } of waiting) {
+      if (pk === undefined || sk === undefined || ttl === undefined) continue;
+      const command = new DeleteItemCommand({
+        TableName: options.table,
+        Key: { pk, sk },
+        ConditionExpression: "#t = :t",
+        ExpressionAttributeNames: { "#t": "ttl" },
+        ExpressionAttributeValues: { ":t": ttl },
+      });
+      try {
+        await options.client.send(command);
+        deleted += 1;
+      } catch (error) {
+        if (!(error instanceof ConditionalCheckFailedException)) throw error;
+      }
+    }
+  };
+  await Promise.all(Array.from({ length: DELETES_AT_ONCE }, work));
+  return deleted;
+}
