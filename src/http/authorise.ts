@@ -1,0 +1,110 @@
+/**
+ * Who calls, and whether they may.
+ *
+ * Z1  The face fails closed: deployed, a route that API Gateway should have authorised is refused
+ *     when the event does not say that it did.
+ * Z2  The admin key is compared in constant time, whatever its length.
+ */
+import { createHash, timingSafeEqual } from "node:crypto";
+import type { APIGatewayProxyEventV2 } from "aws-lambda";
+import { LaneError } from "../core/errors.ts";
+import type { QueueName } from "../core/types.ts";
+import type { Action, ApiKeyScope, Service } from "../service/api.ts";
+import type { Route } from "./routes.ts";
+
+/**
+ * `open`: anyone may do anything (embedded, on the loopback address). `admin-key`: one key may do
+ * anything, others what their scopes say (embedded with a key). `deployed`: keys by their scopes,
+ * IAM for the rest.
+ */
+export type AuthMode =
+  | { readonly mode: "open" }
+  | { readonly mode: "admin-key"; readonly key: string }
+  | { readonly mode: "deployed" };
+
+export interface Caller {
+  may(actions: readonly Action[] | "any", queue: QueueName): boolean;
+  /** Sees every queue. */
+  readonly unlimited: boolean;
+}
+
+export async function authenticate(
+  auth: AuthMode,
+  route: Route,
+  event: APIGatewayProxyEventV2,
+  service: Pick<Service, "authenticate">,
+): Promise<Caller> {
+  if (auth.mode === "open" || route.auth === "none") return ADMIN;
+  if (auth.mode === "deployed" && route.auth === "iam") {
+    if (wasAuthorisedByIam(event)) return ADMIN;
+    throw new LaneError("unauthorized", "This call must be signed with AWS credentials.");
+  }
+  const secret = /^Bearer +(\S{1,512}) *$/i.exec(event.headers["authorization"] ?? "")?.[1];
+  if (secret === undefined) {
+    throw new LaneError("unauthorized", "Send an API key, as in: Authorization: Bearer KEY.");
+  }
+  if (auth.mode === "admin-key" && isSame(secret, auth.key)) return ADMIN;
+  const key = await service.authenticate(secret);
+  if (key === undefined) {
+    throw new LaneError("unauthorized", "The API key is unknown, revoked or expired.");
+  }
+  if (route.auth === "iam") {
+    throw new LaneError("forbidden", "API keys are managed with the admin key only.");
+  }
+  return callerWith(key.scopes);
+}
+
+export function demand(caller: Caller, actions: readonly Action[] | "any", queue: QueueName): void {
+  if (caller.may(actions, queue)) return;
+  const what = actions === "any" ? "nothing" : `no "${actions.join('" or "')}"`;
+  throw new LaneError("forbidden", `The API key allows ${what} on queue ${queue}.`);
+}
+
+const ADMIN: Caller = { may: () => true, unlimited: true };
+
+export const callerWith = (scopes: readonly ApiKeyScope[]): Caller => ({
+  unlimited: false,
+  may: (actions, queue) =>
+    scopes.some(
+      (scope) =>
+        (actions === "any" || scope.actions.some((action) => actions.includes(action))) &&
+        matches(scope.queues, queue),
+    ),
+});
+
+/** `*` stands for any run of characters. Linear in practice: only the last `*` is ever tried again. */
+export function matches(pattern: string, name: string): boolean {
+  let p = 0;
+  let n = 0;
+  let star = -1;
+  let retry = 0;
+  while (n < name.length) {
+    if (pattern[p] === "*") {
+      star = p++;
+      retry = n;
+    } else if (pattern[p] === name[n]) {
+      p++;
+      n++;
+    } else if (star !== -1) {
+      p = star + 1;
+      n = ++retry;
+    } else {
+      return false;
+    }
+  }
+  while (pattern[p] === "*") p++;
+  return p === pattern.length;
+}
+
+const isSame = (given: string, key: string): boolean =>
+  timingSafeEqual(
+    createHash("sha256").update(given).digest(),
+    createHash("sha256").update(key).digest(),
+  );
+
+function wasAuthorisedByIam(event: APIGatewayProxyEventV2): boolean {
+  const { authorizer } = event.requestContext as {
+    authorizer?: { iam?: { userArn?: unknown } | null };
+  };
+  return typeof authorizer?.iam?.userArn === "string";
+}

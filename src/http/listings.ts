@@ -1,0 +1,93 @@
+/** The calls that answer in pages: queues, keys, browse. */
+import { laneId, queueName } from "../core/types.ts";
+import type { LaneId, QueueName } from "../core/types.ts";
+import { parseMessageId } from "../core/receipt.ts";
+import type { ApiKeyView, QueueSummary } from "../service/api.ts";
+import { json } from "./answer.ts";
+import type { Answer } from "./answer.ts";
+import { isCursor, openCursor, sealCursor } from "./cursor.ts";
+import { browsedJson, iso } from "./message-out.ts";
+import type { Call } from "./operations.ts";
+import * as schemas from "./schemas.ts";
+import { invalid, validate } from "./validate.ts";
+
+/**
+ * Only queues that the caller may do something with. It reads on until the page is full, so that a
+ * cursor never names a queue that the caller must not know of.
+ */
+export async function listQueues(
+  { service, event, caller }: Call,
+  summary: (queue: QueueSummary) => Record<string, unknown>,
+): Promise<Answer> {
+  const query = validate(schemas.listQueuesQuery, event.queryStringParameters ?? {});
+  const prefix = query.prefix === undefined || query.prefix === "" ? {} : { prefix: query.prefix };
+  const madeFor = ["queues", query.prefix ?? ""];
+  let after: QueueName | undefined =
+    query.cursor === undefined ? undefined : queueName(openCursor(query.cursor, madeFor, "cursor"));
+  const seen: QueueSummary[] = [];
+  let more = true;
+  while (more && seen.length <= query.limit) {
+    const limit = caller.unlimited ? query.limit - seen.length + 1 : query.limit;
+    const page = await service.listQueues({
+      ...prefix,
+      limit,
+      ...(after === undefined ? {} : { after }),
+    });
+    seen.push(...page.queues.filter(({ name }) => caller.may("any", name)));
+    after = page.next;
+    more = after !== undefined;
+  }
+  const queues = seen.slice(0, query.limit);
+  const last = queues.at(-1);
+  const cursor =
+    last === undefined || (!more && seen.length <= query.limit)
+      ? {}
+      : { cursor: sealCursor(last.name, madeFor) };
+  return json(200, JSON.stringify({ queues: queues.map(summary), ...cursor }));
+}
+
+export async function listKeys({ service, event }: Call): Promise<Answer> {
+  const query = validate(schemas.listKeysQuery, event.queryStringParameters ?? {});
+  const after =
+    query.cursor === undefined ? {} : { after: openCursor(query.cursor, ["keys"], "cursor") };
+  const page = await service.listKeys({ limit: query.limit, ...after });
+  const cursor = page.next === undefined ? {} : { cursor: sealCursor(page.next, ["keys"]) };
+  return json(200, JSON.stringify({ keys: page.keys.map(keyJson), ...cursor }));
+}
+
+export async function browse({ service, event }: Call, queue: QueueName): Promise<Answer> {
+  const query = validate(schemas.browseQuery, event.queryStringParameters ?? {});
+  const madeFor = ["browse", queue, String(query.lane ?? "")];
+  const page = await service.browse(queue, {
+    limit: query.limit,
+    ...(query.lane === undefined ? {} : { lane: laneId(query.lane) }),
+    ...(query.from === undefined ? {} : { from: placeOf(query.from, madeFor) }),
+  });
+  const cursor =
+    page.next === undefined
+      ? undefined
+      : sealCursor(`${page.next.lane}.${page.next.offset}`, madeFor);
+  return json(200, browsedJson(page.messages, cursor));
+}
+
+function placeOf(from: string, madeFor: readonly string[]): { lane: LaneId; offset: number } {
+  if (isCursor(from)) {
+    const [lane, offset] = openCursor(from, madeFor, "from").split(".").map(Number);
+    if (Number.isSafeInteger(lane) && Number.isSafeInteger(offset)) {
+      return { lane: laneId(lane ?? 0), offset: offset ?? 0 };
+    }
+  }
+  const place = parseMessageId(from);
+  if (place === undefined) {
+    throw invalid([{ path: "from", message: "is neither a cursor nor a message id" }]);
+  }
+  return place;
+}
+
+export const keyJson = (key: ApiKeyView): Record<string, unknown> => ({
+  id: key.id,
+  name: key.name,
+  scopes: key.scopes,
+  createdAt: iso(key.createdAt),
+  ...(key.expiresAt === undefined ? {} : { expiresAt: iso(key.expiresAt) }),
+});

@@ -1,0 +1,196 @@
+/**
+ * One handler per operation of the table: from a request to a call of the service and back. By the
+ * time one runs, its route is found and its caller is known and may act on the queue of the path.
+ */
+import type { APIGatewayProxyEventV2 } from "aws-lambda";
+import type * as v from "valibot";
+import { LaneError } from "../core/errors.ts";
+import { epochMs, queueName } from "../core/types.ts";
+import type { QueueName } from "../core/types.ts";
+import type {
+  QueueSettings,
+  QueueSummary,
+  QueueView,
+  ReceiptResult,
+  SendResult,
+  Service,
+} from "../service/api.ts";
+import { json, noContent, problem } from "./answer.ts";
+import type { Answer } from "./answer.ts";
+import { demand } from "./authorise.ts";
+import type { Caller } from "./authorise.ts";
+import { browse, listKeys, listQueues, keyJson } from "./listings.ts";
+import { messagesOf } from "./message-in.ts";
+import { iso, lookedUpJson, receivedJson } from "./message-out.ts";
+import { isObject } from "./message-rules.ts";
+import { bodyOf, isUtf8, mediaType, parseJson, strictText } from "./request-body.ts";
+import type { Operation } from "./routes.ts";
+import * as schemas from "./schemas.ts";
+import { UNSUPPORTED, withoutUnsupported } from "./unsupported.ts";
+import { invalid, joinPath, validate } from "./validate.ts";
+
+export interface Call {
+  readonly service: Service;
+  readonly event: APIGatewayProxyEventV2;
+  readonly caller: Caller;
+  readonly openapi: string | undefined;
+}
+
+type Handler = (call: Call) => Promise<Answer>;
+
+export const OPERATIONS: Readonly<Record<Operation, Handler>> = {
+  putQueue: async (call) => {
+    const { created, queue } = await call.service.putQueue(queueOf(call), settingsOf(call));
+    return json(created ? 201 : 200, queueJson(queue));
+  },
+  patchQueue: async (call) =>
+    json(200, queueJson(await call.service.patchQueue(queueOf(call), settingsOf(call)))),
+  getQueue: async (call) => json(200, queueJson(await call.service.getQueue(queueOf(call)))),
+  listQueues: async (call) => listQueues(call, queueSummary),
+  deleteQueue: async (call) => {
+    await call.service.deleteQueue(queueOf(call));
+    return noContent();
+  },
+  purgeQueue: async (call) => {
+    bodyAs(schemas.nothing, call);
+    await call.service.purgeQueue(queueOf(call));
+    return noContent();
+  },
+  redrive: async (call) => {
+    const { to, max } = bodyAs(schemas.redriveRequest, call);
+    const target = to === undefined ? undefined : queueName(to, "to");
+    if (target !== undefined) demand(call.caller, ["send", "manage"], target);
+    const result = await call.service.redrive(queueOf(call), {
+      ...(target === undefined ? {} : { to: target }),
+      ...(max === undefined ? {} : { max }),
+    });
+    return json(200, JSON.stringify({ moved: result.moved, remaining: result.remaining }));
+  },
+  send: async (call) => {
+    const results = await call.service.send(queueOf(call), messagesOf(call.event));
+    return sendAnswer(results);
+  },
+  receive: async (call) => {
+    const request = bodyAs(schemas.receiveRequest, call);
+    if (request.group !== "default") {
+      throw new LaneError("group-not-found", `Queue ${queueOf(call)} has only group "default".`);
+    }
+    return json(200, receivedJson(await call.service.receive(queueOf(call), request)));
+  },
+  ack: async (call) => {
+    const { receipts } = bodyAs(schemas.ackRequest, call);
+    return receiptAnswer(await call.service.ack(queueOf(call), receipts));
+  },
+  release: async (call) => {
+    const { receipts, ...request } = bodyAs(schemas.releaseRequest, call);
+    return receiptAnswer(await call.service.release(queueOf(call), receipts, request));
+  },
+  extend: async (call) => {
+    const { receipts, ...request } = bodyAs(schemas.extendRequest, call);
+    return receiptAnswer(await call.service.extend(queueOf(call), receipts, request));
+  },
+  browse: async (call) => browse(call, queueOf(call)),
+  lookUp: async (call) =>
+    json(200, lookedUpJson(await call.service.lookUp(queueOf(call), idOf(call)))),
+  createKey: async (call) => {
+    const { expiresAt, ...request } = bodyAs(schemas.createKeyRequest, call);
+    const expires = expiresAt === undefined ? {} : { expiresAt: epochMs(Date.parse(expiresAt)) };
+    const { key, secret } = await call.service.createKey({ ...request, ...expires });
+    return json(201, JSON.stringify({ ...keyJson(key), secret }));
+  },
+  listKeys,
+  deleteKey: async (call) => {
+    await call.service.deleteKey(idOf(call));
+    return noContent();
+  },
+  health: async () => json(200, '{"status":"ok"}'),
+  openapi: async ({ openapi }) => {
+    if (openapi === undefined) throw new LaneError("not-found", "This face carries no document.");
+    return json(200, openapi);
+  },
+};
+
+export const queueOf = ({ event }: Pick<Call, "event">): QueueName =>
+  queueName(event.pathParameters?.["queue"] ?? "");
+
+const idOf = ({ event }: Call): string => (event.pathParameters?.["id"] ?? "").slice(0, 512);
+
+function bodyAs<S extends v.GenericSchema>(schema: S, call: Call): v.InferOutput<S> {
+  return validate(schema, objectOf(call));
+}
+
+/** The JSON object of the body; an absent body stands for an empty one. */
+function objectOf({ event }: Call): Record<string, unknown> {
+  const body = bodyOf(event);
+  if (body.length === 0) return {};
+  const type = mediaType(event);
+  if ((type.type !== "application/json" && type.type !== "") || !isUtf8(type)) {
+    throw new LaneError("unsupported-media-type", "The body must be application/json, in UTF-8.");
+  }
+  const value = parseJson(strictText(body));
+  if (!isObject(value)) throw invalid([{ path: "", message: "must be a JSON object" }]);
+  return value;
+}
+
+function settingsOf(call: Call): Partial<QueueSettings> {
+  const given = withoutUnsupported(UNSUPPORTED.settings, objectOf(call));
+  const { deadLetter, tags } = given;
+  if (isObject(deadLetter)) {
+    given["deadLetter"] = withoutUnsupported(UNSUPPORTED.deadLetter, deadLetter, "deadLetter.");
+  }
+  // A record schema drops this key silently.
+  if (isObject(tags) && Object.hasOwn(tags, "__proto__")) {
+    throw invalid([{ path: joinPath("tags", "__proto__"), message: "is not allowed as a tag" }]);
+  }
+  const settings = validate(schemas.queueSettings, given) as Partial<QueueSettings>;
+  // Else a key for some queues could have messages moved into others.
+  const target = settings.deadLetter?.queue;
+  if (target !== undefined) demand(call.caller, ["send", "manage"], target);
+  return settings;
+}
+
+/** One that failed alone, or all that failed, is an error; else each message has its own result. */
+function sendAnswer(results: readonly SendResult[]): Answer {
+  const failed = results.flatMap((result) => ("error" in result ? [result.error] : []));
+  const [first] = failed;
+  const messages = results.map((result) =>
+    "error" in result
+      ? { error: result.error }
+      : { id: result.id, ...(result.duplicate ? { duplicate: true } : {}) },
+  );
+  if (first === undefined || failed.length < results.length) {
+    return json(201, JSON.stringify({ messages }));
+  }
+  // "May have been stored" is true of the whole as soon as it is of one message.
+  const worst = failed.find(({ code }) => code === "outcome-unknown") ?? first;
+  return problem(new LaneError(worst.code, worst.detail), { messages });
+}
+
+function receiptAnswer(results: readonly ReceiptResult[]): Answer {
+  if (results.every(({ status }) => status === "invalid")) {
+    throw new LaneError("receipt-invalid", "No receipt is one that this queue issued.", {
+      errors: results.map((_, index) => ({
+        path: `receipts[${index}]`,
+        message: "is not a receipt of this queue",
+      })),
+    });
+  }
+  const answers = results.map(({ status, receipt }) =>
+    receipt === undefined ? { status } : { status, receipt },
+  );
+  return json(200, JSON.stringify({ results: answers }));
+}
+
+const queueSummary = (queue: QueueSummary): Record<string, unknown> => ({
+  name: queue.name,
+  settings: queue.settings,
+  createdAt: iso(queue.createdAt),
+});
+
+const queueJson = (queue: QueueView): string =>
+  JSON.stringify({
+    ...queueSummary(queue),
+    depth: queue.depth,
+    oldestReadyAgeSeconds: queue.oldestReadyAgeSeconds,
+    lanes: queue.lanes,
+  });

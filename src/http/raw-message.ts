@@ -1,0 +1,56 @@
+/** A request body of any other content type: as it is, one message. */
+import type { APIGatewayProxyEventV2 } from "aws-lambda";
+import type { FieldError } from "../core/errors.ts";
+import type { OutgoingMessage } from "../core/message.ts";
+import { checkHeaders, contentTypeError, sizeWithin } from "./message-rules.ts";
+import { bodyOf, isUtf8, textOf } from "./request-body.ts";
+import type { MediaType } from "./request-body.ts";
+import { UNSUPPORTED, unsupported } from "./unsupported.ts";
+import { invalid, joinPath } from "./validate.ts";
+
+export function rawMessage(event: APIGatewayProxyEventV2, type: MediaType): OutgoingMessage {
+  const errors: FieldError[] = [];
+  for (const [name, value] of Object.entries(event.queryStringParameters ?? {})) {
+    const message = unsupported(UNSUPPORTED.message, name, value) ?? "is not a known parameter";
+    errors.push({ path: joinPath("query", name), message });
+  }
+  const contentType = type.whole === "" ? "application/octet-stream" : type.whole;
+  const typeError = contentTypeError(contentType);
+  if (typeError !== undefined) errors.push({ path: "headers.content-type", message: typeError });
+  const headers = laneHeaders(event.headers);
+  checkHeaders(headers, "headers", errors);
+  if (errors.length > 0) throw invalid(errors);
+
+  const given = bodyOf(event);
+  if (typeof given === "string" && !given.isWellFormed()) {
+    throw invalid([{ path: "body", message: "is not valid UTF-8" }]);
+  }
+  const isText = isTextual(type) && textOf(given) !== undefined;
+  const body = typeof given === "string" ? Buffer.from(given, "utf8") : given;
+  const message: OutgoingMessage = { kind: isText ? "text" : "bytes", body, contentType, headers };
+  sizeWithin(message, "");
+  return message;
+}
+
+const PREFIX = "x-lane-header-";
+
+function laneHeaders(
+  headers: Readonly<Record<string, string | undefined>>,
+): Record<string, string> {
+  const found: [string, string][] = [];
+  for (const [name, value] of Object.entries(headers)) {
+    if (name.startsWith(PREFIX) && value !== undefined) {
+      found.push([name.slice(PREFIX.length), value]);
+    }
+  }
+  // Not by assignment: `__proto__` would vanish before it can be refused.
+  return Object.fromEntries(found);
+}
+
+const isTextual = (type: MediaType): boolean =>
+  isUtf8(type) &&
+  (type.type.startsWith("text/") ||
+    type.type.endsWith("+xml") ||
+    type.type.endsWith("+json") ||
+    type.type === "application/xml" ||
+    type.type === "application/x-www-form-urlencoded");

@@ -1,0 +1,202 @@
+/**
+ * The one table of routes. The CDK stack, the local gateway, the face and the OpenAPI document are
+ * made from it and name no route of their own.
+ *
+ * H1  `role` names the Lambda function that serves a route; a face made for a role serves no other.
+ * H2  `auth` says who lets a caller in: `key` the face, by an API key; `iam` API Gateway, before the
+ *     face is called; `none` nobody.
+ */
+import type { Action } from "../service/api.ts";
+
+export type Role = "send" | "receive" | "ack" | "admin";
+export type Method = "GET" | "PUT" | "PATCH" | "POST" | "DELETE";
+
+export interface Route {
+  readonly method: Method;
+  /** As API Gateway writes it: `/v1/queues/{queue}`. */
+  readonly path: string;
+  readonly operation: string;
+  readonly role: Role;
+  readonly auth: "key" | "iam" | "none";
+  /** What a key needs on the queue of the path. `any`: some action on it. Absent: a valid key. */
+  readonly action?: Action | "any";
+  readonly summary: string;
+}
+
+const QUEUE = "/v1/queues/{queue}";
+
+const TABLE = [
+  {
+    method: "PUT",
+    path: QUEUE,
+    operation: "putQueue",
+    role: "admin",
+    auth: "key",
+    action: "manage",
+    summary: "Create a queue, or replace the whole of its settings.",
+  },
+  {
+    method: "PATCH",
+    path: QUEUE,
+    operation: "patchQueue",
+    role: "admin",
+    auth: "key",
+    action: "manage",
+    summary: "Change the settings given, and no other.",
+  },
+  {
+    method: "GET",
+    path: QUEUE,
+    operation: "getQueue",
+    role: "admin",
+    auth: "key",
+    action: "any",
+    summary: "Read a queue's settings, depth and the age of its oldest ready message.",
+  },
+  {
+    method: "GET",
+    path: "/v1/queues",
+    operation: "listQueues",
+    role: "admin",
+    auth: "key",
+    summary: "List queues by name; a key sees those that it may do something with.",
+  },
+  {
+    method: "DELETE",
+    path: QUEUE,
+    operation: "deleteQueue",
+    role: "admin",
+    auth: "key",
+    action: "manage",
+    summary: "Delete a queue and all of its messages; its name is free again after 60 s.",
+  },
+  {
+    method: "POST",
+    path: `${QUEUE}/purge`,
+    operation: "purgeQueue",
+    role: "admin",
+    auth: "key",
+    action: "manage",
+    summary: "Drop all messages that are in the queue now.",
+  },
+  {
+    method: "POST",
+    path: `${QUEUE}/redrive`,
+    operation: "redrive",
+    role: "admin",
+    auth: "key",
+    action: "manage",
+    summary: "Move dead-lettered messages back to where they came from, or to another queue.",
+  },
+  {
+    method: "POST",
+    path: `${QUEUE}/messages`,
+    operation: "send",
+    role: "send",
+    auth: "key",
+    action: "send",
+    summary: "Send one message or a batch.",
+  },
+  {
+    method: "POST",
+    path: `${QUEUE}/receive`,
+    operation: "receive",
+    role: "receive",
+    auth: "key",
+    action: "receive",
+    summary: "Lease messages, waiting for some if there are none.",
+  },
+  {
+    method: "POST",
+    path: `${QUEUE}/ack`,
+    operation: "ack",
+    role: "ack",
+    auth: "key",
+    action: "receive",
+    summary: "Say that leased messages are done with.",
+  },
+  {
+    method: "POST",
+    path: `${QUEUE}/release`,
+    operation: "release",
+    role: "ack",
+    auth: "key",
+    action: "receive",
+    summary: "Give leased messages back, now or after a delay.",
+  },
+  {
+    method: "POST",
+    path: `${QUEUE}/extend`,
+    operation: "extend",
+    role: "ack",
+    auth: "key",
+    action: "receive",
+    summary: "Keep leased messages for longer.",
+  },
+  {
+    method: "GET",
+    path: `${QUEUE}/messages`,
+    operation: "browse",
+    role: "admin",
+    auth: "key",
+    action: "browse",
+    summary: "Read messages without leasing them.",
+  },
+  {
+    method: "GET",
+    path: `${QUEUE}/messages/{id}`,
+    operation: "lookUp",
+    role: "admin",
+    auth: "key",
+    action: "browse",
+    summary: "Read one message and its state.",
+  },
+  {
+    method: "POST",
+    path: "/v1/keys",
+    operation: "createKey",
+    role: "admin",
+    auth: "iam",
+    summary: "Create an API key; its secret is shown only here.",
+  },
+  {
+    method: "GET",
+    path: "/v1/keys",
+    operation: "listKeys",
+    role: "admin",
+    auth: "iam",
+    summary: "List API keys, without their secrets.",
+  },
+  {
+    method: "DELETE",
+    path: "/v1/keys/{id}",
+    operation: "deleteKey",
+    role: "admin",
+    auth: "iam",
+    summary: "Revoke an API key; it is refused after at most 60 s.",
+  },
+  {
+    method: "GET",
+    path: "/healthz",
+    operation: "health",
+    role: "admin",
+    auth: "none",
+    summary: "Say whether the service answers.",
+  },
+  {
+    method: "GET",
+    path: "/openapi.json",
+    operation: "openapi",
+    role: "admin",
+    auth: "key",
+    summary: "This document.",
+  },
+] as const satisfies readonly Route[];
+
+export type Operation = (typeof TABLE)[number]["operation"];
+
+export const ROUTES: readonly (Route & { readonly operation: Operation })[] = TABLE;
+
+/** What API Gateway puts into `event.routeKey`. */
+export const routeKey = (route: Pick<Route, "method" | "path">): string =>
+  `${route.method} ${route.path}`;

@@ -1,0 +1,189 @@
+/**
+ * What requests look like. The face validates by these schemas (messages by `message-in.ts`, which
+ * does the same faster) and the OpenAPI document is made from them.
+ */
+import * as v from "valibot";
+import { LIMITS } from "../core/limits.ts";
+import { isQueueName } from "../core/types.ts";
+
+const integer = (min: number, max: number) =>
+  v.pipe(
+    v.number("must be a number"),
+    v.integer("must be a whole number"),
+    v.minValue(min, `must be at least ${min}`),
+    v.maxValue(max, `must be at most ${max}`),
+  );
+
+const name = v.pipe(
+  v.string("must be a string"),
+  v.check(isQueueName, "must be 1 to 80 characters of A-Z a-z 0-9 _ - ."),
+);
+
+const text = (min: number, max: number) =>
+  v.pipe(
+    v.string("must be a string"),
+    v.minLength(min, `must have at least ${min} characters`),
+    v.maxLength(max, `must have at most ${max} characters`),
+  );
+
+const flag = v.boolean("must be true or false");
+
+export const queueSettings = v.strictObject({
+  leaseSeconds: v.exactOptional(integer(0, LIMITS.leaseSecondsMax)),
+  retentionSeconds: v.exactOptional(
+    integer(LIMITS.retentionSecondsMin, LIMITS.retentionSecondsMax),
+  ),
+  delaySeconds: v.exactOptional(integer(0, LIMITS.delaySecondsMax)),
+  waitSeconds: v.exactOptional(integer(0, LIMITS.waitSecondsMax)),
+  maxReceives: v.exactOptional(v.nullable(integer(1, LIMITS.maxReceivesMax))),
+  deadLetter: v.exactOptional(v.nullable(v.strictObject({ queue: name }))),
+  maxMessageBytes: v.exactOptional(integer(1, LIMITS.messageBytes)),
+  eraseOnAck: v.exactOptional(flag),
+  lanes: v.exactOptional(
+    v.union(
+      [v.literal("auto"), integer(1, LIMITS.lanesMax)],
+      `must be "auto" or a whole number from 1 to ${LIMITS.lanesMax}`,
+    ),
+  ),
+  tags: v.exactOptional(
+    v.pipe(
+      v.record(text(1, LIMITS.tagKeyChars), text(0, LIMITS.tagValueChars)),
+      v.check((tags) => !Array.isArray(tags), "must be an object"),
+      v.check(
+        (tags) => Object.keys(tags).length <= LIMITS.tagsMax,
+        `must have at most ${LIMITS.tagsMax} tags`,
+      ),
+    ),
+  ),
+});
+
+export const nothing = v.strictObject({});
+
+export const redriveRequest = v.strictObject({
+  to: v.exactOptional(name),
+  max: v.exactOptional(integer(1, Number.MAX_SAFE_INTEGER)),
+});
+
+export const outgoingMessage = v.strictObject({
+  body: v.unknown(),
+  contentType: v.exactOptional(
+    v.pipe(
+      text(1, LIMITS.contentTypeBytes),
+      v.regex(/^[\x20-\x7e]+$/, "must be printable ASCII characters"),
+    ),
+  ),
+  encoding: v.exactOptional(v.literal("base64", 'must be "base64"')),
+  headers: v.exactOptional(
+    v.record(v.string("must be a string"), v.string("must be a string"), "must be an object"),
+  ),
+});
+
+export const sendRequest = v.union([
+  outgoingMessage,
+  v.strictObject({
+    messages: v.pipe(v.array(outgoingMessage), v.minLength(1), v.maxLength(LIMITS.messagesPerSend)),
+  }),
+]);
+
+export const receiveRequest = v.strictObject({
+  max: v.optional(integer(1, LIMITS.messagesPerReceive), 1),
+  waitSeconds: v.exactOptional(integer(0, LIMITS.waitSecondsMax)),
+  leaseSeconds: v.exactOptional(integer(0, LIMITS.leaseSecondsMax)),
+  group: v.optional(text(1, 80), "default"),
+});
+
+const receipts = v.pipe(
+  v.array(v.string("must be a string"), "must be an array of receipts"),
+  v.minLength(1, "must have at least one receipt"),
+  v.maxLength(LIMITS.receiptsPerCall, `must have at most ${LIMITS.receiptsPerCall} receipts`),
+);
+
+export const ackRequest = v.strictObject({ receipts });
+
+export const releaseRequest = v.strictObject({
+  receipts,
+  delaySeconds: v.optional(integer(0, LIMITS.releaseDelaySecondsMax), 0),
+  countAttempt: v.optional(flag, true),
+});
+
+export const extendRequest = v.strictObject({
+  receipts,
+  leaseSeconds: integer(0, LIMITS.leaseSecondsMax),
+});
+
+const KEY_ACTIONS = ["send", "receive", "browse", "manage"] as const;
+
+export const createKeyRequest = v.strictObject({
+  name: text(1, LIMITS.keyNameChars),
+  scopes: v.pipe(
+    v.array(
+      v.strictObject({
+        actions: v.pipe(
+          v.array(
+            v.picklist(KEY_ACTIONS, `must be one of ${KEY_ACTIONS.join(", ")}`),
+            "must be an array of actions",
+          ),
+          v.minLength(1, "must have at least one action"),
+          v.maxLength(KEY_ACTIONS.length, "must name each action once"),
+        ),
+        queues: v.pipe(
+          v.string("must be a string"),
+          v.regex(
+            /^[A-Za-z0-9_.*-]{1,80}$/,
+            "must be 1 to 80 characters of A-Z a-z 0-9 _ - . and * for any run of characters",
+          ),
+        ),
+      }),
+      "must be an array of scopes",
+    ),
+    v.minLength(1, "must have at least one scope"),
+    v.maxLength(LIMITS.scopesPerKey, `must have at most ${LIMITS.scopesPerKey} scopes`),
+  ),
+  expiresAt: v.exactOptional(
+    v.pipe(
+      v.string("must be a string"),
+      v.regex(
+        /^\d{4}-\d\d-\d\dT\d\d:\d\d(:\d\d(\.\d{1,9})?)?(Z|[+-]\d\d:\d\d)$/,
+        "must be an ISO 8601 time with its zone, as in 2030-01-31T12:00:00Z",
+      ),
+      v.check(
+        (time) => !Number.isNaN(Date.parse(time)),
+        "must be a time that exists, as in 2030-01-31T12:00:00Z",
+      ),
+    ),
+  ),
+});
+
+/** A query parameter is text; it is read as a whole number in plain decimal digits. */
+const integerParameter = (min: number, max: number) =>
+  v.pipe(
+    v.string(),
+    v.regex(/^\d{1,15}$/, `must be a whole number from ${min} to ${max}`),
+    v.transform(Number),
+    v.minValue(min, `must be at least ${min}`),
+    v.maxValue(max, `must be at most ${max}`),
+  );
+
+const cursor = text(1, 1024);
+
+export const listQueuesQuery = v.strictObject({
+  prefix: v.exactOptional(
+    v.pipe(
+      v.string(),
+      v.regex(/^[A-Za-z0-9_.-]{0,80}$/, "must be at most 80 characters of A-Z a-z 0-9 _ - ."),
+    ),
+  ),
+  limit: v.optional(integerParameter(1, LIMITS.listPage), "100"),
+  cursor: v.exactOptional(cursor),
+});
+
+export const browseQuery = v.strictObject({
+  from: v.exactOptional(cursor),
+  limit: v.optional(integerParameter(1, LIMITS.browsePage), "100"),
+  lane: v.exactOptional(integerParameter(0, Number.MAX_SAFE_INTEGER)),
+});
+
+export const listKeysQuery = v.strictObject({
+  limit: v.optional(integerParameter(1, LIMITS.listPage), "100"),
+  cursor: v.exactOptional(cursor),
+});
