@@ -47,7 +47,9 @@ const base64Bytes = (length: number): number => Math.ceil(length / 3) * 4;
 /** Bytes of UTF-8 text inside a JSON string, as `JSON.stringify` writes it. */
 function escapedBytes(text: Uint8Array): number {
   let bytes = text.length;
-  for (const byte of text) {
+  // By index: iterating over a Buffer is ten times slower.
+  for (let at = 0; at < text.length; at++) {
+    const byte = text[at] ?? 0;
     if (byte === QUOTE || byte === BACKSLASH) bytes += 1;
     else if (byte < 0x20) bytes += isShortEscape(byte) ? 1 : 5;
   }

@@ -1,6 +1,6 @@
 /** The calls that answer in pages: queues, keys, browse. */
 import { laneId, queueName } from "../core/types.ts";
-import type { LaneId, QueueName } from "../core/types.ts";
+import type { LaneId, QueueId, QueueName } from "../core/types.ts";
 import { parseMessageId } from "../core/receipt.ts";
 import type { ApiKeyView, QueueSummary } from "../service/api.ts";
 import { json } from "./answer.ts";
@@ -70,7 +70,10 @@ export async function browse({ service, event }: Call, queue: QueueName): Promis
   return json(200, browsedJson(page.messages, cursor));
 }
 
-function placeOf(from: string, madeFor: readonly string[]): { lane: LaneId; offset: number } {
+function placeOf(
+  from: string,
+  madeFor: readonly string[],
+): { lane: LaneId; offset: number; queueId?: QueueId } {
   if (isCursor(from)) {
     const [lane, offset] = openCursor(from, madeFor, "from").split(".").map(Number);
     if (Number.isSafeInteger(lane) && Number.isSafeInteger(offset)) {

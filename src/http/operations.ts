@@ -169,7 +169,7 @@ function sendAnswer(results: readonly SendResult[]): Answer {
 function receiptAnswer(results: readonly ReceiptResult[]): Answer {
   if (results.every(({ status }) => status === "invalid")) {
     throw new LaneError("receipt-invalid", "No receipt is one that this queue issued.", {
-      errors: results.map((_, index) => ({
+      errors: results.slice(0, 20).map((_, index) => ({
         path: `receipts[${index}]`,
         message: "is not a receipt of this queue",
       })),

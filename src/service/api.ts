@@ -3,29 +3,11 @@
  * the SQS face and the janitor call these and nothing else.
  */
 import type { BodyKind, DeadLetterInfo, OutgoingMessage } from "../core/message.ts";
-import type { EpochMs, LaneId, QueueName } from "../core/types.ts";
+import type { EpochMs, LaneId, QueueId, QueueName } from "../core/types.ts";
 import type { Code } from "../core/errors.ts";
+import type { QueueSettings } from "../core/queue.ts";
 
-export interface QueueSettings {
-  /** 0–43,200 */
-  readonly leaseSeconds: number;
-  /** 60–31,536,000 */
-  readonly retentionSeconds: number;
-  /** Queue-wide, 0–43,200 */
-  readonly delaySeconds: number;
-  /** 0–20 */
-  readonly waitSeconds: number;
-  /** 1–1,000; null: no limit */
-  readonly maxReceives: number | null;
-  readonly deadLetter: { readonly queue: QueueName } | null;
-  /** 1–1,048,576 */
-  readonly maxMessageBytes: number;
-  readonly eraseOnAck: boolean;
-  /** "auto", or 1–256 */
-  readonly lanes: "auto" | number;
-  /** At most 50; keys 1–128, values 0–256 characters */
-  readonly tags: Readonly<Record<string, string>>;
-}
+export type { QueueSettings };
 
 export interface Depth {
   readonly ready: number;
@@ -167,7 +149,12 @@ export interface Service {
 
   browse(
     name: QueueName,
-    request: { from?: { lane: LaneId; offset: number }; lane?: LaneId; limit: number },
+    request: {
+      /** With `queueId` it was taken from a message id, which must be one of this queue. */
+      from?: { lane: LaneId; offset: number; queueId?: QueueId };
+      lane?: LaneId;
+      limit: number;
+    },
   ): Promise<{ messages: readonly MessageView[]; next?: { lane: LaneId; offset: number } }>;
   /** `id` as issued, or a `place`. */
   lookUp(name: QueueName, id: string): Promise<LookedUpMessage>;
