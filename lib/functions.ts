@@ -14,7 +14,7 @@ import { Construct } from "constructs";
 import { fileURLToPath } from "node:url";
 import { bundling } from "./bundling.ts";
 import { FUNCTION_NAMES, type FunctionName, GRANTS } from "./grants.ts";
-import { METRICS_NAMESPACE } from "./metrics.ts";
+import { METRICS_NAMESPACE } from "../lambdas/metric-names.ts";
 import type { Settings } from "./settings.ts";
 import type { Tables } from "./tables.ts";
 

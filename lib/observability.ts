@@ -18,7 +18,7 @@ import { EmailSubscription } from "aws-cdk-lib/aws-sns-subscriptions";
 import { Construct } from "constructs";
 import type { Functions } from "./functions.ts";
 import type { LaneMqHttpApi } from "./http-api.ts";
-import { METRIC, METRICS_NAMESPACE } from "./metrics.ts";
+import { METRIC, METRICS_NAMESPACE } from "../lambdas/metric-names.ts";
 import type { Settings } from "./settings.ts";
 import type { Tables } from "./tables.ts";
 

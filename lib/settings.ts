@@ -4,6 +4,7 @@
  * S1  A name or a value that is not understood ends the synthesis: a misspelt throttle must not
  *     quietly become the default.
  */
+import { RetentionDays } from "aws-cdk-lib/aws-logs";
 import type { Node } from "constructs";
 import * as v from "valibot";
 
@@ -23,8 +24,21 @@ const boolean = v.union([
 ]);
 const tableName = v.pipe(v.string(), v.regex(/^[A-Za-z0-9_.-]{3,255}$/));
 
-/** What CloudWatch Logs takes, below a year: logs end. */
-const RETENTION_DAYS = [1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365] as const;
+/** What CloudWatch Logs takes, up to a year: logs end. */
+const RETENTIONS: readonly RetentionDays[] = [
+  RetentionDays.ONE_DAY,
+  RetentionDays.THREE_DAYS,
+  RetentionDays.FIVE_DAYS,
+  RetentionDays.ONE_WEEK,
+  RetentionDays.TWO_WEEKS,
+  RetentionDays.ONE_MONTH,
+  RetentionDays.TWO_MONTHS,
+  RetentionDays.THREE_MONTHS,
+  RetentionDays.FOUR_MONTHS,
+  RetentionDays.FIVE_MONTHS,
+  RetentionDays.SIX_MONTHS,
+  RetentionDays.ONE_YEAR,
+];
 
 const entries = {
   /** Names the stack; a second service in the account and region takes another one. */
@@ -40,8 +54,14 @@ const entries = {
   receiveConcurrency: v.optional(integer(1, 100_000)),
   receiveMemoryMb: v.optional(integer(128, 10_240), 256),
   logRetentionDays: v.optional(
-    v.pipe(integer(1, 365), v.picklist(RETENTION_DAYS, "must be a retention CloudWatch Logs has")),
-    30,
+    v.pipe(
+      integer(1, 365),
+      v.custom<RetentionDays>(
+        (days) => RETENTIONS.some((one) => one === days),
+        `must be one of ${RETENTIONS.join(", ")}`,
+      ),
+    ),
+    RetentionDays.ONE_MONTH,
   ),
   alarms: v.optional(boolean, true),
   dashboard: v.optional(boolean, true),

@@ -1,0 +1,87 @@
+/**
+ * What every function's instance is made of: the store on the tables that the environment names, the
+ * service on it, and a logger. Made once, outside the handler, and reused while the instance lives.
+ *
+ * I1  No request is served before the stored format has been checked; a check that failed is made
+ *     again with the next request.
+ * I2  Bodies, receipts and keys are never logged: what is logged is named here and in the faces,
+ *     field by field, and no event is.
+ */
+import { Logger } from "@aws-lambda-powertools/logger";
+import { randomBytes } from "node:crypto";
+import { setTimeout as delay } from "node:timers/promises";
+import { LIMITS } from "../src/core/limits.ts";
+import { epochMs } from "../src/core/types.ts";
+import type { Service } from "../src/service/api.ts";
+import type { Deps, ServiceEvent } from "../src/service/deps.ts";
+import { createService } from "../src/service/service.ts";
+import { createDynamoDbClient } from "../src/store/dynamodb-client.ts";
+import { createDynamoDbStore } from "../src/store/dynamodb.ts";
+import { checkFormat } from "../src/store/format.ts";
+import { describeError } from "./describe-error.ts";
+
+/** Two instances' clocks; Lambda's are kept within milliseconds of each other. */
+const SKEW_MARGIN_MS = 1_000;
+
+export interface Instance {
+  readonly service: Service;
+  readonly logger: Logger;
+  /** Resolves once the stored format is known to be one of ours (I1). */
+  ready(): Promise<void>;
+}
+
+/** `createsFormat`: the function may write the catalog, and says there which format this is. */
+export function createInstance(options: { createsFormat: boolean }): Instance {
+  const logger = new Logger();
+  const store = createDynamoDbStore({
+    client: createDynamoDbClient({ requestTimeoutMs: LIMITS.requestTimeoutMs }),
+    tables: {
+      catalog: environment("LANEMQ_CATALOG_TABLE"),
+      lanes: environment("LANEMQ_LANES_TABLE"),
+    },
+    sleep,
+    random: Math.random,
+  });
+  const service = createService({
+    store,
+    clock: { now: () => epochMs(Date.now()) },
+    sleep,
+    random: Math.random,
+    randomBytes,
+    skewMarginMs: SKEW_MARGIN_MS,
+    relaxed: false,
+    onEvent: (event) => logEvent(logger, event),
+  });
+  let check: Promise<void> | undefined;
+  const ready = (): Promise<void> => {
+    check ??= checkFormat(store, { create: options.createsFormat }).catch((error: unknown) => {
+      check = undefined;
+      throw error;
+    });
+    return check;
+  };
+  return { service, logger, ready };
+}
+
+export function environment(name: string): string {
+  const value = process.env[name];
+  if (value === undefined || value === "") throw new Error(`The environment lacks ${name}.`);
+  return value;
+}
+
+const sleep: Deps["sleep"] = async (ms, signal) => {
+  try {
+    await delay(ms, undefined, signal === undefined ? {} : { signal });
+  } catch {
+    // The signal fired: the wait is over, which is all that a caller wants to know.
+  }
+};
+
+function logEvent(logger: Logger, event: ServiceEvent): void {
+  if (event.type === "deadLetterFailed")
+    logger.warn("dead-lettering failed", {
+      queue: event.queue,
+      failure: describeError(event.error),
+    });
+  else logger.debug(event.type);
+}

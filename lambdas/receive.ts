@@ -1,0 +1,3 @@
+import { createApiHandler } from "./api-handler.ts";
+
+export const handler = createApiHandler("receive");
