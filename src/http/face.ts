@@ -34,7 +34,11 @@ export interface FaceOptions {
   readonly openapi?: string;
 }
 
-export type Face = (event: APIGatewayProxyEventV2) => Promise<APIGatewayProxyStructuredResultV2>;
+/** `signal` ends a long wait when the caller is gone; Lambda has none. */
+export type Face = (
+  event: APIGatewayProxyEventV2,
+  context?: { readonly signal?: AbortSignal },
+) => Promise<APIGatewayProxyStructuredResultV2>;
 
 export function createFace(options: FaceOptions): Face {
   const { service, auth, log, openapi } = options;
@@ -45,7 +49,10 @@ export function createFace(options: FaceOptions): Face {
     ),
   );
 
-  const handle = async (event: APIGatewayProxyEventV2): Promise<Answer> => {
+  const handle = async (
+    event: APIGatewayProxyEventV2,
+    signal: AbortSignal | undefined,
+  ): Promise<Answer> => {
     const route = routes.get(event.routeKey);
     if (route === undefined) throw new LaneError("not-found", "There is no such route.");
     const caller = await authenticate(auth, route, event, service);
@@ -53,14 +60,14 @@ export function createFace(options: FaceOptions): Face {
       demand(caller, route.action === "any" ? "any" : [route.action], queueOf({ event }));
     }
     refuseQuery(route, event);
-    return OPERATIONS[route.operation]({ service, event, caller, openapi });
+    return OPERATIONS[route.operation]({ service, event, caller, openapi, signal });
   };
 
-  return async (event) => {
+  return async (event, context) => {
     const id = requestId(event);
     let answer: Answer;
     try {
-      answer = await handle(event);
+      answer = await handle(event, context?.signal);
     } catch (error) {
       const known =
         error instanceof LaneError ? error : new LaneError("internal", "", { cause: error });

@@ -34,6 +34,7 @@ export interface Call {
   readonly event: APIGatewayProxyEventV2;
   readonly caller: Caller;
   readonly openapi: string | undefined;
+  readonly signal: AbortSignal | undefined;
 }
 
 type Handler = (call: Call) => Promise<Answer>;
@@ -75,7 +76,8 @@ export const OPERATIONS: Readonly<Record<Operation, Handler>> = {
     if (request.group !== "default") {
       throw new LaneError("group-not-found", `Queue ${queueOf(call)} has only group "default".`);
     }
-    return json(200, receivedJson(await call.service.receive(queueOf(call), request)));
+    const wait = call.signal === undefined ? request : { ...request, signal: call.signal };
+    return json(200, receivedJson(await call.service.receive(queueOf(call), wait)));
   },
   ack: async (call) => {
     const { receipts } = bodyAs(schemas.ackRequest, call);
