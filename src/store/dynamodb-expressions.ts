@@ -62,6 +62,10 @@ export class Placeholders {
 
 /** `undefined`: a condition that always holds. */
 export function renderCondition(condition: Condition, to: Placeholders): string | undefined {
+  return alwaysHolds(condition) ? undefined : render(condition, to);
+}
+
+function render(condition: Condition, to: Placeholders): string {
   switch (condition.is) {
     case "exists":
       return `attribute_exists(${to.path(condition.path)})`;
@@ -80,14 +84,13 @@ export function renderCondition(condition: Condition, to: Placeholders): string 
       return `${to.path(condition.path)} < ${to.value(condition.than, numberAttribute(condition.than))}`;
     case "all":
       return join(
-        condition.of.map((part) => renderCondition(part, to)).filter((part) => part !== undefined),
+        condition.of.filter((part) => !alwaysHolds(part)),
         " AND ",
+        to,
       );
-    case "any": {
+    case "any":
       invariant(condition.of.length > 0, "a condition is not any of nothing");
-      const parts = condition.of.map((part) => renderCondition(part, to));
-      return parts.every((part) => part !== undefined) ? join(parts, " OR ") : undefined;
-    }
+      return join(condition.of, " OR ", to);
     default:
       return condition satisfies never;
   }
@@ -131,9 +134,15 @@ export function renderEdits(edits: readonly Edit[], to: Placeholders): string | 
   return parts.length === 0 ? undefined : parts.join(" ");
 }
 
-function join(parts: readonly string[], by: string): string | undefined {
-  if (parts.length <= 1) return parts[0];
-  return `(${parts.join(by)})`;
+/** Asked before anything is rendered: DynamoDB refuses placeholders that no expression uses. */
+function alwaysHolds(condition: Condition): boolean {
+  if (condition.is === "all") return condition.of.every(alwaysHolds);
+  return condition.is === "any" && condition.of.some(alwaysHolds);
+}
+
+function join(parts: readonly Condition[], by: string, to: Placeholders): string {
+  const rendered = parts.map((part) => render(part, to));
+  return rendered.length === 1 ? rendered.join("") : `(${rendered.join(by)})`;
 }
 
 function numberAttribute(value: number): AttributeValue {

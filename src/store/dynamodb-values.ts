@@ -1,6 +1,6 @@
 /**
  * Items to DynamoDB's attribute values and back, in one pass each: this is on every request's path.
- * (util-dynamodb's marshaller loses members named `__proto__` and returns 2^53 as a BigInt.)
+ * (util-dynamodb's marshaller would return 2^53 as a BigInt, and cannot leave out an empty set.)
  */
 import type { AttributeValue } from "@aws-sdk/client-dynamodb";
 import { LaneError, invariant } from "../core/errors.ts";

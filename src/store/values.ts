@@ -5,6 +5,7 @@
  * V1  An empty set is an absent attribute; inside a list it cannot be one, and is refused.
  * V2  Numbers are finite and -0 is 0.
  * V3  `equal` knows scalars, bytes and sets: dynalite cannot compare lists and maps.
+ * V4  Nothing is named `__proto__`: dynalite loses it. Names that users choose are not names here.
  */
 import { invariant } from "../core/errors.ts";
 import type { Item, Value } from "./port.ts";
@@ -28,16 +29,9 @@ export function stored(value: Value | undefined): Value | undefined {
   return value === 0 ? 0 : value;
 }
 
-/** Assigns without ever meeting the setter of `__proto__`. */
 export function assign<T>(target: Record<string, T>, name: string, value: T): void {
-  if (name === "__proto__") {
-    Object.defineProperty(target, name, {
-      value,
-      enumerable: true,
-      configurable: true,
-      writable: true,
-    });
-  } else target[name] = value;
+  invariant(name !== "__proto__", "V4: nothing is named __proto__");
+  target[name] = value;
 }
 
 export const own = (map: MapValue, name: string): Value | undefined =>
@@ -139,5 +133,7 @@ export function compareKeys(left: string, right: string): number {
   return left.length - right.length;
 }
 
-const codePointRank = (unit: number): number =>
-  unit >= 0xd800 && unit <= 0xdfff ? unit + 0x2000 : unit;
+const codePointRank = (unit: number): number => {
+  if (unit < 0xd800) return unit;
+  return unit < 0xe000 ? unit + 0x2000 : unit - 0x800;
+};

@@ -1,0 +1,64 @@
+import { describe, expect, test } from "vitest";
+import { absent, exists, set } from "../../src/store/port.ts";
+import type { StoreRequest } from "../../src/store/port.ts";
+import type { Engine } from "../engines/engine.ts";
+import { freshPk } from "./fresh.ts";
+
+export function describeUnits(engine: () => Engine): void {
+  /** What the calls of `act` were billed. */
+  const billed = async (act: () => Promise<unknown>): Promise<StoreRequest[]> => {
+    engine().requests.length = 0;
+    await act();
+    return [...engine().requests];
+  };
+  const store = () => engine().store;
+
+  describe("the report of a request", () => {
+    test("bills a write per KB of the larger of old and new", async () => {
+      const key = { pk: freshPk(), sk: "-" };
+      const put = { action: "PutItem", table: "lanes", readUnits: 0, items: 1 };
+      const big = { ...key, body: new Uint8Array(2_500) };
+      expect(await billed(() => store().put("lanes", key))).toEqual([{ ...put, writeUnits: 1 }]);
+      expect(await billed(() => store().put("lanes", big))).toEqual([{ ...put, writeUnits: 3 }]);
+      expect(await billed(() => store().update("lanes", key, [set(["n"], 1)]))).toEqual([
+        { ...put, action: "UpdateItem", writeUnits: 3 },
+      ]);
+      expect(await billed(() => store().put("lanes", key))).toEqual([{ ...put, writeUnits: 3 }]);
+      expect(await billed(() => store().delete("lanes", key))).toEqual([
+        { ...put, action: "DeleteItem", writeUnits: 1 },
+      ]);
+    });
+
+    test("bills a refused write as well", async () => {
+      const key = { pk: freshPk(), sk: "-" };
+      await store().put("lanes", key);
+      const [refused] = await billed(() => store().put("lanes", key, absent("pk")));
+      expect(refused).toMatchObject({ action: "PutItem", writeUnits: 1 });
+      const [missed] = await billed(() =>
+        store().delete("lanes", { ...key, sk: "x" }, exists("pk")),
+      );
+      expect(missed).toMatchObject({ action: "DeleteItem", writeUnits: 1 });
+    });
+
+    test("bills reads per 4 KB, half when they may be stale", async () => {
+      const pk = freshPk();
+      for (const sk of ["1", "2", "3"]) {
+        await store().put("lanes", { pk, sk, body: new Uint8Array(3_000) });
+      }
+      const read = async (consistent: boolean) =>
+        billed(async () => {
+          await store().get("lanes", { pk, sk: "1" }, { consistent });
+          await store().query("lanes", pk, { consistent });
+        });
+      const base = { table: "lanes", writeUnits: 0 };
+      expect(await read(true)).toEqual([
+        { ...base, action: "GetItem", readUnits: 1, items: 1 },
+        { ...base, action: "Query", readUnits: 3, items: 3 },
+      ]);
+      expect(await read(false)).toEqual([
+        { ...base, action: "GetItem", readUnits: 0.5, items: 1 },
+        { ...base, action: "Query", readUnits: 1.5, items: 3 },
+      ]);
+    });
+  });
+}

@@ -1,0 +1,9 @@
+import type { StoreRequest } from "../../src/store/port.ts";
+import { createMemoryStore } from "../../src/store/memory.ts";
+import type { Engine } from "./engine.ts";
+
+export async function startMemory(): Promise<Engine> {
+  const requests: StoreRequest[] = [];
+  const store = createMemoryStore({ onRequest: (request) => requests.push(request) });
+  return { store, requests, close: async () => {} };
+}
