@@ -7,6 +7,7 @@ import {
   type IFunction,
   LoggingFormat,
   Runtime,
+  SystemLogLevel,
 } from "aws-cdk-lib/aws-lambda";
 import { NodejsFunction } from "aws-cdk-lib/aws-lambda-nodejs";
 import { LogGroup } from "aws-cdk-lib/aws-logs";
@@ -87,6 +88,8 @@ function createFunction(
     logGroup,
     loggingFormat: LoggingFormat.JSON,
     applicationLogLevelV2: ApplicationLogLevel.INFO,
+    // Without the three lines a call that Lambda writes by itself: the access log has one of its own.
+    systemLogLevelV2: SystemLogLevel.WARN,
     awsSdkConnectionReuse: false,
     bundling,
     environment: {

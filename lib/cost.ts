@@ -1,0 +1,128 @@
+/**
+ * What it costs to do nothing: an idle service, and a consumer that waits on an empty queue.
+ *
+ * K1  No figure is invented: prices are AWS's list prices as of the date beside them, without free
+ *     tiers; usage is measured by the test of this module, but for durations, which only AWS can
+ *     measure and which are stated as assumptions.
+ */
+
+/** US East (N. Virginia), in dollars. */
+export const PRICES = {
+  asOf: "July 2025",
+  region: "us-east-1",
+  httpApiPerMillion: 1.0,
+  lambdaPerMillion: 0.2,
+  lambdaArmPerGbSecond: 0.0000133334,
+  dynamoReadPerMillion: 0.125,
+  dynamoWritePerMillion: 0.625,
+  dynamoGbMonth: 0.25,
+  dynamoPitrGbMonth: 0.2,
+  logsIngestedPerGb: 0.5,
+  metricMonth: 0.3,
+  alarmMetricMonth: 0.1,
+  dashboardMonth: 3.0,
+  /** Scheduled rules are counted among AWS's own events. */
+  scheduledRulePerMillion: 0,
+} as const;
+
+export const USAGE = {
+  /** Read units of one janitor round: without queues, and for each idle queue on one lane. */
+  janitorReads: 1,
+  janitorReadsPerQueue: 1,
+  /** Read units of one receive that waits 20 s on an empty queue with one lane, in vain. */
+  waitReads: 1,
+  /** Read units of one receive that does not wait. */
+  pollReads: 1,
+  /** One line of the access log. */
+  accessLogBytes: 400,
+  /** Metrics that the alarms watch. */
+  alarmMetrics: 16,
+} as const;
+
+export const ASSUMED = {
+  /** Billed per round, at 512 MB. */
+  janitorMs: 50,
+  /** Billed per receive that does not wait, at 256 MB. */
+  pollMs: 30,
+  waitSeconds: 20,
+} as const;
+
+const HOURS = 730;
+const MINUTES = HOURS * 60;
+const SECONDS = MINUTES * 60;
+const GB = 1024 ** 3;
+
+export interface Line {
+  readonly what: string;
+  readonly dollars: number;
+}
+
+const reads = (units: number): number => (units / 1e6) * PRICES.dynamoReadPerMillion;
+
+const lambda = (calls: number, seconds: number, memoryMb: number): number =>
+  (calls / 1e6) * PRICES.lambdaPerMillion +
+  calls * seconds * (memoryMb / 1024) * PRICES.lambdaArmPerGbSecond;
+
+/** A month of a service that nobody calls, with this many empty queues. */
+export function idleService(queues: number): Line[] {
+  return [
+    {
+      what: "janitor: a round a minute on Lambda",
+      dollars: lambda(MINUTES, ASSUMED.janitorMs / 1000, 512),
+    },
+    {
+      what: `janitor: reads, ${queues} empty queues`,
+      dollars: reads(MINUTES * (USAGE.janitorReads + queues * USAGE.janitorReadsPerQueue)),
+    },
+    { what: "alarms", dollars: USAGE.alarmMetrics * PRICES.alarmMetricMonth },
+    { what: "dashboard", dollars: PRICES.dashboardMonth },
+  ];
+}
+
+/** A month of one consumer on an empty queue that asks again as soon as it has its answer. */
+export function waitingConsumer(memoryMb: number): Line[] {
+  const calls = SECONDS / ASSUMED.waitSeconds;
+  return [
+    ...requests(calls),
+    { what: "Lambda, waiting", dollars: lambda(calls, ASSUMED.waitSeconds, memoryMb) },
+    { what: "reads", dollars: reads(calls * USAGE.waitReads) },
+  ];
+}
+
+/** The same, asking every so often without waiting. */
+export function pollingConsumer(everySeconds: number, memoryMb: number): Line[] {
+  const calls = SECONDS / everySeconds;
+  return [
+    ...requests(calls),
+    { what: "Lambda", dollars: lambda(calls, ASSUMED.pollMs / 1000, memoryMb) },
+    { what: "reads", dollars: reads(calls * USAGE.pollReads) },
+  ];
+}
+
+const requests = (calls: number): Line[] => [
+  { what: "HTTP API", dollars: (calls / 1e6) * PRICES.httpApiPerMillion },
+  {
+    what: "access log",
+    dollars: ((calls * USAGE.accessLogBytes) / GB) * PRICES.logsIngestedPerGb,
+  },
+];
+
+export const total = (lines: readonly Line[]): number =>
+  lines.reduce((sum, { dollars }) => sum + dollars, 0);
+
+/** The tables of docs/operations.md. */
+export function costTables(): string {
+  const dollars = (amount: number) => `$${amount.toFixed(2)}`;
+  const table = (title: string, lines: readonly Line[]) =>
+    [
+      `| ${title} | a month |`,
+      "|---|---:|",
+      ...lines.map(({ what, dollars: amount }) => `| ${what} | ${dollars(amount)} |`),
+      `| **together** | **${dollars(total(lines))}** |`,
+    ].join("\n");
+  return [
+    table("An idle service", idleService(10)),
+    table("A consumer that waits, 20 s a call, 256 MB", waitingConsumer(256)),
+    table("A consumer that asks every 20 s and does not wait", pollingConsumer(20, 256)),
+  ].join("\n\n");
+}
