@@ -37,7 +37,6 @@ export function holds(condition: Condition, item: Item | undefined): boolean {
 
 /** A new item; values that no edit touches are shared with the old one. */
 export function edited(item: Item, edits: readonly Edit[]): Item {
-  refuseOverlaps(edits);
   const next: Record<string, Value> = { ...item };
   for (const edit of edits) {
     switch (edit.do) {
@@ -99,10 +98,12 @@ function membersOf(item: Record<string, Value>, name: string): ReadonlySet<strin
   return value ?? new Set();
 }
 
-function refuseOverlaps(edits: readonly Edit[]): void {
+/** DynamoDB checks this before it looks at the item or the condition. */
+export function refuseOverlaps(edits: readonly Edit[]): void {
   const whole = new Set<string>();
   const below = new Map<string, Set<string>>();
   for (const edit of edits) {
+    if ("members" in edit && edit.members.size === 0) continue;
     const [name, member] = "path" in edit ? edit.path : [edit.name];
     invariant(name !== "pk" && name !== "sk", "no edit touches the key");
     const members = below.get(name);

@@ -5,7 +5,7 @@
  * decided in one synchronous step, so calls never interleave within one.
  */
 import { invariant } from "../core/errors.ts";
-import { edited, holds } from "./memory-rules.ts";
+import { edited, holds, refuseOverlaps } from "./memory-rules.ts";
 import { Partition } from "./memory-table.ts";
 import type { Row } from "./memory-table.ts";
 import type {
@@ -43,7 +43,6 @@ export function createMemoryStore(
     tables[table].get(key.pk)?.get(key.sk);
 
   const keep = (table: TableName, item: Item, bytes: number): void => {
-    invariant(bytes <= ITEM_BYTES, "an item is at most 400 KB");
     let partition = tables[table].get(item.pk);
     if (partition === undefined) tables[table].set(item.pk, (partition = new Partition()));
     partition.set(item.sk, { item, bytes });
@@ -90,7 +89,7 @@ export function createMemoryStore(
       checkKey(item);
       const row = rowAt(table, item);
       const next = storedItem(item);
-      const bytes = itemBytes(next);
+      const bytes = checkedBytes(next);
       const allowed = isAllowed(condition, row);
       if (allowed) keep(table, next, bytes);
       wrote("PutItem", table, row?.bytes ?? 0, bytes);
@@ -99,13 +98,14 @@ export function createMemoryStore(
 
     async update(table, key, edits, condition, { wantOld = false } = {}) {
       checkKey(key);
+      refuseOverlaps(edits);
       const row = rowAt(table, key);
       if (!isAllowed(condition, row)) {
         wrote("UpdateItem", table, row?.bytes ?? 0, 0);
         return refusal(row);
       }
       const next = edited(row?.item ?? { pk: key.pk, sk: key.sk }, edits);
-      const bytes = itemBytes(next);
+      const bytes = checkedBytes(next);
       keep(table, next, bytes);
       wrote("UpdateItem", table, row?.bytes ?? 0, bytes);
       return { ok: true, old: wantOld ? copyOf(row) : undefined };
@@ -163,6 +163,12 @@ export const writeUnits = (before: number, after: number): number =>
 
 const readUnits = (bytes: number, consistent: boolean): number =>
   Math.max(1, Math.ceil(bytes / 4096)) * (consistent ? 1 : 0.5);
+
+function checkedBytes(item: Item): number {
+  const bytes = itemBytes(item);
+  invariant(bytes <= ITEM_BYTES, "an item is at most 400 KB");
+  return bytes;
+}
 
 function checkKey({ pk, sk }: Key): void {
   invariant(pk.length > 0 && pk.length <= 2048, "pk is 1 to 2,048 bytes");
