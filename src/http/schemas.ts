@@ -4,7 +4,6 @@
  */
 import * as v from "valibot";
 import { LIMITS } from "../core/limits.ts";
-import { isQueueName } from "../core/types.ts";
 
 const integer = (min: number, max: number) =>
   v.pipe(
@@ -16,7 +15,7 @@ const integer = (min: number, max: number) =>
 
 const name = v.pipe(
   v.string("must be a string"),
-  v.check(isQueueName, "must be 1 to 80 characters of A-Z a-z 0-9 _ - ."),
+  v.regex(/^[A-Za-z0-9_.-]{1,80}$/, "must be 1 to 80 characters of A-Z a-z 0-9 _ - ."),
 );
 
 const text = (min: number, max: number) =>
@@ -162,6 +161,7 @@ const integerParameter = (min: number, max: number) =>
     v.transform(Number),
     v.minValue(min, `must be at least ${min}`),
     v.maxValue(max, `must be at most ${max}`),
+    v.metadata({ parameter: { type: "integer", minimum: min, maximum: max } }),
   );
 
 const cursor = text(1, 1024);

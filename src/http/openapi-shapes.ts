@@ -1,0 +1,203 @@
+/**
+ * What the OpenAPI document says of each operation beside its route: the schemas of its request and
+ * of its answer. Only the document and the tests read this; no deployed function carries it.
+ */
+import * as v from "valibot";
+import { CODES } from "../core/errors.ts";
+import type { Operation } from "./routes.ts";
+import * as requests from "./schemas.ts";
+
+export interface Shape {
+  readonly body?: v.GenericSchema;
+  readonly query?: { readonly entries: Readonly<Record<string, v.GenericSchema>> };
+  /** Status and what it means; the first one's body is `answer`, and so are the others'. */
+  readonly statuses: Readonly<Record<number, string>>;
+  readonly answer?: v.GenericSchema;
+}
+
+const time = v.pipe(v.string(), v.isoTimestamp());
+const count = v.pipe(v.number(), v.integer(), v.minValue(0));
+const code = v.picklist(Object.keys(CODES) as (keyof typeof CODES)[]);
+
+const settings = v.strictObject({
+  leaseSeconds: count,
+  retentionSeconds: count,
+  delaySeconds: count,
+  waitSeconds: count,
+  maxReceives: v.nullable(count),
+  deadLetter: v.nullable(v.strictObject({ queue: v.string() })),
+  maxMessageBytes: count,
+  eraseOnAck: v.boolean(),
+  lanes: v.union([v.literal("auto"), count]),
+  tags: v.record(v.string(), v.string()),
+});
+
+const summary = { name: v.string(), settings, createdAt: time };
+
+const queue = v.strictObject({
+  ...summary,
+  depth: v.strictObject({ ready: count, leased: count, delayed: count }),
+  oldestReadyAgeSeconds: count,
+  lanes: count,
+});
+
+const deadLetter = v.strictObject({
+  reason: v.picklist(["maxReceives"]),
+  queue: v.string(),
+  group: v.string(),
+  lane: count,
+  offset: count,
+  receives: count,
+  firstReceivedAt: time,
+  deadLetteredAt: time,
+});
+
+const content = {
+  id: v.string(),
+  body: v.unknown(),
+  contentType: v.string(),
+  encoding: v.exactOptional(v.literal("base64")),
+  headers: v.record(v.string(), v.string()),
+  sentAt: time,
+  place: v.exactOptional(v.string()),
+  deadLetter: v.exactOptional(deadLetter),
+};
+
+const received = v.strictObject({
+  ...content,
+  receipt: v.string(),
+  firstReceivedAt: time,
+  receives: count,
+  leaseExpiresAt: time,
+});
+
+const browsed = v.strictObject({ ...content, expiresAt: time });
+
+const state = v.strictObject({
+  state: v.picklist(["ready", "delayed", "leased", "acked", "expired", "erased"]),
+  visibleAt: v.exactOptional(time),
+  leaseExpiresAt: v.exactOptional(time),
+  receives: v.exactOptional(count),
+});
+
+const sendResult = v.union([
+  v.strictObject({ id: v.string(), duplicate: v.exactOptional(v.literal(true)) }),
+  v.strictObject({
+    error: v.strictObject({ code, detail: v.string(), retryable: v.boolean() }),
+  }),
+]);
+
+const results = v.strictObject({
+  results: v.array(
+    v.strictObject({
+      status: v.picklist(["done", "gone", "invalid"]),
+      receipt: v.exactOptional(v.string()),
+    }),
+  ),
+});
+
+const keyFields = {
+  id: v.string(),
+  name: v.string(),
+  scopes: requests.createKeyRequest.entries.scopes,
+  createdAt: time,
+  expiresAt: v.exactOptional(time),
+};
+
+const cursor = v.exactOptional(v.string());
+
+export const problemSchema = v.object({
+  type: v.string(),
+  title: v.string(),
+  status: count,
+  detail: v.string(),
+  code,
+  retryable: v.boolean(),
+  errors: v.exactOptional(v.array(v.strictObject({ path: v.string(), message: v.string() }))),
+  /** Of a send that stored nothing. */
+  messages: v.exactOptional(v.array(sendResult)),
+});
+
+/** Schemas that the document names. */
+export const NAMED = {
+  QueueSettings: requests.queueSettings,
+  OutgoingMessage: requests.outgoingMessage,
+  Queue: queue,
+  ReceivedMessage: received,
+  Message: browsed,
+  SendResult: sendResult,
+  ReceiptResults: results,
+  Problem: problemSchema,
+} satisfies Record<string, v.GenericSchema>;
+
+export const SHAPES: Readonly<Record<Operation, Shape>> = {
+  putQueue: {
+    body: requests.queueSettings,
+    statuses: { 201: "Created.", 200: "Updated." },
+    answer: queue,
+  },
+  patchQueue: { body: requests.queueSettings, statuses: { 200: "Updated." }, answer: queue },
+  getQueue: { statuses: { 200: "The queue." }, answer: queue },
+  listQueues: {
+    query: requests.listQueuesQuery,
+    statuses: { 200: "A page of queues; with a cursor, there are more." },
+    answer: v.strictObject({ queues: v.array(v.strictObject(summary)), cursor }),
+  },
+  deleteQueue: { statuses: { 204: "Deleted." } },
+  purgeQueue: { statuses: { 204: "Purged." } },
+  redrive: {
+    body: requests.redriveRequest,
+    statuses: { 200: "How many were moved, and how many are left." },
+    answer: v.strictObject({ moved: count, remaining: count }),
+  },
+  send: {
+    body: requests.sendRequest,
+    statuses: { 201: "At least one message was stored; one result a message, in order." },
+    answer: v.strictObject({ messages: v.array(sendResult) }),
+  },
+  receive: {
+    body: requests.receiveRequest,
+    statuses: { 200: "The messages leased; none, if none came in time." },
+    answer: v.strictObject({ messages: v.array(received) }),
+  },
+  ack: { body: requests.ackRequest, statuses: { 200: "One result a receipt." }, answer: results },
+  release: {
+    body: requests.releaseRequest,
+    statuses: { 200: "One result a receipt." },
+    answer: results,
+  },
+  extend: {
+    body: requests.extendRequest,
+    statuses: { 200: "One result a receipt, with the new receipt where it changed." },
+    answer: results,
+  },
+  browse: {
+    query: requests.browseQuery,
+    statuses: { 200: "A page of messages; with a cursor, there are more." },
+    answer: v.strictObject({ messages: v.array(browsed), cursor }),
+  },
+  lookUp: {
+    statuses: { 200: "The message." },
+    answer: v.strictObject({
+      ...content,
+      expiresAt: time,
+      groups: v.record(v.string(), state),
+    }),
+  },
+  createKey: {
+    body: requests.createKeyRequest,
+    statuses: { 201: "Created; keep the secret, it is not shown again." },
+    answer: v.strictObject({ ...keyFields, secret: v.string() }),
+  },
+  listKeys: {
+    query: requests.listKeysQuery,
+    statuses: { 200: "A page of keys; with a cursor, there are more." },
+    answer: v.strictObject({ keys: v.array(v.strictObject(keyFields)), cursor }),
+  },
+  deleteKey: { statuses: { 204: "Revoked." } },
+  health: {
+    statuses: { 200: "The service answers." },
+    answer: v.strictObject({ status: v.literal("ok") }),
+  },
+  openapi: { statuses: { 200: "An OpenAPI 3.1 document." }, answer: v.looseObject({}) },
+};
