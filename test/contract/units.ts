@@ -1,8 +1,23 @@
 import { describe, expect, test } from "vitest";
 import { absent, exists, set } from "../../src/store/port.ts";
-import type { StoreRequest } from "../../src/store/port.ts";
+import type { Attributes, Item, StoreRequest } from "../../src/store/port.ts";
+import { itemBytes } from "../../src/store/values.ts";
 import type { Engine } from "../engines/engine.ts";
 import { freshPk } from "./fresh.ts";
+
+/** Attributes of every type; sizes are checked to the byte by filling each up to a unit. */
+const SHAPES: readonly [name: string, attributes: Attributes][] = [
+  ["nothing but its key", {}],
+  ["text", { text: "hello", empty: "" }],
+  ["small numbers", { a: 0, b: 7, c: -7, d: 42 }],
+  ["numbers of an odd and an even number of digits", { a: 123, b: 1234, c: 12_345, d: 1000 }],
+  ["times and offsets", { at: 1_763_800_000_123, offset: 1_806_131_200_125_952 }],
+  ["a boolean", { yes: true }],
+  ["bytes", { bytes: new Uint8Array(10) }],
+  ["sets", { "p#abc": new Set(["1", "2", "a0"]) }],
+  ["a map", { "x#abc": { until: 1_763_800_000_123, receives: 1, entry: 5, dead: true } }],
+  ["a list", { segments: [0, "12", { deep: ["x"] }] }],
+];
 
 export function describeUnits(engine: () => Engine): void {
   /** What the calls of `act` were billed. */
@@ -27,6 +42,17 @@ export function describeUnits(engine: () => Engine): void {
       expect(await billed(() => store().delete("lanes", key))).toEqual([
         { ...put, action: "DeleteItem", writeUnits: 1 },
       ]);
+    });
+
+    test.each(SHAPES)("counts the bytes of %s as itemBytes does", async (_name, attributes) => {
+      const item = { pk: freshPk(), sk: "-", ...attributes };
+      const filled = (bytes: number): Item => {
+        const body = new Uint8Array(bytes - itemBytes({ ...item, body: new Uint8Array() }));
+        return { ...item, body };
+      };
+      const [exact] = await billed(() => store().put("lanes", filled(1024)));
+      const [over] = await billed(() => store().put("lanes", filled(1025)));
+      expect([exact?.writeUnits, over?.writeUnits]).toEqual([1, 2]);
     });
 
     test("bills a refused write as well", async () => {
