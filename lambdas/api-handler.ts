@@ -5,12 +5,16 @@ import { problem } from "../src/http/answer.ts";
 import { createFace, type Log } from "../src/http/face.ts";
 import type { Role } from "../src/http/routes.ts";
 import { describeError } from "./describe-error.ts";
-import { createInstance } from "./instance.ts";
+import { createInstance, type World } from "./instance.ts";
 
 type Handler = (event: APIGatewayProxyEventV2) => Promise<APIGatewayProxyStructuredResultV2>;
 
-export function createApiHandler(role: Role, options: { openapi?: string } = {}): Handler {
-  const { service, logger, ready } = createInstance({ createsFormat: role === "admin" });
+export function createApiHandler(
+  role: Role,
+  options: { openapi?: string } = {},
+  world?: World,
+): Handler {
+  const { service, logger, ready } = createInstance({ createsFormat: role === "admin" }, world);
   const log: Log = {
     error: (message, { error, ...details }) =>
       logger.error(message, { ...details, failure: describeError(error) }),

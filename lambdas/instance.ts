@@ -11,7 +11,7 @@ import { Logger } from "@aws-lambda-powertools/logger";
 import { randomBytes } from "node:crypto";
 import { setTimeout as delay } from "node:timers/promises";
 import { LIMITS } from "../src/core/limits.ts";
-import { epochMs } from "../src/core/types.ts";
+import { type EpochMs, epochMs } from "../src/core/types.ts";
 import type { Service } from "../src/service/api.ts";
 import type { Deps, ServiceEvent } from "../src/service/deps.ts";
 import { createService } from "../src/service/service.ts";
@@ -26,13 +26,40 @@ const SKEW_MARGIN_MS = 1_000;
 export interface Instance {
   readonly service: Service;
   readonly logger: Logger;
+  now(): EpochMs;
   /** Resolves once the stored format is known to be one of ours (I1). */
   ready(): Promise<void>;
 }
 
+/** What an instance does not make itself: given by AWS, or by a test. */
+export type World = Pick<Deps, "store" | "clock" | "sleep" | "random" | "randomBytes">;
+
 /** `createsFormat`: the function may write the catalog, and says there which format this is. */
-export function createInstance(options: { createsFormat: boolean }): Instance {
+export function createInstance(
+  options: { createsFormat: boolean },
+  world: World = awsWorld(),
+): Instance {
   const logger = new Logger();
+  const service = createService({
+    ...world,
+    skewMarginMs: SKEW_MARGIN_MS,
+    relaxed: false,
+    onEvent: (event) => logEvent(logger, event),
+  });
+  let check: Promise<void> | undefined;
+  const ready = (): Promise<void> => {
+    check ??= checkFormat(world.store, { create: options.createsFormat }).catch(
+      (error: unknown) => {
+        check = undefined;
+        throw error;
+      },
+    );
+    return check;
+  };
+  return { service, logger, now: () => world.clock.now(), ready };
+}
+
+function awsWorld(): World {
   const store = createDynamoDbStore({
     client: createDynamoDbClient({ requestTimeoutMs: LIMITS.requestTimeoutMs }),
     tables: {
@@ -42,28 +69,16 @@ export function createInstance(options: { createsFormat: boolean }): Instance {
     sleep,
     random: Math.random,
   });
-  const service = createService({
+  return {
     store,
     clock: { now: () => epochMs(Date.now()) },
     sleep,
     random: Math.random,
     randomBytes,
-    skewMarginMs: SKEW_MARGIN_MS,
-    relaxed: false,
-    onEvent: (event) => logEvent(logger, event),
-  });
-  let check: Promise<void> | undefined;
-  const ready = (): Promise<void> => {
-    check ??= checkFormat(store, { create: options.createsFormat }).catch((error: unknown) => {
-      check = undefined;
-      throw error;
-    });
-    return check;
   };
-  return { service, logger, ready };
 }
 
-export function environment(name: string): string {
+function environment(name: string): string {
   const value = process.env[name];
   if (value === undefined || value === "") throw new Error(`The environment lacks ${name}.`);
   return value;

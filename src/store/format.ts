@@ -9,21 +9,20 @@
  *     (`create: false`) goes on; the first that may, puts it.
  */
 import { LaneError } from "../core/errors.ts";
-import { absent, type Item, type Key, type Store } from "./port.ts";
+import { FORMAT } from "./keys.ts";
+import { absent, type Item, type Store } from "./port.ts";
 
 export const FORMAT_VERSION = 1;
-
-const FORMAT_KEY: Key = { pk: "format", sk: "-" };
 
 /** @throws LaneError `internal` if the data is of a format that this version does not know. */
 export async function checkFormat(
   store: Store,
   options: { create: boolean } = { create: true },
 ): Promise<void> {
-  const item = await store.get("catalog", FORMAT_KEY, { consistent: true });
+  const item = await store.get("catalog", FORMAT, { consistent: true });
   if (item !== undefined) return refuseUnknown(item);
   if (!options.create) return;
-  const put = await store.put("catalog", { ...FORMAT_KEY, version: FORMAT_VERSION }, absent("pk"));
+  const put = await store.put("catalog", { ...FORMAT, version: FORMAT_VERSION }, absent("pk"));
   // Another instance was first; it may be a newer one.
   if (!put.ok && put.found !== undefined) refuseUnknown(put.found);
 }
