@@ -37,11 +37,19 @@ const STALE_FOR_MS = 2_000;
 
 export class Engine {
   readonly store: Store = createMemoryStore();
-  /** Called after each write that changed an item. */
+  /** Called after each write that changed an item, before anything else happens. */
   onWrite:
-    | ((table: TableName, key: Key, before: Item | undefined, after: Item | undefined) => void)
+    | ((change: {
+        readonly table: TableName;
+        readonly key: Key;
+        readonly before: Item | undefined;
+        readonly after: Item | undefined;
+        readonly byTtl: boolean;
+      }) => Promise<void>)
     | undefined;
   steps = 0;
+  /** Lane to the time at which its anchor was last written. */
+  readonly anchoredAt = new Map<string, number>();
   readonly #world: World;
   readonly #past = new Map<string, Past[]>();
   /** `ttl` of items, as last seen. */
@@ -51,7 +59,7 @@ export class Engine {
     this.#world = world;
   }
 
-  async write(write: Write): Promise<WriteResult> {
+  async write(write: Write, byTtl = false): Promise<WriteResult> {
     this.steps += 1;
     const before = await this.store.get(write.table, write.key, { consistent: true });
     const result = await write.run(this.store);
@@ -59,7 +67,15 @@ export class Engine {
       const after = await this.store.get(write.table, write.key, { consistent: true });
       this.#remember(write.table, write.key, before);
       this.#watchTtl(write.table, write.key, after);
-      this.onWrite?.(write.table, write.key, before, after);
+      if (write.key.pk.startsWith("anchor#"))
+        this.anchoredAt.set(write.key.pk, this.#world.scheduler.now);
+      await this.onWrite?.({
+        table: write.table,
+        key: { pk: write.key.pk, sk: write.key.sk },
+        before,
+        after,
+        byTtl,
+      });
     }
     return result;
   }

@@ -1,0 +1,109 @@
+/** `npm run sim`: schedules of the simulation on all cores, or one of them again. */
+import { Command, InvalidArgumentError } from "commander";
+import { availableParallelism } from "node:os";
+import { fileURLToPath } from "node:url";
+import { isWorker, runCrew, Tally, work } from "../test/sim/crew.ts";
+import { explain, runSchedule } from "../test/sim/schedule.ts";
+
+if (isWorker()) work();
+else await main();
+
+async function main(): Promise<void> {
+  const command = new Command("sim")
+    .description("Runs the service under simulated faults and judges every answer.")
+    .option("--minutes <n>", "how long to run", positive, 1)
+    .option("--schedules <n>", "how many schedules at most", positive)
+    .option("--from <seed>", "first seed; default: by the clock", positive)
+    .option("--seed <seed>", "run this one schedule", positive)
+    .option("--trace", "print everything that happens; with --seed")
+    .option("--workers <n>", "processes", positive, availableParallelism())
+    .option("--first", "stop at the first failure")
+    .option("--json", "print the result as one line of JSON")
+    .parse();
+  const options = command.opts<{
+    minutes: number;
+    schedules?: number;
+    from?: number;
+    seed?: number;
+    trace?: boolean;
+    workers: number;
+    first?: boolean;
+    json?: boolean;
+  }>();
+  if (options.seed === undefined) await runMany(options);
+  else await runOne(options.seed, options.trace === true);
+}
+
+async function runOne(seed: number, withTrace: boolean): Promise<void> {
+  const report = await runSchedule(seed, withTrace ? (line) => console.log(line) : undefined);
+  console.log(
+    report.failure === undefined
+      ? `seed ${seed} holds: ${report.steps} steps, ${report.messages} messages (${report.plan})`
+      : explain(report),
+  );
+  process.exitCode = report.failure === undefined ? 0 : 1;
+}
+
+async function runMany(options: {
+  minutes: number;
+  schedules?: number;
+  from?: number;
+  workers: number;
+  first?: boolean;
+  json?: boolean;
+}): Promise<void> {
+  const startedAt = performance.now();
+  const seconds = (): number => (performance.now() - startedAt) / 1_000;
+  const limit = options.schedules === undefined ? options.minutes * 60 : Infinity;
+  const firstSeed = options.from ?? Date.now() % 1_000_000_000;
+  const tally = new Tally();
+  const rate = (): number => Math.round(tally.steps / seconds());
+  const isQuiet = options.json === true;
+  if (!isQuiet) console.log(`first seed ${firstSeed}, ${options.workers} workers`);
+  const progress = setInterval(() => {
+    if (!isQuiet) {
+      console.log(
+        `${Math.round(seconds())} s: ${tally.schedules} schedules, ${rate()} steps/s, ${tally.failures.length} failures; ${tally.faultLine()}`,
+      );
+    }
+  }, 10_000);
+  await runCrew({
+    program: fileURLToPath(import.meta.url),
+    workers: options.workers,
+    firstSeed,
+    schedules: options.schedules ?? Infinity,
+    mayGoOn: () => seconds() < limit && !(options.first === true && tally.failures.length > 0),
+    onReport: (report) => {
+      tally.add(report);
+      if (report.failure !== undefined && !isQuiet)
+        console.log(explain({ ...report, faults: new Map() }));
+    },
+  });
+  clearInterval(progress);
+  if (isQuiet) {
+    const { schedules, steps } = tally;
+    console.log(
+      JSON.stringify({
+        schedules,
+        steps,
+        seconds: seconds(),
+        failures: tally.failures.map(({ seed, failure }) => ({ seed, ...failure })),
+      }),
+    );
+  } else {
+    console.log(
+      `${tally.schedules} schedules, ${tally.steps} steps (${rate()}/s on ${options.workers} workers), ${tally.messages} messages, ` +
+        `${tally.deliveries} deliveries, ${tally.failures.length} failures\nfaults: ${tally.faultLine()}`,
+    );
+    for (const [invariant, seeds] of tally.byInvariant()) {
+      console.log(`  ${invariant}: ${seeds.length} (seeds ${seeds.slice(0, 8).join(" ")})`);
+    }
+  }
+  process.exitCode = tally.failures.length === 0 ? 0 : 1;
+}
+
+function positive(text: string): number {
+  const value = Number(text);
+  if (!(value > 0)) throw new InvalidArgumentError("a positive number is needed");
+  return value;
+}

@@ -1,0 +1,361 @@
+/**
+ * Judges every answer that callers got, by what callers know and by nothing else. Each check names its
+ * invariant (`violation.ts`). What is not sure is never a failure (B1).
+ */
+import type { ReceiptResult, ReceivedMessage, SendResult } from "../../src/service/api.ts";
+import { overAt } from "./ledger.ts";
+import type { Delivered, Incarnation, Sent, Span } from "./ledger.ts";
+import { difference, numberOf } from "./payload.ts";
+import { Violation } from "./violation.ts";
+
+export interface Bounds {
+  readonly skewMs: number;
+  /** C5, as the service is told. */
+  readonly skewMarginMs: number;
+  /** How long an instance may act on old settings, by true time. */
+  readonly cachedMs: number;
+  /** No fault leaves an outcome in doubt: the sharper checks hold, too. */
+  readonly reliable: boolean;
+}
+
+const DEFAULT_RETENTION_SECONDS = 345_600;
+
+export class Auditor {
+  readonly messages: Sent[] = [];
+  readonly leases: Delivered[] = [];
+  readonly byReceipt = new Map<string, Delivered>();
+  readonly #ids = new Map<string, Sent>();
+  readonly #bounds: Bounds;
+  /** Receives under way or of unknown outcome: each may hold what no one knows of. */
+  readonly receives = new Map<Incarnation, Span[]>();
+
+  constructor(bounds: Bounds) {
+    this.#bounds = bounds;
+  }
+
+  sending(queue: Incarnation, span: Span, size: number): Sent {
+    const message: Sent = {
+      number: this.messages.length + 1,
+      size,
+      queue,
+      span,
+      id: undefined,
+      expiresLow: 0,
+      visibleLow: 0,
+      ackedAt: Infinity,
+      ackTries: 0,
+      waived: undefined,
+      deliveries: [],
+      moves: new Map(),
+    };
+    this.messages.push(message);
+    return message;
+  }
+
+  /** After its span has its end. */
+  sent(message: Sent, result: SendResult | undefined): void {
+    const { queue, span } = message;
+    const { skewMs, cachedMs } = this.#bounds;
+    const retentions = queue.possible(
+      "retentionSeconds",
+      DEFAULT_RETENTION_SECONDS,
+      span.from,
+      span.to,
+      cachedMs,
+    );
+    const delays = queue.possible("delaySeconds", 0, span.from, span.to, cachedMs);
+    message.expiresLow = span.from - skewMs + Math.min(...retentions) * 1_000;
+    message.visibleLow = span.from - 2 * skewMs + Math.min(...delays) * 1_000;
+    if (result === undefined) return;
+    if ("error" in result) {
+      const { code } = result.error;
+      if (code === "internal")
+        throw new Violation("crash", `send of m${message.number}: ${result.error.detail}`);
+      message.span.outcome = code === "outcome-unknown" ? "unknown" : "refused";
+      return;
+    }
+    this.#identify(message, result.id);
+  }
+
+  #identify(message: Sent, id: string): void {
+    const other = this.#ids.get(id);
+    if (other !== undefined && other !== message)
+      throw new Violation("twice", `m${other.number} and m${message.number} have one id, ${id}`);
+    if (message.id !== undefined && message.id !== id) {
+      throw new Violation("twice", `m${message.number} stands at ${message.id} and at ${id}`);
+    }
+    message.id = id;
+    this.#ids.set(id, message);
+  }
+
+  delivered(queue: Incarnation, span: Span, views: readonly ReceivedMessage[]): Delivered[] {
+    return views.map((view) => {
+      const number = numberOf(view.body);
+      const message = number === undefined ? undefined : this.messages[number - 1];
+      if (message === undefined)
+        throw new Violation("phantom", `${view.id}: ${view.body.length} bytes that nobody sent`);
+      return this.#delivered(message, queue, span, view);
+    });
+  }
+
+  #delivered(message: Sent, queue: Incarnation, span: Span, view: ReceivedMessage): Delivered {
+    const label = `m${message.number} (${view.id}${view.place === undefined ? "" : ` at ${view.place}`})`;
+    const place = view.place ?? view.id;
+    const isHome = view.place === undefined && view.deadLetter === undefined;
+    const differs = difference(message.number, message.size, view);
+    if (differs !== undefined) throw new Violation("phantom", `${label} came back with ${differs}`);
+    if (message.span.outcome === "refused")
+      throw new Violation("phantom", `${label} was refused, and is delivered`);
+    this.#identify(message, view.id);
+    if (isHome && message.queue !== queue && message.queue.name !== queue.name) {
+      throw new Violation(
+        "foreign",
+        `${label} was sent to ${message.queue.name} and came from ${queue.name}`,
+      );
+    }
+    if (message.ackedAt < span.from)
+      throw new Violation(
+        "resurrected",
+        `${label} was acked at ${message.ackedAt}, received in a call begun at ${span.from}`,
+      );
+    if (isHome) this.#checkGone(message, span, label);
+    this.#checkTimes(message, span, view, isHome, label);
+    this.#checkReceives(message, queue, span, view, place, label);
+    this.#checkMoves(message, view, place, label);
+    const lease: Delivered = {
+      message,
+      in: queue,
+      place,
+      span,
+      receipt: view.receipt,
+      receives: view.receives,
+      firstReceivedAt: view.firstReceivedAt,
+      untilLow: view.leaseExpiresAt + this.#bounds.skewMarginMs - this.#bounds.skewMs,
+      touchedAt: Infinity,
+      uncounted: false,
+      over: false,
+    };
+    for (const other of message.deliveries) {
+      const areBothLive =
+        other.untilLow > span.to &&
+        lease.untilLow > span.to &&
+        !other.over &&
+        other.touchedAt > span.to;
+      if (areBothLive && message.ackedAt === Infinity) {
+        throw new Violation(
+          "overlap",
+          `${label}: leased until ${other.untilLow} at ${other.place}, and again by a call that ended at ${span.to}`,
+        );
+      }
+    }
+    message.deliveries.push(lease);
+    this.leases.push(lease);
+    this.byReceipt.set(view.receipt, lease);
+    return lease;
+  }
+
+  /** C8 */
+  #checkGone(message: Sent, span: Span, label: string): void {
+    const { queue } = message;
+    if (
+      queue.deletion?.outcome === "done" &&
+      queue.deletion.to + this.#bounds.cachedMs < span.from
+    ) {
+      throw new Violation("purged", `${label} is delivered after its queue was deleted`);
+    }
+    const purge = queue.purges.find(
+      (one) => one.outcome === "done" && message.span.to < one.from && one.to < span.from,
+    );
+    if (purge !== undefined && message.span.outcome === "done") {
+      throw new Violation(
+        "purged",
+        `${label}, sent before ${message.span.to}, is delivered after the purge of ${purge.from} to ${purge.to}`,
+      );
+    }
+  }
+
+  /** M2 */
+  #checkTimes(
+    message: Sent,
+    span: Span,
+    view: ReceivedMessage,
+    isHome: boolean,
+    label: string,
+  ): void {
+    const { skewMs, cachedMs } = this.#bounds;
+    if (view.expiresAt + 2 * skewMs < span.from)
+      throw new Violation(
+        "expired",
+        `${label} expired at ${view.expiresAt}, received at ${span.from}`,
+      );
+    if (!isHome) return;
+    const { from, outcome } = message.span;
+    const to = outcome === "done" ? message.span.to : Infinity;
+    if (view.sentAt < from - skewMs - 1 || view.sentAt > to + skewMs + 1)
+      throw new Violation("expired", `${label} says sent at ${view.sentAt}, not ${from}..${to}`);
+    const lives = (view.expiresAt - view.sentAt) / 1_000;
+    const retentions = message.queue.possible(
+      "retentionSeconds",
+      DEFAULT_RETENTION_SECONDS,
+      from,
+      to,
+      cachedMs,
+    );
+    if (!retentions.includes(lives))
+      throw new Violation(
+        "expired",
+        `${label} lives ${lives} s, the queue said ${retentions.join(" or ")}`,
+      );
+    if (message.visibleLow > 0 && span.to < message.visibleLow)
+      throw new Violation("expired", `${label} is delivered before ${message.visibleLow}`);
+  }
+
+  #checkReceives(
+    message: Sent,
+    queue: Incarnation,
+    span: Span,
+    view: ReceivedMessage,
+    place: string,
+    label: string,
+  ): void {
+    const here = message.deliveries.filter((other) => other.place === place);
+    const surely = here.filter((other) => other.span.to < span.from && !other.uncounted).length;
+    if (
+      view.receives < 1 + surely - here.filter((other) => other.uncounted).length ||
+      view.receives < 1
+    ) {
+      throw new Violation(
+        "receives",
+        `${label} says received ${view.receives} times, after ${surely} times before`,
+      );
+    }
+    if (this.#bounds.reliable) {
+      const underWay = (this.receives.get(queue) ?? []).filter(
+        (other) => other !== span && overAt(other) >= span.from,
+      ).length;
+      const atMost = 1 + here.length + underWay;
+      if (view.receives > atMost)
+        throw new Violation(
+          "receives",
+          `${label} says received ${view.receives} times, at most ${atMost} are possible`,
+        );
+    }
+    const limits = queue.possible("maxReceives", null, span.from, span.to, this.#bounds.cachedMs);
+    const limit = limits.includes(null) ? Infinity : Math.max(...limits.map(Number));
+    if (view.receives > limit)
+      throw new Violation(
+        "deadLetter",
+        `${label} is delivered ${view.receives} times, ${limit} are allowed`,
+      );
+    const first = here.find((other) => other.firstReceivedAt !== view.firstReceivedAt);
+    if (first !== undefined)
+      throw new Violation(
+        "receives",
+        `${label} was first received at ${first.firstReceivedAt}, now at ${view.firstReceivedAt}`,
+      );
+  }
+
+  /** C6 */
+  #checkMoves(message: Sent, view: ReceivedMessage, place: string, label: string): void {
+    const info = view.deadLetter;
+    if (info === undefined) return;
+    const source = `${info.queueId}/${info.lane}/${info.offset}`;
+    const earlier = message.moves.get(source);
+    // A message that was redriven keeps what it says of its dead-lettering; only the first copy counts here.
+    if (earlier === undefined) message.moves.set(source, place);
+    const origin = message.queue;
+    const limits = origin
+      .possible("maxReceives", null, message.span.from, Infinity, Infinity)
+      .filter((limit) => limit !== null);
+    if (limits.length === 0)
+      throw new Violation("deadLetter", `${label} was dead-lettered by a queue without a limit`);
+    if (info.receives < Math.min(...limits))
+      throw new Violation(
+        "deadLetter",
+        `${label} was dead-lettered after ${info.receives} receives, the limit was ${limits.join(" or ")}`,
+      );
+  }
+
+  acking(lease: Delivered): void {
+    lease.message.ackTries += 1;
+  }
+
+  acked(lease: Delivered, span: Span, result: ReceiptResult | undefined): void {
+    const { message } = lease;
+    const label = `m${message.number} (${lease.place})`;
+    if (result?.status === "done") {
+      if (message.ackedAt < span.from)
+        throw new Violation("falseDone", `${label} was acked before, at ${message.ackedAt}`);
+      const later = message.deliveries.find(
+        (other) =>
+          other !== lease &&
+          other.place === lease.place &&
+          other.span.from > lease.span.to &&
+          other.span.to < span.from,
+      );
+      if (later !== undefined)
+        throw new Violation("falseDone", `${label} had moved to a lease of ${later.span.to}`);
+      message.ackedAt = Math.min(message.ackedAt, span.to);
+      lease.over = true;
+      return;
+    }
+    if (result?.status === "invalid" && lease.in.deletion === undefined)
+      throw new Violation("falseGone", `${label}: its receipt is called invalid`);
+    if (result?.status === "gone") this.#checkGoneAnswer(lease, span, label);
+  }
+
+  #checkGoneAnswer(lease: Delivered, span: Span, label: string): void {
+    const { message } = lease;
+    if (
+      !this.#bounds.reliable ||
+      lease.over ||
+      lease.touchedAt < span.to ||
+      lease.untilLow < span.to
+    )
+      return;
+    if (message.ackTries > 1 || message.waived !== undefined || message.expiresLow < span.to)
+      return;
+    throw new Violation(
+      "falseGone",
+      `${label} is leased until ${lease.untilLow}, and an ack that ended at ${span.to} says gone`,
+    );
+  }
+
+  touching(lease: Delivered, span: Span): void {
+    lease.touchedAt = Math.min(lease.touchedAt, span.from);
+  }
+
+  released(lease: Delivered, countAttempt: boolean, result: ReceiptResult | undefined): void {
+    if (!countAttempt) lease.uncounted = true;
+    if (result?.status === "done") lease.over = true;
+  }
+
+  extended(
+    lease: Delivered,
+    span: Span,
+    leaseSeconds: number,
+    wasUntouched: boolean,
+    result: ReceiptResult | undefined,
+  ): void {
+    if (result?.status !== "done") return;
+    if (result.receipt !== undefined) {
+      this.byReceipt.set(result.receipt, lease);
+      lease.receipt = result.receipt;
+    }
+    if (!wasUntouched || lease.touchedAt !== span.from) return;
+    lease.untilLow =
+      span.from + leaseSeconds * 1_000 + this.#bounds.skewMarginMs - 2 * this.#bounds.skewMs;
+    lease.touchedAt = Infinity;
+  }
+
+  /** What must still be found: confirmed, not acked, not waived, not past its retention. */
+  outstanding(now: number): Sent[] {
+    return this.messages.filter(
+      (message) =>
+        message.span.outcome === "done" &&
+        message.ackedAt === Infinity &&
+        message.waived === undefined &&
+        message.expiresLow > now,
+    );
+  }
+}

@@ -1,0 +1,116 @@
+/**
+ * Many schedules on all cores: worker processes that run seeds one after the other, and the sum of what
+ * they report. A worker is the same program, told so by its environment.
+ */
+import { fork } from "node:child_process";
+import type { ChildProcess } from "node:child_process";
+import { runSchedule } from "./schedule.ts";
+import type { ScheduleReport } from "./schedule.ts";
+
+const HANGS_AFTER_MS = 60_000;
+const MARK = "LANEMQ_SIM_WORKER";
+
+export type Told = Omit<ScheduleReport, "faults"> & {
+  readonly faults: Readonly<Record<string, number>>;
+};
+
+export interface CrewOptions {
+  readonly program: string;
+  readonly workers: number;
+  readonly firstSeed: number;
+  /** No schedule starts after this many, or once `mayGoOn` says no. */
+  readonly schedules: number;
+  readonly mayGoOn: () => boolean;
+  readonly onReport: (report: Told) => void;
+}
+
+export const isWorker = (): boolean => process.env[MARK] === "1" && process.send !== undefined;
+
+/** A worker's life: a seed in, a report out. */
+export function work(): void {
+  process.on("message", (seed: number) => {
+    void runSchedule(seed).then((report) =>
+      process.send?.({ ...report, faults: Object.fromEntries(report.faults) }),
+    );
+  });
+  process.on("disconnect", () => process.exit(0));
+}
+
+export async function runCrew(options: CrewOptions): Promise<void> {
+  let next = options.firstSeed;
+  const end = options.firstSeed + options.schedules;
+  await Promise.all(Array.from({ length: options.workers }, () => oneWorker()));
+
+  function oneWorker(): Promise<void> {
+    return new Promise((resolve, reject) => {
+      const child = fork(options.program, [], { env: { ...process.env, [MARK]: "1" } });
+      child.on("error", reject);
+      child.on("message", (report: Told) => {
+        options.onReport(report);
+        step(child);
+      });
+      child.on("exit", (code) =>
+        code === 0 ? resolve() : reject(new Error(`a worker ended with ${code}`)),
+      );
+      step(child);
+    });
+  }
+
+  function step(child: ChildProcess): number | undefined {
+    if (next >= end || !options.mayGoOn()) {
+      child.disconnect();
+      return undefined;
+    }
+    child.send(next);
+    next += 1;
+    return next - 1;
+  }
+}
+
+/** A loop that never gives way to the scheduler can only be ended from outside. */
+const hangs = (seed: number): Told => ({
+  seed,
+  steps: 0,
+  events: 0,
+  messages: 0,
+  deliveries: 0,
+  faults: {},
+  plan: "?",
+  failure: {
+    invariant: "drains",
+    text: `drains: a schedule that takes more than ${HANGS_AFTER_MS / 1_000} s`,
+  },
+});
+
+/** Sums of many reports. */
+export class Tally {
+  schedules = 0;
+  steps = 0;
+  messages = 0;
+  deliveries = 0;
+  readonly faults = new Map<string, number>();
+  readonly failures: Told[] = [];
+
+  add(report: Told): void {
+    this.schedules += 1;
+    this.steps += report.steps;
+    this.messages += report.messages;
+    this.deliveries += report.deliveries;
+    for (const [kind, count] of Object.entries(report.faults))
+      this.faults.set(kind, (this.faults.get(kind) ?? 0) + count);
+    if (report.failure !== undefined) this.failures.push(report);
+  }
+
+  byInvariant(): Map<string, number[]> {
+    const seeds = new Map<string, number[]>();
+    for (const { seed, failure } of this.failures) {
+      const invariant = failure?.invariant ?? "harness";
+      seeds.set(invariant, [...(seeds.get(invariant) ?? []), seed]);
+    }
+    return seeds;
+  }
+
+  faultLine(): string {
+    return [...this.faults].map(([kind, count]) => `${kind} ${count}`).join(", ");
+  }
+}

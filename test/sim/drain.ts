@@ -1,0 +1,107 @@
+/**
+ * The end of a schedule: the faults stop, everything gets still, and what is left must come out.
+ *
+ * An empty answer while something claimable stands in a queue is a failure by itself, for a receive
+ * answers "empty" only when it has looked everywhere.
+ */
+import { APPLIED_LATE_MS } from "./faulty-store.ts";
+import { calm } from "./faults.ts";
+import type { Delivered, Incarnation } from "./ledger.ts";
+import type { Operations } from "./operations.ts";
+import type { Simulation } from "./simulation.ts";
+import { Violation } from "./violation.ts";
+
+/** The time for which an interrupted dead-lettering is left alone, and then some. */
+const DEAD_LEASE_MS = 70_000;
+const RECEIVES_PER_QUEUE = 400;
+
+export async function drain(sim: Simulation, operations: Operations): Promise<void> {
+  sim.world.faults = calm(sim.plan);
+  for (const { instance } of sim.members) instance.thaw();
+  await sim.scheduler.sleep(APPLIED_LATE_MS + 10_000);
+  const queues = [...operations.queues.values()].sort(
+    (a, b) => Number(a.takesDead) - Number(b.takesDead),
+  );
+  if (sim.random.chance(0.5)) await checkDepth(sim, queues);
+  const blockedUntil = Math.max(
+    operations.leasedUntil,
+    ...sim.auditor.leases.filter((lease) => !lease.over).map((lease) => lease.untilLow),
+  );
+  await sim.scheduler.sleep(
+    Math.max(0, blockedUntil - sim.scheduler.now) + 4 * sim.plan.skewMs + 15_000,
+  );
+  for (const queue of queues) {
+    // Twice: what was left half way to the dead-letter queue comes when its lease has run out.
+    await empty(sim, operations, queue);
+    await sim.scheduler.sleep(DEAD_LEASE_MS + 4 * sim.plan.skewMs);
+    await empty(sim, operations, queue);
+  }
+  const left = sim.auditor.outstanding(sim.scheduler.now);
+  const first = left[0];
+  if (first !== undefined) {
+    throw new Violation(
+      "lost",
+      `m${first.number} (${first.id ?? "?"}, sent to ${first.queue.name} at ${first.span.from}..${first.span.to}, kept until ${first.expiresLow}, ` +
+        `delivered ${first.deliveries.length} times) and ${left.length - 1} others are in no queue`,
+    );
+  }
+  for (const queue of queues) await checkEmpty(sim, queue);
+}
+
+async function empty(sim: Simulation, operations: Operations, queue: Incarnation): Promise<void> {
+  for (let round = 0; round < RECEIVES_PER_QUEUE; round += 1) {
+    const given: Delivered[] | undefined = await operations.receiveFrom(queue, {
+      max: sim.random.pick([10, 100, 1_000]),
+      leaseSeconds: 30,
+    });
+    if (given === undefined)
+      throw new Violation("drains", `receive of ${queue.name} fails without faults`);
+    if (given.length === 0) return;
+    await operations.ackAll(given);
+    const kept = given.find((lease) => !lease.over);
+    if (kept !== undefined)
+      throw new Violation("drains", `m${kept.message.number} cannot be acked without faults`);
+  }
+  throw new Violation("drains", `${queue.name} is not empty after ${RECEIVES_PER_QUEUE} receives`);
+}
+
+async function checkEmpty(sim: Simulation, queue: Incarnation): Promise<void> {
+  const { value } = await sim.call(`get ${queue.name}`, (service) => service.getQueue(queue.name));
+  if (value === undefined)
+    throw new Violation("drains", `get of ${queue.name} fails without faults`);
+  const { ready, leased, delayed } = value.depth;
+  if (ready + leased + delayed !== 0)
+    throw new Violation("depth", `${queue.name} is empty, and says ${JSON.stringify(value.depth)}`);
+}
+
+/** What is surely there, and what may be, against what the queue says. */
+async function checkDepth(sim: Simulation, queues: readonly Incarnation[]): Promise<void> {
+  for (const queue of queues) {
+    const mayMove = queue.takesDead || queues.some((one) => one.hadDeadLettering);
+    if (mayMove) continue;
+    const now = sim.scheduler.now;
+    const { value } = await sim.call(`get ${queue.name}`, (service) =>
+      service.getQueue(queue.name),
+    );
+    if (value === undefined)
+      throw new Violation("drains", `get of ${queue.name} fails without faults`);
+    const said = value.depth.ready + value.depth.leased + value.depth.delayed;
+    const here = sim.auditor.messages.filter(
+      (message) => message.queue === queue && message.span.outcome !== "refused",
+    );
+    const surely = here.filter(
+      (message) =>
+        message.span.outcome === "done" &&
+        message.ackTries === 0 &&
+        message.waived === undefined &&
+        message.expiresLow > now + 4 * sim.plan.skewMs + 1_000,
+    ).length;
+    const perhaps = here.filter((message) => message.ackedAt === Infinity).length;
+    if (said < surely || said > perhaps) {
+      throw new Violation(
+        "depth",
+        `${queue.name} says ${JSON.stringify(value.depth)}, there are ${surely} to ${perhaps}`,
+      );
+    }
+  }
+}

@@ -1,0 +1,122 @@
+/**
+ * What the callers of a simulation know: queues with the settings they may have, messages, leases.
+ *
+ * B1  An operation whose outcome is unknown counts as either; what it may still do counts until it is
+ *     sure to be over (`settledAt`, plus the time for which a request may be applied late).
+ */
+import type { QueueSettings } from "../../src/service/api.ts";
+import type { QueueName } from "../../src/core/types.ts";
+import { APPLIED_LATE_MS } from "./faulty-store.ts";
+
+/** A call: when it began, when its answer came, when it surely was over. */
+export interface Span {
+  readonly from: number;
+  to: number;
+  /** Infinity: its instance still works on it. */
+  settledAt: number;
+  outcome: "pending" | "done" | "refused" | "unknown";
+}
+
+export const begun = (from: number): Span => ({
+  from,
+  to: Infinity,
+  settledAt: Infinity,
+  outcome: "pending",
+});
+
+/** Nothing that the call set off can change anything from here on. */
+export const overAt = (span: Span): number =>
+  span.outcome === "done" ? span.to : span.settledAt + APPLIED_LATE_MS + 5_000;
+
+export type SettingChange = Partial<QueueSettings>;
+
+/** One life of a queue, from its creation to its deletion. */
+export class Incarnation {
+  readonly name: QueueName;
+  readonly #changes: { readonly span: Span; readonly settings: SettingChange }[] = [];
+  readonly purges: Span[] = [];
+  deletion: Span | undefined;
+  /** Messages may have come here from another queue. */
+  readonly takesDead: boolean;
+  hadDeadLettering = false;
+
+  constructor(name: QueueName, created: Span, settings: SettingChange, takesDead: boolean) {
+    this.name = name;
+    this.takesDead = takesDead;
+    this.changing(created, settings);
+  }
+
+  changing(span: Span, settings: SettingChange): void {
+    this.#changes.push({ span, settings });
+    if (typeof settings.maxReceives === "number") this.hadDeadLettering = true;
+  }
+
+  /** As last asked for. */
+  latest(): SettingChange {
+    return Object.assign({}, ...this.#changes.map((change) => change.settings)) as SettingChange;
+  }
+
+  /** Every value that the setting may have had for an instance at work between two times. */
+  possible<K extends keyof QueueSettings>(
+    name: K,
+    fallback: QueueSettings[K],
+    from: number,
+    to: number,
+    cachedMs: number,
+  ): QueueSettings[K][] {
+    const values: QueueSettings[K][] = [];
+    const changes = this.#changes.filter(
+      ({ span, settings }) =>
+        settings[name] !== undefined && span.outcome !== "refused" && span.from <= to,
+    );
+    for (const change of changes) {
+      const isSuperseded = changes.some(
+        (later) =>
+          later.span.outcome === "done" &&
+          later.span.from > overAt(change.span) &&
+          later.span.to + cachedMs < from,
+      );
+      if (!isSuperseded) values.push(change.settings[name] as QueueSettings[K]);
+    }
+    return values.length === 0 ? [fallback] : values;
+  }
+}
+
+export interface Sent {
+  readonly number: number;
+  readonly size: number;
+  readonly queue: Incarnation;
+  readonly span: Span;
+  id: string | undefined;
+  /** True time: not before this it may be gone by its age; not after this it may be delivered. */
+  expiresLow: number;
+  visibleLow: number;
+  /** End of the first call that confirmed its ack. */
+  ackedAt: number;
+  /** Calls that ever asked for it. */
+  ackTries: number;
+  /** Why it may be lost all the same. */
+  waived: string | undefined;
+  readonly deliveries: Delivered[];
+  /** Where dead-lettering or redriving from a place has been seen to lead. */
+  readonly moves: Map<string, string>;
+}
+
+/** A lease on one message, as its holder knows it. */
+export interface Delivered {
+  readonly message: Sent;
+  readonly in: Incarnation;
+  readonly place: string;
+  readonly span: Span;
+  receipt: string;
+  readonly receives: number;
+  readonly firstReceivedAt: number;
+  /** True time until which it surely is live, if nobody ends it. */
+  untilLow: number;
+  /** Start of the first call that may have ended or shortened it. */
+  touchedAt: number;
+  /** A release asked for this receive not to count. */
+  uncounted: boolean;
+  /** Acked, or given back, and confirmed. */
+  over: boolean;
+}

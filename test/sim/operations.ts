@@ -1,0 +1,360 @@
+/**
+ * The operations that callers do, each with its bookkeeping: what is told to the auditor before the
+ * call, and what its answer means.
+ */
+import type { QueueName } from "../../src/core/types.ts";
+import { epochMs } from "../../src/core/types.ts";
+import type { ReceiptResult, Service } from "../../src/service/api.ts";
+import { begun, Incarnation, overAt } from "./ledger.ts";
+import type { Delivered, Sent, SettingChange, Span } from "./ledger.ts";
+import { payload } from "./payload.ts";
+import type { Simulation } from "./simulation.ts";
+import { Violation } from "./violation.ts";
+
+const DEFAULT_LEASE_SECONDS = 30;
+const RECENT_LEASES = 60;
+
+export class Operations {
+  /** The present life of each queue. */
+  readonly queues = new Map<QueueName, Incarnation>();
+  /** The longest time for which a lease may block a message, by true time. */
+  leasedUntil = 0;
+  readonly #sim: Simulation;
+  /** Names whose queue may or may not exist. */
+  readonly #limbo = new Set<QueueName>();
+
+  constructor(sim: Simulation) {
+    this.#sim = sim;
+  }
+
+  async create(name: QueueName, settings: SettingChange, takesDead: boolean): Promise<void> {
+    const sim = this.#sim;
+    const span = begun(sim.scheduler.now);
+    const queue = new Incarnation(name, span, settings, takesDead);
+    for (let attempt = 0; attempt < 40; attempt += 1) {
+      const trial = attempt === 0 ? span : begun(sim.scheduler.now);
+      if (attempt > 0) queue.changing(trial, settings);
+      await sim.call(`put ${name}`, (service) => service.putQueue(name, settings), trial);
+      if (trial.outcome === "done") {
+        this.#limbo.delete(name);
+        this.queues.set(name, queue);
+        return;
+      }
+      await sim.scheduler.sleep(sim.random.between(1_000, 15_000));
+    }
+    throw new Violation("drains", `queue ${name} could not be made in 40 attempts`);
+  }
+
+  async send(): Promise<void> {
+    const { auditor, random, scheduler } = this.#sim;
+    const queue = this.#any();
+    const count = random.chance(0.5)
+      ? 1
+      : Math.round(random.skewed(1, random.chance(0.1) ? 600 : 30));
+    const span = begun(scheduler.now);
+    // Each with a span of its own, for its fate may differ from its call's.
+    const messages = Array.from({ length: count }, () =>
+      auditor.sending(queue, { ...span }, this.#size(count)),
+    );
+    this.#waiveIfClosing(queue, messages);
+    const outgoing = messages.map((message) => payload(message.number, message.size));
+    const label = `send ${queue.name} m${messages[0]?.number}+${count}`;
+    const call = await this.#sim.call(label, (service) => service.send(queue.name, outgoing), span);
+    messages.forEach((message, index) => {
+      Object.assign(message.span, {
+        to: span.to,
+        outcome: span.outcome,
+        settledAt: span.settledAt,
+      });
+      this.#sim.audit(() => auditor.sent(message, call.value?.[index]));
+    });
+    if (call.value !== undefined && call.value.length !== count) {
+      this.#sim.fail(new Violation("lost", `${label} has ${call.value.length} answers`));
+    }
+    this.#waiveIfClosing(queue, messages);
+  }
+
+  async receive(): Promise<void> {
+    const { random } = this.#sim;
+    const queue = this.#any();
+    const leaseSeconds = random.pick([undefined, undefined, 0, 1, 2, 10, 60]);
+    await this.receiveFrom(queue, {
+      max: random.pick([1, 1, 3, 10, 100, 1_000]),
+      ...(random.chance(0.2) ? { waitSeconds: random.pick([1, 5, 20]) } : {}),
+      ...(leaseSeconds === undefined ? {} : { leaseSeconds }),
+    });
+  }
+
+  /** `undefined`: no answer. */
+  async receiveFrom(
+    queue: Incarnation,
+    request: { max: number; waitSeconds?: number; leaseSeconds?: number },
+  ): Promise<Delivered[] | undefined> {
+    const { auditor, scheduler, trace } = this.#tools();
+    const span = begun(scheduler.now);
+    const spans = auditor.receives.get(queue) ?? [];
+    auditor.receives.set(queue, spans);
+    spans.push(span);
+    const call = await this.#sim.call(
+      `receive ${queue.name} ${JSON.stringify(request)}`,
+      (service) => service.receive(queue.name, { ...request, group: "default" }),
+      span,
+    );
+    this.leasedUntil = Math.max(
+      this.leasedUntil,
+      span.to +
+        Math.max(request.leaseSeconds ?? DEFAULT_LEASE_SECONDS, DEFAULT_LEASE_SECONDS) * 1_000,
+    );
+    if (call.value === undefined) return undefined;
+    const views = call.value;
+    if (views.length > request.max)
+      this.#sim.fail(new Violation("phantom", `${views.length} messages for ${request.max} asked`));
+    let given: Delivered[] = [];
+    this.#sim.audit(() => (given = auditor.delivered(queue, span, views)));
+    trace(`  gives ${given.map((lease) => `m${lease.message.number}`).join(" ")}`);
+    return given;
+  }
+
+  async ack(): Promise<void> {
+    const leases = this.#someLeases();
+    if (leases.length === 0) return this.receive();
+    const again = this.#sim.random.chance(0.1) ? this.ackAll(leases) : undefined;
+    await this.ackAll(leases);
+    await again;
+  }
+
+  async ackAll(leases: readonly Delivered[]): Promise<void> {
+    const { auditor } = this.#sim;
+    for (const lease of leases) auditor.acking(lease);
+    const { span, results } = await this.#withReceipts("ack", leases, (service, name, receipts) =>
+      service.ack(name, receipts),
+    );
+    leases.forEach((lease, index) =>
+      this.#sim.audit(() => auditor.acked(lease, span, results?.[index])),
+    );
+  }
+
+  async release(): Promise<void> {
+    const { auditor, random } = this.#sim;
+    const leases = this.#someLeases();
+    if (leases.length === 0) return this.receive();
+    const request = {
+      delaySeconds: random.pick([0, 0, 0, 1, 20]),
+      countAttempt: random.chance(0.7),
+    };
+    const span = begun(this.#sim.scheduler.now);
+    this.leasedUntil = Math.max(this.leasedUntil, span.from + 120_000);
+    for (const lease of leases) {
+      auditor.touching(lease, span);
+      if (!request.countAttempt) lease.uncounted = true;
+    }
+    const { results } = await this.#withReceipts(
+      "release",
+      leases,
+      (service, name, receipts) => service.release(name, receipts, request),
+      span,
+    );
+    leases.forEach((lease, index) =>
+      auditor.released(lease, request.countAttempt, results?.[index]),
+    );
+  }
+
+  async extend(): Promise<void> {
+    const { auditor, random } = this.#sim;
+    const leases = this.#someLeases();
+    if (leases.length === 0) return this.receive();
+    const leaseSeconds = random.pick([0, 1, 10, 30, 60]);
+    const span = begun(this.#sim.scheduler.now);
+    this.leasedUntil = Math.max(this.leasedUntil, span.from + 120_000);
+    const untouched = leases.map((lease) => lease.touchedAt === Infinity);
+    for (const lease of leases) auditor.touching(lease, span);
+    const { results } = await this.#withReceipts(
+      "extend",
+      leases,
+      (service, name, receipts) => service.extend(name, receipts, { leaseSeconds }),
+      span,
+    );
+    leases.forEach((lease, index) =>
+      auditor.extended(lease, span, leaseSeconds, untouched[index] === true, results?.[index]),
+    );
+  }
+
+  async change(): Promise<void> {
+    const { random, scheduler } = this.#sim;
+    const queue = this.#any();
+    const settings: SettingChange = random.pick<() => SettingChange>([
+      () => ({ retentionSeconds: random.pick([60, 600, 3_600, 86_400, 864_000]) }),
+      () => ({ retentionSeconds: random.pick([60, 600, 3_600, 86_400, 864_000]) }),
+      () =>
+        queue.hadDeadLettering
+          ? { maxReceives: random.pick([1, 2, 5, null]) }
+          : { leaseSeconds: random.pick([1, 5, 30]) },
+      () => ({ delaySeconds: random.pick([0, 0, 1, 10]) }),
+      () => ({ lanes: random.pick(["auto", 1, 2, 3, 6]) }),
+      () => ({ lanes: random.pick(["auto", 1, 2, 3, 6]) }),
+      () => ({ leaseSeconds: random.pick([1, 5, 30]) }),
+    ])();
+    if (queue.takesDead && settings.retentionSeconds !== undefined) return;
+    const span = begun(scheduler.now);
+    queue.changing(span, settings);
+    await this.#sim.call(
+      `patch ${queue.name} ${JSON.stringify(settings)}`,
+      (service) => service.patchQueue(queue.name, settings),
+      span,
+    );
+  }
+
+  async purge(): Promise<void> {
+    const queue = this.#any();
+    const span = begun(this.#sim.scheduler.now);
+    queue.purges.push(span);
+    this.#waiveAll(queue, "purged");
+    await this.#sim.call(`purge ${queue.name}`, (service) => service.purgeQueue(queue.name), span);
+  }
+
+  async recreate(): Promise<void> {
+    const { scheduler, random } = this.#sim;
+    const queue = this.#any();
+    if (queue.takesDead || this.#limbo.has(queue.name)) return;
+    this.#limbo.add(queue.name);
+    const span = begun(scheduler.now);
+    queue.deletion = span;
+    this.#waiveAll(queue, "deleted");
+    await this.#sim.call(
+      `delete ${queue.name}`,
+      (service) => service.deleteQueue(queue.name),
+      span,
+    );
+    for (let attempt = 0; span.outcome !== "done" && attempt < 40; attempt += 1) {
+      await scheduler.sleep(random.between(1_000, 40_000));
+      const again = await this.#sim.call(`delete ${queue.name} again`, (service) =>
+        service.deleteQueue(queue.name),
+      );
+      // Gone already: the first one did it.
+      if (again.span.outcome !== "unknown")
+        Object.assign(span, { to: again.span.to, outcome: "done" });
+    }
+    await scheduler.sleep(random.between(0, 120_000));
+    await this.create(queue.name, queue.latest(), false);
+  }
+
+  async janitor(): Promise<void> {
+    this.leasedUntil = Math.max(this.leasedUntil, this.#sim.scheduler.now + 90_000);
+    const deadline = epochMs(this.#sim.scheduler.now + 25_000);
+    await this.#sim.call("janitor", (service) => service.runJanitor(deadline));
+  }
+
+  async redrive(): Promise<void> {
+    const { random, scheduler, auditor } = this.#sim;
+    const dead = [...this.queues.values()].find((queue) => queue.takesDead);
+    if (dead === undefined) return;
+    const target = this.#any();
+    const to = random.chance(0.5) && !target.takesDead ? target : undefined;
+    const max = random.chance(0.5) ? random.int(1, 20) : undefined;
+    // A message that goes back lives by its new queue's retention, from then on.
+    const shortest = Math.min(
+      ...[...this.queues.values()].flatMap((queue) =>
+        queue.possible("retentionSeconds", 345_600, 0, Infinity, Infinity),
+      ),
+    );
+    for (const message of auditor.messages) {
+      if (!message.queue.hadDeadLettering) continue;
+      message.expiresLow = Math.min(
+        message.expiresLow,
+        scheduler.now - 2 * this.#sim.plan.skewMs + shortest * 1_000,
+      );
+      if (to?.deletion !== undefined || message.queue.deletion !== undefined)
+        message.waived ??= "redriven to a queue that is deleted";
+    }
+    await this.#sim.call(`redrive to ${to?.name ?? "source"} max ${max ?? "all"}`, (service) =>
+      service.redrive(dead.name, {
+        ...(to === undefined ? {} : { to: to.name }),
+        ...(max === undefined ? {} : { max }),
+      }),
+    );
+  }
+
+  async look(): Promise<void> {
+    const { random } = this.#sim;
+    const queue = this.#any();
+    if (random.chance(0.5)) {
+      await this.#sim.call(`get ${queue.name}`, (service) => service.getQueue(queue.name));
+      return;
+    }
+    await this.#sim.call(`browse ${queue.name}`, (service) =>
+      service.browse(queue.name, { limit: random.int(1, 200) }),
+    );
+  }
+
+  async #withReceipts(
+    what: string,
+    leases: readonly Delivered[],
+    run: (
+      service: Service,
+      name: QueueName,
+      receipts: readonly string[],
+    ) => Promise<readonly ReceiptResult[]>,
+    span: Span = begun(this.#sim.scheduler.now),
+  ): Promise<{ span: Span; results: readonly ReceiptResult[] | undefined }> {
+    const queue = leases[0]?.in;
+    if (queue === undefined) return { span, results: undefined };
+    const label = `${what} ${queue.name} ${leases.map((lease) => `m${lease.message.number}`).join(" ")}`;
+    const receipts = leases.map((lease) => lease.receipt);
+    const { value } = await this.#sim.call(
+      label,
+      (service) => run(service, queue.name, receipts),
+      span,
+    );
+    if (value !== undefined)
+      this.#sim.trace(`  says ${value.map((result) => result.status).join(" ")}`);
+    return { span, results: value };
+  }
+
+  /** Mostly what was given lately and not yet acked, of one queue. */
+  #someLeases(): Delivered[] {
+    const { random, auditor } = this.#sim;
+    const recent = auditor.leases
+      .slice(-RECENT_LEASES)
+      .filter((lease) => !lease.over || random.chance(0.05));
+    if (recent.length === 0) return [];
+    const first = random.pick(recent);
+    const same = recent.filter(
+      (lease) => lease.in === first.in && (random.chance(0.7) || lease === first),
+    );
+    return same.slice(0, random.int(1, 40));
+  }
+
+  #any(): Incarnation {
+    return this.#sim.random.pick([...this.queues.values()]);
+  }
+
+  /** Mostly small; some that need entries of their own, and rarely ones that go into parts. */
+  #size(count: number): number {
+    const { random } = this.#sim;
+    if (count > 30 || random.chance(0.92)) return random.int(8, 120);
+    if (random.chance(0.97)) return random.int(200, 20_000);
+    return count <= 3 ? random.int(30_000, 500_000) : 30_000;
+  }
+
+  /** What is in a queue, or may be there because it can have been dead-lettered and redriven. */
+  #waiveAll(queue: Incarnation, why: string): void {
+    for (const message of this.#sim.auditor.messages) {
+      if (message.queue === queue || message.queue.hadDeadLettering) message.waived ??= why;
+    }
+  }
+
+  /** What is sent while a purge or a deletion may still be at work may fall to it. */
+  #waiveIfClosing(queue: Incarnation, messages: readonly Sent[]): void {
+    const sentFrom = messages[0]?.span.from ?? 0;
+    const isClosing =
+      queue.deletion !== undefined || queue.purges.some((purge) => overAt(purge) >= sentFrom);
+    if (isClosing)
+      for (const message of messages)
+        message.waived ??= "sent while its queue was purged or deleted";
+  }
+
+  #tools() {
+    const { auditor, scheduler } = this.#sim;
+    return { auditor, scheduler, trace: (line: string) => this.#sim.trace(line) };
+  }
+}

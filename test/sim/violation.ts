@@ -1,0 +1,34 @@
+/**
+ * The invariants a schedule is judged by, each by its name and what it promises. A failure names one.
+ */
+export const INVARIANTS = {
+  lost: "A message whose send was confirmed is delivered, dead-lettered or past its retention.",
+  phantom: "What is delivered was sent, byte for byte, and was not refused.",
+  twice: "A message sent once stands at one place only, and no id is issued twice.",
+  overlap: "No two leases on one message live at once, beyond the skew margin (C5).",
+  resurrected: "After a confirmed ack a message is never delivered.",
+  falseDone: "An ack says done only for a message that its lease still held (C3).",
+  falseGone: "A lease that is live and untouched can be acked.",
+  receives: "The receive count says how often a message was claimed.",
+  deadLetter: "A message is dead-lettered after exactly maxReceives attempts, and once (C6).",
+  expired:
+    "Nothing is delivered past its expiry, before it is visible, or with other times than it was sent with (M2).",
+  purged: "Nothing sent before a confirmed purge, or to a queue since deleted, is delivered (C8).",
+  foreign: "A message is delivered by the queue it is in.",
+  log: "Offsets never overlap, entries follow one another, never change and outlive their predecessors (L1, L2, L4).",
+  depth: "Depth is right when everything is still.",
+  drains: "Without faults, everything drains in a bounded number of steps.",
+  crash: "No error but those of the table, none of them internal.",
+} as const;
+
+export type Invariant = keyof typeof INVARIANTS;
+
+export class Violation extends Error {
+  override readonly name = "Violation";
+  readonly invariant: Invariant;
+
+  constructor(invariant: Invariant, detail: string) {
+    super(`${invariant}: ${detail}\n  (${INVARIANTS[invariant]})`);
+    this.invariant = invariant;
+  }
+}
