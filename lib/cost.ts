@@ -37,6 +37,8 @@ export const USAGE = {
   accessLogBytes: 400,
   /** Metrics that the alarms watch. */
   alarmMetrics: 16,
+  /** Metrics of one queue that is not empty. */
+  queueMetrics: 4,
 } as const;
 
 export const ASSUMED = {
@@ -121,8 +123,27 @@ export function costTables(): string {
       `| **together** | **${dollars(total(lines))}** |`,
     ].join("\n");
   return [
+    prices(),
     table("An idle service", idleService(10)),
     table("A consumer that waits, 20 s a call, 256 MB", waitingConsumer(256)),
     table("A consumer that asks every 20 s and does not wait", pollingConsumer(20, 256)),
+    table("A queue that is never empty", [
+      { what: "its metrics", dollars: USAGE.queueMetrics * PRICES.metricMonth },
+    ]),
   ].join("\n\n");
 }
+
+const prices = (): string =>
+  [
+    `Prices of ${PRICES.region} as of ${PRICES.asOf}:`,
+    [
+      `HTTP API $${PRICES.httpApiPerMillion.toFixed(2)} a million requests`,
+      `Lambda on arm64 $${PRICES.lambdaPerMillion.toFixed(2)} a million calls and $${PRICES.lambdaArmPerGbSecond} a GB-second`,
+      `DynamoDB on demand $${PRICES.dynamoReadPerMillion} a million read units and $${PRICES.dynamoWritePerMillion} a million write units`,
+      `storage $${PRICES.dynamoGbMonth} a GB and month, $${PRICES.dynamoPitrGbMonth.toFixed(2)} more with point-in-time recovery`,
+      `CloudWatch $${PRICES.logsIngestedPerGb.toFixed(2)} a GB of logs, $${PRICES.metricMonth.toFixed(2)} a metric, $${PRICES.alarmMetricMonth.toFixed(2)} an alarm's metric, $${PRICES.dashboardMonth.toFixed(2)} a dashboard a month`,
+      "scheduled rules free",
+    ].join("; ") + ".",
+    `Assumed: a janitor round is billed ${ASSUMED.janitorMs} ms at 512 MB, a receive that does not wait ${ASSUMED.pollMs} ms at 256 MB.`,
+    `Measured read units: ${USAGE.waitReads} for a wait of ${ASSUMED.waitSeconds} s on one lane, ${USAGE.pollReads} for a receive without a wait, ${USAGE.janitorReads} for a janitor round and ${USAGE.janitorReadsPerQueue} more for each empty queue.`,
+  ].join(" ");

@@ -1,0 +1,126 @@
+/**
+ * The deployed functions in this process: the handlers of `lambdas/`, each over a store of its own
+ * that records what it asks DynamoDB for, all on one dynalite and one clock that tests set.
+ */
+import { randomBytes } from "node:crypto";
+import type { Server } from "node:http";
+import { createRequire } from "node:module";
+import { setImmediate as turn } from "node:timers/promises";
+import { createApiHandler } from "../../lambdas/api-handler.ts";
+import { createJanitorHandler } from "../../lambdas/janitor-handler.ts";
+import type { World } from "../../lambdas/instance.ts";
+import { FUNCTION_NAMES, type FunctionName } from "../../lib/grants.ts";
+import { epochMs } from "../../src/core/types.ts";
+import { type Operation, ROUTES } from "../../src/http/routes.ts";
+import { createDynamoDbClient } from "../../src/store/dynamodb-client.ts";
+import { createDynamoDbStore } from "../../src/store/dynamodb.ts";
+import type { Store, TableName } from "../../src/store/port.ts";
+import { ensureTables } from "../../src/store/tables.ts";
+import { freshSocketPath, TABLES } from "../engines/engine.ts";
+import { eventOf, type Request } from "../http/face-fixture.ts";
+
+export interface Deployed {
+  /** Through the handler of the function that the route belongs to. */
+  call(operation: Operation, request?: Request): Promise<Reply>;
+  runJanitor(): Promise<void>;
+  advance(ms: number): void;
+  /** By function: what the service asked for, as `table:Action`. */
+  readonly asked: ReadonlyMap<FunctionName, ReadonlySet<string>>;
+  /** By function: what was sent, with the reads that only an engine like dynalite makes necessary. */
+  readonly sent: ReadonlyMap<FunctionName, ReadonlySet<string>>;
+  /** Instances with empty caches, as after a pause or an upgrade. */
+  restart(): void;
+  close(): Promise<void>;
+}
+
+export interface Reply {
+  readonly status: number;
+  readonly body: Record<string, unknown>;
+}
+
+const dynalite = createRequire(import.meta.url)("dynalite") as (options: object) => Server;
+
+export async function deploy(): Promise<Deployed> {
+  const socketPath = freshSocketPath();
+  const server = dynalite({ createTableMs: 0 });
+  await new Promise<void>((resolve) => server.listen(socketPath, resolve));
+  const client = createDynamoDbClient({ socketPath, requestTimeoutMs: 30_000 });
+  let nowMs = Date.now();
+  const sleep = async (ms: number): Promise<void> => {
+    nowMs += ms;
+    await turn();
+  };
+  await ensureTables(client, TABLES, async () => turn());
+
+  const perFunction = () => new Map(FUNCTION_NAMES.map((name) => [name, new Set<string>()]));
+  const asked = perFunction();
+  const sent = perFunction();
+  const worldOf = (name: FunctionName): World => ({
+    store: recording(
+      createDynamoDbStore({
+        client,
+        tables: TABLES,
+        sleep,
+        random: Math.random,
+        returnsFoundItem: false,
+        onRequest: ({ table, action }) => sent.get(name)?.add(`${table}:${action}`),
+      }),
+      (table, action) => asked.get(name)?.add(`${table}:${action}`),
+    ),
+    clock: { now: () => epochMs(nowMs) },
+    sleep,
+    random: Math.random,
+    randomBytes,
+  });
+  const start = () => ({
+    send: createApiHandler("send", {}, worldOf("send")),
+    receive: createApiHandler("receive", {}, worldOf("receive")),
+    ack: createApiHandler("ack", {}, worldOf("ack")),
+    admin: createApiHandler("admin", {}, worldOf("admin")),
+    janitor: createJanitorHandler(worldOf("janitor")),
+  });
+  let handlers = start();
+
+  return {
+    async call(operation, request = {}) {
+      const route = ROUTES.find((one) => one.operation === operation);
+      if (route === undefined) throw new Error(`There is no route for ${operation}.`);
+      const result = await handlers[route.role](eventOf(operation, request));
+      const text = Buffer.from(
+        result.body ?? "",
+        result.isBase64Encoded === true ? "base64" : "utf8",
+      ).toString("utf8");
+      return {
+        status: result.statusCode ?? 0,
+        body: text === "" ? {} : (JSON.parse(text) as Record<string, unknown>),
+      };
+    },
+    runJanitor: () => handlers.janitor({}, { getRemainingTimeInMillis: () => 58_000 }),
+    advance: (ms) => {
+      nowMs += ms;
+    },
+    asked,
+    sent,
+    restart: () => {
+      handlers = start();
+    },
+    async close() {
+      client.destroy();
+      await new Promise<void>((resolve) => {
+        server.close(() => resolve());
+        server.closeAllConnections();
+      });
+    },
+  };
+}
+
+/** The port as the service sees it, with every call noted by the IAM action it stands for. */
+function recording(store: Store, note: (table: TableName, action: string) => void): Store {
+  return {
+    get: (table, ...rest) => (note(table, "GetItem"), store.get(table, ...rest)),
+    query: (table, ...rest) => (note(table, "Query"), store.query(table, ...rest)),
+    put: (table, ...rest) => (note(table, "PutItem"), store.put(table, ...rest)),
+    update: (table, ...rest) => (note(table, "UpdateItem"), store.update(table, ...rest)),
+    delete: (table, ...rest) => (note(table, "DeleteItem"), store.delete(table, ...rest)),
+  };
+}

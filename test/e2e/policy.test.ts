@@ -1,0 +1,231 @@
+/**
+ * Hunts a deployment that fails on permissions which no test saw, and one that may do more than it
+ * does. Every operation runs through the deployed handlers, down to the rare branches (a lane that
+ * restarts, a lease that expires, a queue that is cleared); what each function asked DynamoDB for is
+ * then compared with what the template grants it.
+ */
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { FUNCTION_NAMES, type FunctionName } from "../../lib/grants.ts";
+import { type Operation, ROUTES } from "../../src/http/routes.ts";
+import { list, type Statement, statements, synth } from "../cdk/synth.ts";
+import type { Request } from "../http/face-fixture.ts";
+import { deploy, type Deployed } from "./deployed.ts";
+
+const SECOND = 1_000;
+const MINUTE = 60 * SECOND;
+const HOUR = 60 * MINUTE;
+
+const IAM = "arn:aws:iam::1:user/someone";
+
+let deployed: Deployed;
+let authorization = "";
+const driven = new Set<Operation>();
+
+beforeAll(async () => {
+  process.env["POWERTOOLS_METRICS_DISABLED"] = "true";
+  process.env["POWERTOOLS_METRICS_NAMESPACE"] = "LaneMQ";
+  deployed = await deploy();
+  for (const scenario of [keys, queues, messages, deadLetters, idleLanes, largeMessages, janitor])
+    await scenario();
+});
+
+afterAll(() => deployed.close());
+
+/** Calls, with the key, and holds the answer to the status expected. */
+async function call(
+  operation: Operation,
+  request: Request = {},
+  status = 200,
+): Promise<Record<string, unknown>> {
+  driven.add(operation);
+  const reply = await deployed.call(operation, {
+    ...request,
+    headers: { authorization, ...request.headers },
+  });
+  if (reply.status !== status)
+    throw new Error(
+      `${operation}: ${reply.status} instead of ${status}: ${JSON.stringify(reply.body)}`,
+    );
+  return reply.body;
+}
+
+type Received = { receipt: string; id: string; body: unknown };
+const receive = async (queue: string, body: object = {}): Promise<Received[]> => {
+  const { messages } = await call("receive", { queue, body: { max: 1000, ...body } });
+  return messages as Received[];
+};
+const receiptsOf = (messages: readonly Received[]) => messages.map(({ receipt }) => receipt);
+const send = (queue: string, count: number, body: unknown = "hello") =>
+  call("send", { queue, body: { messages: Array.from({ length: count }, () => ({ body })) } }, 201);
+
+async function keys(): Promise<void> {
+  await call("health");
+  const scopes = [{ actions: ["send", "receive", "browse", "manage"], queues: "*" }];
+  const made = await call("createKey", { iam: IAM, body: { name: "all", scopes } }, 201);
+  authorization = `Bearer ${String(made["secret"])}`;
+  const other = await call("createKey", { iam: IAM, body: { name: "other", scopes } }, 201);
+  await call("listKeys", { iam: IAM });
+  const id = (other["id"] ?? (other["key"] as { id: string } | undefined)?.id) as string;
+  await call("deleteKey", { iam: IAM, id }, 204);
+}
+
+async function queues(): Promise<void> {
+  await call("putQueue", { queue: "orders", body: {} }, 201);
+  await call("putQueue", { queue: "orders", body: { leaseSeconds: 60 } });
+  await call("patchQueue", { queue: "orders", body: { tags: { team: "a" } } });
+  await call("getQueue", { queue: "orders" });
+  await call("listQueues");
+  await call("putQueue", { queue: "short-lived", body: {} }, 201);
+  await send("short-lived", 3);
+  await receive("short-lived", { max: 1 });
+  await call("deleteQueue", { queue: "short-lived" }, 204);
+  deployed.advance(2 * MINUTE);
+  await call("putQueue", { queue: "short-lived", body: {} }, 201);
+  await send("short-lived", 3);
+  await receive("short-lived", { max: 2 });
+  await call("purgeQueue", { queue: "short-lived" }, 204);
+  expect(await receive("short-lived")).toEqual([]);
+}
+
+async function messages(): Promise<void> {
+  await send("orders", 1);
+  await send("orders", 500);
+  const [first, ...others] = await receive("orders", { max: 100 });
+  if (first === undefined) throw new Error("Nothing was received.");
+  await call("extend", {
+    queue: "orders",
+    body: { receipts: [first.receipt], leaseSeconds: 600 },
+  });
+  const receipts = receiptsOf(others);
+  await call("release", { queue: "orders", body: { receipts: receipts.slice(0, 9) } });
+  await call("release", {
+    queue: "orders",
+    body: { receipts: receipts.slice(9, 19), delaySeconds: 5, countAttempt: false },
+  });
+  await call("ack", { queue: "orders", body: { receipts: receipts.slice(19) } });
+  await call("lookUp", { queue: "orders", id: first.id });
+  await call("browse", { queue: "orders", query: { limit: "10" } });
+  await call("getQueue", { queue: "orders" });
+  // Many small leases, so that segments are cut, drained and closed.
+  for (let lease = 0; lease < 60; lease++) await receive("orders", { max: 1 });
+  deployed.advance(10 * MINUTE);
+  for (let round = 0; round < 40; round++) {
+    const batch = await receive("orders");
+    if (batch.length === 0) break;
+    await call("ack", { queue: "orders", body: { receipts: receiptsOf(batch) } });
+  }
+  expect(await receive("orders", { waitSeconds: 20 })).toEqual([]);
+}
+
+async function deadLetters(): Promise<void> {
+  await call("putQueue", { queue: "dead", body: {} }, 201);
+  await call(
+    "putQueue",
+    { queue: "work", body: { maxReceives: 1, leaseSeconds: 1, deadLetter: { queue: "dead" } } },
+    201,
+  );
+  await send("work", 20);
+  expect(await receive("work")).toHaveLength(20);
+  deployed.advance(MINUTE);
+  await receive("work");
+  deployed.advance(MINUTE);
+  await receive("work");
+  await call("redrive", { queue: "dead", body: {} });
+  // Nobody polls any more: the janitor does it.
+  expect((await receive("work")).length).toBeGreaterThan(0);
+  deployed.advance(MINUTE);
+  await deployed.runJanitor();
+  expect((await receive("dead")).length).toBeGreaterThan(0);
+  await call("patchQueue", { queue: "work", body: { deadLetter: null } });
+  await call("deleteQueue", { queue: "dead" }, 204);
+}
+
+/** The tail's beliefs, the touch, the seal and the anchor (L5 to L7). */
+async function idleLanes(): Promise<void> {
+  await call("putQueue", { queue: "idle", body: { retentionSeconds: 60, lanes: 1 } }, 201);
+  for (const pause of [MINUTE, 53 * MINUTE, 61 * MINUTE, 5 * MINUTE, 15 * MINUTE, 3 * HOUR]) {
+    await send("idle", 1);
+    deployed.advance(pause);
+  }
+  deployed.restart();
+  await send("idle", 1);
+  expect(await receive("idle")).toHaveLength(1);
+  deployed.advance(6 * HOUR);
+  await receive("idle");
+  await call("getQueue", { queue: "idle" });
+}
+
+async function largeMessages(): Promise<void> {
+  await call("putQueue", { queue: "large", body: { eraseOnAck: true } }, 201);
+  await send("large", 1, "x".repeat(1_000_000));
+  const [message] = await receive("large");
+  expect(message?.body).toHaveLength(1_000_000);
+  await call("browse", { queue: "large" });
+  await call("lookUp", { queue: "large", id: message?.id ?? "" });
+  await call("ack", { queue: "large", body: { receipts: [message?.receipt] } });
+}
+
+async function janitor(): Promise<void> {
+  await call("putQueue", { queue: "wide", body: { lanes: 8 } }, 201);
+  await send("wide", 300);
+  await call("patchQueue", { queue: "wide", body: { lanes: 1 } });
+  await call("deleteQueue", { queue: "orders" }, 204);
+  for (let hour = 0; hour < 12; hour++) {
+    deployed.advance(HOUR);
+    await deployed.runJanitor();
+  }
+  await call("getQueue", { queue: "wide" });
+}
+
+describe("the scenarios", () => {
+  it("drive every operation of the route table", () => {
+    const missing = ROUTES.map(({ operation }) => operation).filter((one) => !driven.has(one));
+    expect(missing).toEqual(["openapi"]);
+  });
+
+  it("show the actions that are sent, and nothing beside them but dynalite's second looks", () => {
+    for (const name of FUNCTION_NAMES) {
+      const asked = deployed.asked.get(name) ?? new Set();
+      const beside = [...(deployed.sent.get(name) ?? [])].filter((one) => !asked.has(one));
+      expect(
+        beside.filter((one) => !one.endsWith(":GetItem")),
+        name,
+      ).toEqual([]);
+      expect([...asked].filter((one) => deployed.sent.get(name)?.has(one) !== true)).toEqual([]);
+    }
+  });
+});
+
+describe("the policy of each function", () => {
+  const { template } = synth();
+
+  it.each(FUNCTION_NAMES)("of %s grants what it does, and nothing that it does not", (name) => {
+    const used = [...(deployed.asked.get(name) ?? [])].sort();
+    expect(granted(statementsOf(name)), "granted (received) against used (expected)").toEqual(used);
+  });
+
+  it.each(FUNCTION_NAMES)("of %s grants nothing beside tables and its own log", (name) => {
+    const others = statementsOf(name).filter((one) => tableOf(one) === undefined);
+    expect(others).toHaveLength(1);
+    expect(list(others[0]?.Action ?? [])).toEqual(["logs:CreateLogStream", "logs:PutLogEvents"]);
+    expect(JSON.stringify(others[0]?.Resource)).toContain(`Functions${idOf(name)}Logs`);
+  });
+
+  const statementsOf = (name: FunctionName) => statements(template, idOf(name));
+});
+
+const idOf = (name: string) => name.charAt(0).toUpperCase() + name.slice(1);
+
+function tableOf({ Resource }: Statement): string | undefined {
+  return /"Tables(Catalog|Lanes)/.exec(JSON.stringify(Resource))?.[1]?.toLowerCase();
+}
+
+const granted = (all: readonly Statement[]): string[] =>
+  all
+    .flatMap((one) => {
+      const table = tableOf(one);
+      return table === undefined
+        ? []
+        : list(one.Action).map((action) => `${table}:${action.replace("dynamodb:", "")}`);
+    })
+    .sort();
