@@ -5,7 +5,8 @@
  * G1  What AWS enforces is enforced: 10 MB of payload, 10,240 bytes of request line and headers, 6 MB
  *     of Lambda event and of answer, 30 s. Its own answers look like API Gateway's: `{ message }`.
  * G2  Without a key, only loopback names and origins are served (`gateway-guard.ts`).
- * G3  Closing ends long waits, lets requests under way finish and closes their connections after it.
+ * G3  Closing ends long waits, lets requests under way finish and closes their connections after it;
+ *     what has not arrived whole by then is dropped, and nothing of it was stored.
  */
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import type { APIGatewayProxyEventV2, APIGatewayProxyStructuredResultV2 } from "aws-lambda";
@@ -43,6 +44,8 @@ export interface Gateway {
 const INTEGRATION_TIMEOUT_MS = 30_000;
 /** API Gateway, HTTP APIs: total combined size of request line and header values. */
 const HEADER_BYTES = 10_240;
+/** How long a stopping gateway waits for the rest of a request. */
+const ARRIVAL_MS = 2_000;
 /** No text grows more than this in JSON: one byte becomes `\u0000`. */
 const JSON_GROWTH_MAX = 6;
 
@@ -54,6 +57,7 @@ interface Target {
 export function createGateway(options: GatewayOptions): Gateway {
   const find = router(options.routes);
   const waits = new Set<AbortController>();
+  const arriving = new Set<IncomingMessage>();
   let draining = false;
   let underWay = 0;
   let drained: (() => void) | undefined;
@@ -98,6 +102,8 @@ export function createGateway(options: GatewayOptions): Gateway {
 
     const chunks: Buffer[] = [];
     let bytes = 0;
+    arriving.add(request);
+    request.once("close", () => arriving.delete(request));
     request.on("data", (chunk: Buffer) => {
       bytes += chunk.length;
       if (bytes <= LIMITS.gatewayBytes) chunks.push(chunk);
@@ -171,7 +177,11 @@ export function createGateway(options: GatewayOptions): Gateway {
       const closed = new Promise<void>((resolve) => server.close(() => resolve()));
       draining = true;
       for (const wait of waits) wait.abort();
+      const cancel = options.after(ARRIVAL_MS, () => {
+        for (const request of arriving) if (!request.complete) request.destroy();
+      });
       if (underWay > 0) await new Promise<void>((resolve) => (drained = resolve));
+      cancel();
       server.closeAllConnections();
       await closed;
     },
@@ -202,7 +212,9 @@ function router(
       return "bad";
     }
     const found = tree.find(method as "GET", path);
-    return found === null ? undefined : { target: found.store as Target, params: found.params };
+    // A parameter is never empty.
+    if (found === null || Object.values(found.params).includes("")) return undefined;
+    return { target: found.store as Target, params: found.params };
   };
 }
 

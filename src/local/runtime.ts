@@ -1,0 +1,192 @@
+/**
+ * The embedded runtime: the storage, the service, a face per role behind the gateway, and what runs
+ * by itself (the sweeper, and the janitor each minute).
+ *
+ * R1  A service that others can reach asks for a key.
+ * R2  Closing goes from the outside in: requests, then what runs by itself, then the storage.
+ */
+import { randomBytes, randomUUID } from "node:crypto";
+import { epochMs } from "../core/types.ts";
+import { createFace } from "../http/face.ts";
+import type { AuthMode } from "../http/authorise.ts";
+import { ROUTES, type Role } from "../http/routes.ts";
+import type { Service } from "../service/api.ts";
+import { createService } from "../service/service.ts";
+import type { StoreRequest } from "../store/port.ts";
+import { after, sleep } from "./effects.ts";
+import { isLoopbackHost } from "./gateway-guard.ts";
+import { createGateway, type Face } from "./gateway.ts";
+import { LocalError } from "./local-error.ts";
+import { openStorage, type Storage } from "./storage.ts";
+import { runSweeper } from "./sweeper.ts";
+
+/** The functions of a deployment; each has its own policy there. */
+export type FunctionName = Role | "janitor";
+
+export interface LocalOptions {
+  /** 0: any that is free. */
+  readonly port: number;
+  readonly host: string;
+  /** Data folder; absent: in memory. */
+  readonly data?: string;
+  readonly dynamodb?: string;
+  readonly apiKey?: string;
+  /** Drops the 60 s that a deleted name is kept back. */
+  readonly relaxed?: boolean;
+  /** Hears what each function asks of the storage; every function then has a service of its own. */
+  readonly onRequest?: (from: FunctionName, request: StoreRequest) => void;
+  /** The text of `/openapi.json`. */
+  readonly openapi?: string;
+  readonly log?: (message: string, error: unknown) => void;
+  /** The storage is gone; nothing will be served any more. */
+  readonly onFailure?: (error: LocalError) => void;
+}
+
+export interface Local {
+  readonly url: string;
+  /** As the admin function has it; for tests and tools in this process. */
+  readonly service: Service;
+  readonly runJanitor: () => Promise<void>;
+  close(): Promise<void>;
+}
+
+const JANITOR_EVERY_MS = 60_000;
+const JANITOR_ROUND_MS = 50_000;
+/** Clocks of processes that share an endpoint; one process has one clock. */
+const SHARED_SKEW_MARGIN_MS = 1_000;
+/** What runs by itself stops at its next step; nothing is lost if it does not. */
+const STOP_MS = 5_000;
+
+/** @throws LocalError with a line for the person who started it. */
+export async function startLocal(options: LocalOptions): Promise<Local> {
+  const { host, apiKey } = options;
+  const log = options.log ?? logToStderr;
+  checkAccess(host, apiKey);
+  const storage = await openStorage({
+    ...pick(options, "data", "dynamodb", "onFailure"),
+    onTrouble: (message) => log("the storage engine failed a request", new Error(message)),
+  });
+  const serviceOf = services(storage, options);
+  const auth: AuthMode =
+    apiKey === undefined ? { mode: "open" } : { mode: "admin-key", key: apiKey };
+  const face = (role: Role): Face =>
+    createFace({
+      service: serviceOf(role),
+      role,
+      auth,
+      log: { error: (message, { error }) => log(message, error) },
+      ...(role === "admin" ? pick(options, "openapi") : {}),
+    });
+  const gateway = createGateway({
+    routes: ROUTES,
+    faces: {
+      send: face("send"),
+      receive: face("receive"),
+      ack: face("ack"),
+      admin: face("admin"),
+    },
+    open: apiKey === undefined,
+    now: Date.now,
+    requestId: randomUUID,
+    after,
+    log,
+  });
+  let port: number;
+  try {
+    port = (await gateway.listen(options.port, host)).port;
+  } catch (error) {
+    await storage.close();
+    throw error;
+  }
+
+  const stop = new AbortController();
+  const janitor = serviceOf("janitor");
+  const runJanitor = async (): Promise<void> => {
+    await janitor.runJanitor(epochMs(Date.now() + JANITOR_ROUND_MS));
+  };
+  const byItself = [everyMinute(runJanitor, log, stop.signal)];
+  if (storage.lacksTtl) {
+    const { client, tables } = storage;
+    const compact = (): Promise<void> => storage.compact();
+    const sweeper = { client, table: tables.lanes, now: Date.now, sleep, compact, log };
+    byItself.push(runSweeper(sweeper, stop.signal));
+  }
+  let closing: Promise<void> | undefined;
+  const close = async (): Promise<void> => {
+    await gateway.close();
+    stop.abort();
+    await Promise.race([Promise.all(byItself), sleepUnref(STOP_MS)]);
+    await storage.close();
+  };
+  return {
+    url: `http://${host.includes(":") ? `[${host}]` : host}:${port}`,
+    service: serviceOf("admin"),
+    runJanitor,
+    close: () => (closing ??= close()),
+  };
+}
+
+/**
+ * One service for all: its caches, its group commit and its bell serve every face. Only where someone
+ * wants to know which function asks for what, each has its own, as deployed.
+ */
+function services(storage: Storage, options: LocalOptions): (name: FunctionName) => Service {
+  const { onRequest, relaxed = false } = options;
+  const create = (name?: FunctionName): Service =>
+    createService({
+      store: storage.store(onRequest && name ? (request) => onRequest(name, request) : undefined),
+      clock: { now: () => epochMs(Date.now()) },
+      sleep,
+      random: Math.random,
+      randomBytes,
+      skewMarginMs: storage.shared ? SHARED_SKEW_MARGIN_MS : 0,
+      relaxed,
+    });
+  if (onRequest === undefined) {
+    const service = create();
+    return () => service;
+  }
+  const made = new Map<FunctionName, Service>();
+  return (name) => {
+    const service = made.get(name) ?? create(name);
+    made.set(name, service);
+    return service;
+  };
+}
+
+/** R1 */
+function checkAccess(host: string, apiKey: string | undefined): void {
+  if (apiKey !== undefined && !/^\S{1,512}$/.test(apiKey))
+    throw new LocalError("the API key has to be 1 to 512 characters without spaces");
+  if (apiKey === undefined && !isLoopbackHost(host))
+    throw new LocalError(
+      `others could reach ${host}: listening there takes an API key (LANEMQ_API_KEY)`,
+    );
+}
+
+async function everyMinute(
+  run: () => Promise<void>,
+  log: (message: string, error: unknown) => void,
+  signal: AbortSignal,
+): Promise<void> {
+  await sleep(JANITOR_EVERY_MS, signal);
+  while (!signal.aborted) {
+    await run().catch((error: unknown) => {
+      if (!signal.aborted) log("the janitor failed; it tries again in a minute", error);
+    });
+    await sleep(JANITOR_EVERY_MS, signal);
+  }
+}
+
+const sleepUnref = (ms: number): Promise<void> => new Promise((resolve) => void after(ms, resolve));
+
+function pick<T extends object, K extends keyof T>(from: T, ...names: K[]): Pick<T, K> {
+  return Object.fromEntries(
+    names.flatMap((name) => (from[name] === undefined ? [] : [[name, from[name]]])),
+  ) as Pick<T, K>;
+}
+
+function logToStderr(message: string, error: unknown): void {
+  const detail = error instanceof Error ? (error.stack ?? error.message) : String(error);
+  process.stderr.write(`${message}: ${detail}\n`);
+}

@@ -1,0 +1,115 @@
+/**
+ * Where the embedded service keeps its data: its own engine, on disk or in memory, or another
+ * endpoint that speaks DynamoDB's protocol. Its tables exist and its format is known once it is open.
+ */
+import { UpdateTimeToLiveCommand, type DynamoDBClient } from "@aws-sdk/client-dynamodb";
+import { LIMITS } from "../core/limits.ts";
+import { createDynamoDbClient } from "../store/dynamodb-client.ts";
+import { createDynamoDbStore } from "../store/dynamodb.ts";
+import { checkFormat } from "../store/format.ts";
+import type { Store, StoreRequest } from "../store/port.ts";
+import { ensureTables } from "../store/tables.ts";
+import { sleep } from "./effects.ts";
+import { startEngine, type Engine, type EngineOptions } from "./engine.ts";
+import { isLoopbackHost } from "./gateway-guard.ts";
+import { LocalError } from "./local-error.ts";
+
+export interface StorageOptions extends EngineOptions {
+  /** Another endpoint than the embedded engine. */
+  readonly dynamodb?: string;
+}
+
+export interface Storage {
+  readonly client: DynamoDBClient;
+  readonly tables: { readonly catalog: string; readonly lanes: string };
+  /** Whether expired items have to be swept. */
+  readonly lacksTtl: boolean;
+  /** Whether other processes can write there, too. */
+  readonly shared: boolean;
+  store(onRequest?: (request: StoreRequest) => void): Store;
+  compact(): Promise<void>;
+  close(): Promise<void>;
+}
+
+const TABLES = { catalog: "lanemq-catalog", lanes: "lanemq-lanes" };
+/** What an engine off AWS is shown where the environment has no credentials. */
+const NO_CREDENTIALS = { accessKeyId: "local", secretAccessKey: "local" };
+
+/** @throws LocalError when the storage cannot be used. */
+export async function openStorage(options: StorageOptions): Promise<Storage> {
+  const { dynamodb } = options;
+  const engine = dynamodb === undefined ? await startEngine(options) : undefined;
+  const onAws = dynamodb !== undefined && /\.amazonaws\.com(\.cn)?$/.test(hostOf(dynamodb));
+  const client = engine === undefined ? clientOf(dynamodb ?? "") : engineClient(engine);
+  const storage: Storage = {
+    client,
+    tables: TABLES,
+    lacksTtl: !onAws,
+    shared: engine === undefined,
+    store: (onRequest) =>
+      createDynamoDbStore({
+        client,
+        tables: TABLES,
+        sleep,
+        random: Math.random,
+        returnsFoundItem: onAws,
+        ...(onRequest === undefined ? {} : { onRequest }),
+      }),
+    compact: async () => engine?.compact(),
+    async close() {
+      client.destroy();
+      await engine?.close();
+    },
+  };
+  try {
+    await ensureTables(client, TABLES, sleep);
+    if (onAws) await enableTtl(client);
+    await checkFormat(storage.store());
+  } catch (error) {
+    await storage.close();
+    const what =
+      dynamodb ?? (options.data === undefined ? "memory" : `data folder ${options.data}`);
+    throw new LocalError(`cannot use ${what}: ${reasonOf(error)}`, error);
+  }
+  return storage;
+}
+
+const engineClient = ({ socketPath }: Engine): DynamoDBClient =>
+  createDynamoDbClient({ socketPath, requestTimeoutMs: LIMITS.requestTimeoutMs });
+
+function clientOf(endpoint: string): DynamoDBClient {
+  const invented = isLoopbackHost(hostOf(endpoint)) && process.env.AWS_ACCESS_KEY_ID === undefined;
+  return createDynamoDbClient({
+    endpoint,
+    requestTimeoutMs: LIMITS.requestTimeoutMs,
+    ...(process.env.AWS_REGION === undefined ? {} : { region: process.env.AWS_REGION }),
+    ...(invented ? { credentials: NO_CREDENTIALS } : {}),
+  });
+}
+
+function hostOf(url: string): string {
+  try {
+    const { protocol, hostname } = new URL(url);
+    if (protocol === "http:" || protocol === "https:") return hostname;
+  } catch {
+    // Said below, with the URL.
+  }
+  throw new LocalError(`--dynamodb takes an http or https URL, not ${url}`);
+}
+
+async function enableTtl(client: DynamoDBClient): Promise<void> {
+  const command = new UpdateTimeToLiveCommand({
+    TableName: TABLES.lanes,
+    TimeToLiveSpecification: { AttributeName: "ttl", Enabled: true },
+  });
+  await client.send(command).catch((error: unknown) => {
+    // AWS refuses to enable it twice.
+    if (!(error instanceof Error && /already enabled/.test(error.message))) throw error;
+  });
+}
+
+function reasonOf(error: unknown): string {
+  if (!(error instanceof Error)) return String(error);
+  if (error instanceof AggregateError && error.errors.length > 0) return reasonOf(error.errors[0]);
+  return error.message === "" ? error.name : error.message;
+}
