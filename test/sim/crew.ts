@@ -3,7 +3,6 @@
  * they report. A worker is the same program, told so by its environment.
  */
 import { fork } from "node:child_process";
-import type { ChildProcess } from "node:child_process";
 import { runSchedule } from "./schedule.ts";
 import type { ScheduleReport } from "./schedule.ts";
 
@@ -44,26 +43,41 @@ export async function runCrew(options: CrewOptions): Promise<void> {
   function oneWorker(): Promise<void> {
     return new Promise((resolve, reject) => {
       const child = fork(options.program, [], { env: { ...process.env, [MARK]: "1" } });
+      let watch: NodeJS.Timeout | undefined;
+      let hung: number | undefined;
       child.on("error", reject);
       child.on("message", (report: Told) => {
+        clearTimeout(watch);
         options.onReport(report);
-        step(child);
+        proceed();
       });
-      child.on("exit", (code) =>
-        code === 0 ? resolve() : reject(new Error(`a worker ended with ${code}`)),
-      );
-      step(child);
-    });
-  }
+      child.on("exit", (code) => {
+        clearTimeout(watch);
+        if (hung !== undefined) {
+          options.onReport(hangs(hung));
+          oneWorker().then(resolve, reject);
+        } else if (code === 0) {
+          resolve();
+        } else {
+          reject(new Error(`a worker ended with ${code}`));
+        }
+      });
+      proceed();
 
-  function step(child: ChildProcess): number | undefined {
-    if (next >= end || !options.mayGoOn()) {
-      child.disconnect();
-      return undefined;
-    }
-    child.send(next);
-    next += 1;
-    return next - 1;
+      function proceed(): void {
+        if (next >= end || !options.mayGoOn()) {
+          child.disconnect();
+          return;
+        }
+        const seed = next;
+        next += 1;
+        child.send(seed);
+        watch = setTimeout(() => {
+          hung = seed;
+          child.kill("SIGKILL");
+        }, HANGS_AFTER_MS);
+      }
+    });
   }
 }
 

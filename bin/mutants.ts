@@ -1,0 +1,94 @@
+/**
+ * `npm run mutants [names…]`: damages a copy of the source, one rule at a time, and runs the simulation
+ * over it until it fails or its budget is spent. A damage that survives is a rule nobody watches.
+ */
+import { spawn } from "node:child_process";
+import { cp, mkdir, readFile, rm, writeFile } from "node:fs/promises";
+import { availableParallelism } from "node:os";
+import { join } from "node:path";
+import { Command } from "commander";
+import { MUTANTS } from "../test/sim/mutants.ts";
+import type { Mutant } from "../test/sim/mutants.ts";
+
+const ROOT = join(import.meta.dirname, "..");
+const COPIES = join(ROOT, ".cache", "mutants");
+
+interface Verdict {
+  readonly schedules: number;
+  readonly seconds: number;
+  readonly failures: readonly {
+    readonly seed: number;
+    readonly invariant?: string;
+    readonly text?: string;
+  }[];
+}
+
+const command = new Command("mutants")
+  .argument("[names...]", "only these; a rule (L5) stands for all of its mutants")
+  .option("--schedules <n>", "budget for each", Number, 3_000)
+  .option("--from <seed>", "first seed", Number, 1)
+  .option("--workers <n>", "processes", Number, availableParallelism())
+  .parse();
+const options = command.opts<{ schedules: number; from: number; workers: number }>();
+const chosen = MUTANTS.filter(
+  ({ name, rule }) =>
+    command.args.length === 0 || command.args.includes(name) || command.args.includes(rule),
+);
+
+const survivors: string[] = [];
+for (const mutant of chosen) {
+  const folder = await damaged(mutant);
+  const { schedules, seconds, failures } = await simulate(folder);
+  await rm(folder, { recursive: true, force: true });
+  const first = failures[0];
+  const label = `${mutant.rule.padEnd(4)} ${mutant.name.padEnd(34)}`;
+  if (first === undefined) {
+    survivors.push(mutant.name);
+    console.log(`SURVIVED ${label} ${schedules} schedules, ${Math.round(seconds)} s`);
+  } else {
+    console.log(
+      `killed   ${label} by ${first.invariant ?? "?"} after ${schedules} schedules (seed ${first.seed}), ${Math.round(seconds)} s`,
+    );
+  }
+}
+console.log(
+  `${chosen.length - survivors.length} of ${chosen.length} killed${survivors.length === 0 ? "" : `; survived: ${survivors.join(", ")}`}`,
+);
+process.exitCode = survivors.length === 0 ? 0 : 1;
+
+/** A copy of what the simulation runs, with one text replaced. */
+async function damaged(mutant: Mutant): Promise<string> {
+  const folder = join(COPIES, mutant.name);
+  await rm(folder, { recursive: true, force: true });
+  await mkdir(folder, { recursive: true });
+  for (const part of ["src/core", "src/store", "src/service", "test/sim", "bin/sim.ts"]) {
+    await cp(join(ROOT, part), join(folder, part), { recursive: true });
+  }
+  const file = join(folder, mutant.file);
+  const source = await readFile(file, "utf8");
+  const pieces = source.split(mutant.find);
+  if (pieces.length !== 2)
+    throw new Error(`${mutant.name}: its text stands ${pieces.length - 1} times in ${mutant.file}`);
+  await writeFile(file, pieces.join(mutant.replace));
+  return folder;
+}
+
+function simulate(folder: string): Promise<Verdict> {
+  const { schedules, from, workers } = options;
+  const args = ["--import", "tsx", join(folder, "bin/sim.ts"), "--json", "--first"];
+  args.push("--schedules", String(schedules), "--from", String(from), "--workers", String(workers));
+  return new Promise((resolve, reject) => {
+    const child = spawn(process.execPath, args, {
+      cwd: ROOT,
+      stdio: ["ignore", "pipe", "inherit"],
+    });
+    let output = "";
+    child.stdout.on("data", (chunk: Buffer) => (output += chunk.toString()));
+    child.on("error", reject);
+    child.on("exit", () => {
+      const line = output.trim().split("\n").at(-1) ?? "";
+      if (line.startsWith("{")) resolve(JSON.parse(line) as Verdict);
+      else reject(new Error(`the simulation of ${folder} gave no result: ${line}`));
+    });
+  });
+}
