@@ -26,9 +26,9 @@ const SKEW_MARGIN_MS = 1_000;
 export interface Instance {
   readonly service: Service;
   readonly logger: Logger;
-  now(): EpochMs;
+  readonly now: () => EpochMs;
   /** Resolves once the stored format is known to be one of ours (I1). */
-  ready(): Promise<void>;
+  readonly ready: () => Promise<void>;
 }
 
 /** What an instance does not make itself: given by AWS, or by a test. */

@@ -1,12 +1,11 @@
 /** The handler of the janitor: a round, on a schedule; emits what it saw as metrics. */
-import { Metrics, MetricUnit } from "@aws-lambda-powertools/metrics";
+import { Metrics } from "@aws-lambda-powertools/metrics";
 import type { Context } from "aws-lambda";
-import { METRIC } from "./metric-names.ts";
 import { LIMITS } from "../src/core/limits.ts";
 import { epochMs, type QueueName } from "../src/core/types.ts";
 import type { Service } from "../src/service/api.ts";
 import { createInstance, type World } from "./instance.ts";
-import { createQueueMetrics, type Measurement } from "./queue-metrics.ts";
+import { createQueueMetrics, emitMeasurements } from "./queue-metrics.ts";
 
 /** What a round leaves of the function's time for its last write and for the metrics. */
 const MARGIN_MS = 8_000;
@@ -27,20 +26,11 @@ export function createJanitorHandler(world?: World): Handler {
     const deadline = epochMs(now() + context.getRemainingTimeInMillis() - MARGIN_MS);
     const { queues, ...done } = await service.runJanitor(deadline);
     const measurements = queueMetrics.measure({ queues, ...done }, await deadLetterQueues(service));
-    for (const one of measurements) emit(metrics, one);
+    emitMeasurements(metrics, measurements);
     if (done.deadLettered + done.lanesRetired + done.deletedQueuesCleared > 0 || !done.complete)
       logger.info("janitor", { queues: queues.length, ...done });
   };
 }
-
-function emit(metrics: Metrics, { queue, values }: Measurement): void {
-  if (queue !== undefined) metrics.addDimension("queue", queue);
-  for (const [name, value] of Object.entries(values)) metrics.addMetric(name, unitOf(name), value);
-  metrics.publishStoredMetrics();
-}
-
-const unitOf = (name: string) =>
-  name === METRIC.oldestAge ? MetricUnit.Seconds : MetricUnit.Count;
 
 async function deadLetterQueues(service: Service): Promise<Set<string>> {
   const names = new Set<string>();

@@ -7,6 +7,7 @@
  *     meant to lie there.
  */
 import type { Depth, JanitorReport } from "../src/service/api.ts";
+import { type Metrics, MetricUnit } from "@aws-lambda-powertools/metrics";
 import { METRIC } from "./metric-names.ts";
 
 export interface Measurement {
@@ -61,3 +62,17 @@ export function createQueueMetrics(options: { perQueue: boolean }): QueueMetrics
 }
 
 const total = (depth: Depth): number => depth.ready + depth.leased + depth.delayed;
+
+/** A line of the embedded metric format for each, which CloudWatch takes from the function's log. */
+export function emitMeasurements(metrics: Metrics, measurements: readonly Measurement[]): void {
+  for (const { queue, values } of measurements) {
+    if (queue !== undefined) metrics.addDimension("queue", queue);
+    for (const [name, value] of Object.entries(values))
+      metrics.addMetric(
+        name,
+        name === METRIC.oldestAge ? MetricUnit.Seconds : MetricUnit.Count,
+        value,
+      );
+    metrics.publishStoredMetrics();
+  }
+}

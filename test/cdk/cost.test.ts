@@ -12,10 +12,10 @@ import { resources, synth } from "./synth.ts";
 
 interface Metered {
   readonly service: Service;
-  now(): number;
-  advance(ms: number): void;
+  readonly now: () => number;
+  readonly advance: (ms: number) => void;
   /** Read units that `work` takes; it may write nothing. */
-  reads(work: () => Promise<unknown>): Promise<number>;
+  readonly reads: (work: () => Promise<unknown>) => Promise<number>;
 }
 
 function metered(): Metered {

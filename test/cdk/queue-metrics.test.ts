@@ -1,6 +1,7 @@
 /** Hunts a bill for empty queues, a graph that never comes down, and an alarm that dead letters set off. */
-import { expect, it } from "vitest";
-import { createQueueMetrics } from "../../lambdas/queue-metrics.ts";
+import { Metrics } from "@aws-lambda-powertools/metrics";
+import { expect, it, vi } from "vitest";
+import { createQueueMetrics, emitMeasurements } from "../../lambdas/queue-metrics.ts";
 import { queueName } from "../../src/core/types.ts";
 import type { JanitorReport } from "../../src/service/api.ts";
 
@@ -51,3 +52,37 @@ it("leaves dead-letter queues out of the age that the alarm watches, and counts 
     { values: { OldestReadyAgeSeconds: 5, DeadLetters: 5, DeadLetteredByJanitor: 2 } },
   ]);
 });
+
+it("emits each queue under its own name, and the sums under the stack's alone", () => {
+  vi.stubEnv("POWERTOOLS_DEV", "true");
+  vi.stubEnv("POWERTOOLS_METRICS_DISABLED", "false");
+  const lines: string[] = [];
+  const log = vi.spyOn(console, "log").mockImplementation((line: string) => void lines.push(line));
+  emitMeasurements(new Metrics({ namespace: "LaneMQ", serviceName: "stack" }), [
+    { queue: "a", values: { Ready: 1, OldestReadyAgeSeconds: 7 } },
+    { queue: "b", values: { Ready: 2 } },
+    { values: { OldestReadyAgeSeconds: 7 } },
+  ]);
+  log.mockRestore();
+  vi.unstubAllEnvs();
+  const emitted = lines.map((line) => JSON.parse(line) as Emitted);
+  expect(emitted).toMatchObject([
+    { service: "stack", queue: "a", Ready: 1, OldestReadyAgeSeconds: 7 },
+    { service: "stack", queue: "b", Ready: 2 },
+    { service: "stack", OldestReadyAgeSeconds: 7 },
+  ]);
+  expect(emitted[1]).not.toHaveProperty("OldestReadyAgeSeconds");
+  const dimensions = emitted.map((one) => new Set(one["_aws"].CloudWatchMetrics[0]?.Dimensions[0]));
+  expect(dimensions).toEqual([
+    new Set(["service", "queue"]),
+    new Set(["service", "queue"]),
+    new Set(["service"]),
+  ]);
+  expect(emitted[0]?.["_aws"].CloudWatchMetrics[0]?.Namespace).toBe("LaneMQ");
+});
+
+interface Emitted {
+  readonly ["_aws"]: {
+    readonly CloudWatchMetrics: { Namespace: string; Dimensions: string[][] }[];
+  };
+}
