@@ -32,7 +32,6 @@ const NEVER_CONNECTED = new Set([
   "EAI_AGAIN",
   "EHOSTUNREACH",
   "ENETUNREACH",
-  "ENOENT",
 ]);
 
 export function faultOf(error: unknown): Fault {

@@ -86,8 +86,8 @@ describe.each(WRITES)("%s", (action, act) => {
   });
 
   test("to an engine that is not there: nothing was changed", async () => {
-    const { store, close } = await start([DONE]);
-    await close();
+    const { store } = await start([DONE]);
+    await engine?.close();
     engine = undefined;
     await expect(act(store)).rejects.toMatchObject({ code: "engine-unavailable" });
   });

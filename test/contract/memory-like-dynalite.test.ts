@@ -2,7 +2,7 @@
  * The memory store is what the simulation proves the protocol on, so it must answer as an engine does.
  * Random operations run on both, side by side, and every answer is compared.
  */
-import fc from "fast-check";
+import * as fc from "fast-check";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { isLaneError } from "../../src/core/errors.ts";
 import type { Condition, Edit, Path, QueryRange, Store, Value } from "../../src/store/port.ts";

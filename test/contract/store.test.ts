@@ -9,8 +9,11 @@ import { describeUnits } from "./units.ts";
 import { describeWrites } from "./writes.ts";
 
 for (const { name, start } of await enginesUnderTest()) {
-  if (start === undefined) test.skip(name, () => {});
-  else {
+  if (start === undefined) {
+    // The default reporter does not name what it skips.
+    console.warn(name);
+    test.skip(name, () => {});
+  } else {
     describe(name, () => {
       let opened: Engine | undefined;
       beforeAll(async () => {

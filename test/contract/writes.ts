@@ -146,8 +146,9 @@ export function describeWrites(store: () => Store): void {
       };
       const first = await now(key);
       expect(first).toEqual(kept);
-      (first?.["members"] as Set<string>).add("c");
-      (first?.["body"] as Uint8Array).fill(7);
+      const seen = first as unknown as { members: Set<string>; body: Uint8Array };
+      seen.members.add("c");
+      seen.body.fill(7);
       expect(await now(key)).toEqual(kept);
     });
   });
