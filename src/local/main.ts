@@ -16,6 +16,9 @@ interface Flags {
 /** npm passes a Ctrl-C on to a process that the terminal has already sent it to. */
 const SAME_SIGNAL_MS = 500;
 
+// The SDK would greet a reader on Node 20 with a notice about itself.
+process.env.AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED ??= "true";
+
 const program = new Command("npm start --")
   .description("Runs LaneMQ on this machine.")
   .option("--port <number>", "port to listen on; 0 for any that is free", portNumber, 9324)

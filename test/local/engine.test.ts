@@ -1,4 +1,5 @@
 /** Hunts: requests that end the engine, data lost over a restart, two owners of one folder, open doors. */
+import { randomBytes } from "node:crypto";
 import { mkdir, readdir, stat, writeFile } from "node:fs/promises";
 import { connect } from "node:net";
 import { dirname, join } from "node:path";
@@ -194,6 +195,28 @@ describe("the engine", () => {
     expect(removed.ok).toBe(true);
   });
 });
+
+test("the space of deleted items is given back, however many queries were made", async () => {
+  const data = await dataFolder();
+  const storage = await opened({ data });
+  const store = storage.store();
+  const keys = Array.from({ length: 400 }, (_, i) => ({ pk: "p", sk: String(i) }));
+  // Random bytes, which LevelDB cannot compress.
+  await Promise.all(keys.map((key) => store.put("lanes", { ...key, body: randomBytes(20_000) })));
+  for (let i = 0; i < 20; i++) await store.query("lanes", "p", { limit: 2, consistent: true });
+  await Promise.all(keys.map((key) => store.delete("lanes", key)));
+  const before = await bytesIn(data);
+  await storage.compact();
+  expect(before).toBeGreaterThan(4_000_000);
+  expect(await bytesIn(data)).toBeLessThan(1_000_000);
+});
+
+async function bytesIn(data: string): Promise<number> {
+  let bytes = 0;
+  for (const name of await readdir(join(data, "db")))
+    bytes += (await stat(join(data, "db", name))).size;
+  return bytes;
+}
 
 test("an endpoint that is no URL, or where nobody answers, is said in one line", async () => {
   expect(await refusalOf({ dynamodb: "localhost:8000" })).toBe(
