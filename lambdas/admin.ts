@@ -1,4 +1,5 @@
 /** Queues, API keys, browsing, redriving, health, and the OpenAPI document. */
+import { OPENAPI } from "../src/http/openapi-document.ts";
 import { createApiHandler } from "./api-handler.ts";
 
-export const handler = createApiHandler("admin");
+export const handler = createApiHandler("admin", { openapi: OPENAPI });

@@ -1,21 +1,33 @@
 /**
  * What is really deployed: the bundles of a synthesis like that of `cdk deploy`. Hunts a dependency
- * that makes cold starts slow, and a bundle that lacks what it needs.
+ * that makes cold starts slow, a bundle that lacks what it needs, and wiring that only tests have.
  */
 import { Validations } from "aws-cdk-lib";
+import type { APIGatewayProxyStructuredResultV2 } from "aws-lambda";
 import { AwsSolutionsChecks } from "cdk-nag";
-import { execFileSync } from "node:child_process";
+import { once } from "node:events";
 import { readFileSync, statSync } from "node:fs";
+import type { Server } from "node:http";
+import { createRequire } from "node:module";
+import type { AddressInfo } from "node:net";
 import { join } from "node:path";
-import { beforeAll, describe, expect, it } from "vitest";
+import { setTimeout as delay } from "node:timers/promises";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { FUNCTION_NAMES, type FunctionName } from "../../lib/grants.ts";
 import { LaneMqStack } from "../../lib/lanemq-stack.ts";
-import { FUNCTION_NAMES } from "../../lib/grants.ts";
 import { parseSettings } from "../../lib/settings.ts";
+import { type Operation, ROUTES } from "../../src/http/routes.ts";
+import { createDynamoDbClient } from "../../src/store/dynamodb-client.ts";
+import { ensureTables } from "../../src/store/tables.ts";
+import { TABLES } from "../engines/engine.ts";
+import { eventOf, type Request } from "../http/face-fixture.ts";
+import { startLambdaProcess } from "./lambda-process.ts";
 import { createApp, type Resource } from "./synth.ts";
 
 const BUDGET_BYTES = 700 * 1024;
 
 const bundles = new Map<string, string>();
+const bundleOf = (name: FunctionName): string => bundles.get(name) ?? "";
 
 beforeAll(() => {
   const app = createApp();
@@ -33,43 +45,101 @@ beforeAll(() => {
 });
 
 const ENVIRONMENT = {
-  PATH: process.env["PATH"] ?? "",
   AWS_REGION: "eu-west-1",
-  AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED: "1",
-  LANEMQ_CATALOG_TABLE: "catalog",
-  LANEMQ_LANES_TABLE: "lanes",
+  AWS_ACCESS_KEY_ID: "local",
+  AWS_SECRET_ACCESS_KEY: "local",
+  LANEMQ_CATALOG_TABLE: TABLES.catalog,
+  LANEMQ_LANES_TABLE: TABLES.lanes,
   POWERTOOLS_SERVICE_NAME: "LaneMQ",
   POWERTOOLS_METRICS_NAMESPACE: "LaneMQ",
 };
 
-/** Imports the bundle as Lambda does, in a process of its own: the time in ms, and what it exports. */
-function load(file: string): { ms: number; handler: string } {
-  const script = `
-    const before = performance.now();
-    const loaded = await import(${JSON.stringify(file)});
-    const ms = performance.now() - before;
-    console.log(JSON.stringify({ ms, handler: typeof loaded.handler }));
-    process.exit(0);`;
-  const output = execFileSync(process.execPath, ["--input-type=module", "--eval", script], {
-    env: ENVIRONMENT,
-    encoding: "utf8",
-  });
-  return JSON.parse(output) as { ms: number; handler: string };
-}
-
 describe.each(FUNCTION_NAMES)("the bundle of %s", (name) => {
-  it("stays within its budget, loads without node_modules and exports its handler", () => {
-    const file = bundles.get(name) ?? "";
-    const { size } = statSync(file);
-    const { ms, handler } = load(file);
+  it("stays within its budget, loads without node_modules and exports its handler", async () => {
+    const { size } = statSync(bundleOf(name));
+    const lambda = startLambdaProcess(ENVIRONMENT);
+    const { ms, handler } = await lambda.load(bundleOf(name));
+    lambda.close();
     console.log(`${name}: ${(size / 1024).toFixed(0)} KiB, imports in ${ms.toFixed(0)} ms`);
     expect(size).toBeLessThan(BUDGET_BYTES);
     expect(handler).toBe("function");
   });
 
-  it("holds no CDK, no test store and no path of the machine that built it", () => {
-    const code = readFileSync(bundles.get(name) ?? "", "utf8");
+  it("holds neither the CDK nor a path of the machine that built it", () => {
+    const code = readFileSync(bundleOf(name), "utf8");
     expect(code).not.toMatch(/aws-cdk-lib|AWS::Lambda/);
     expect(code).not.toContain(process.cwd());
+  });
+});
+
+describe("the bundles together", () => {
+  const dynalite = createRequire(import.meta.url)("dynalite") as (options: object) => Server;
+  const server = dynalite({ createTableMs: 0 });
+  let lambda: ReturnType<typeof startLambdaProcess> | undefined;
+  let authorization = "";
+
+  beforeAll(async () => {
+    server.listen(0, "127.0.0.1");
+    await once(server, "listening");
+    const endpoint = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+    const client = createDynamoDbClient({
+      endpoint,
+      requestTimeoutMs: 5_000,
+      credentials: { accessKeyId: "local", secretAccessKey: "local" },
+    });
+    await ensureTables(client, TABLES, async (ms) => delay(ms));
+    client.destroy();
+    lambda = startLambdaProcess({ ...ENVIRONMENT, AWS_ENDPOINT_URL_DYNAMODB: endpoint });
+  });
+
+  afterAll(async () => {
+    lambda?.close();
+    server.close();
+    server.closeAllConnections();
+  });
+
+  async function call(operation: Operation, request: Request = {}) {
+    const role = ROUTES.find((route) => route.operation === operation)?.role ?? "admin";
+    const event = eventOf(operation, { ...request, headers: { authorization } });
+    const result = (await lambda?.invoke(
+      bundleOf(role),
+      event,
+    )) as APIGatewayProxyStructuredResultV2;
+    const body = JSON.parse(result.body ?? "null") as Record<string, unknown> | null;
+    return { status: result.statusCode, body };
+  }
+
+  it("make a key, take a message, hand it out and forget it once it is acked", async () => {
+    expect(await call("listQueues")).toMatchObject({ status: 401 });
+    const scopes = [{ actions: ["send", "receive", "manage"], queues: "orders-*" }];
+    const key = await call("createKey", {
+      iam: "arn:aws:iam::1:user/a",
+      body: { name: "k", scopes },
+    });
+    expect(key.status).toBe(201);
+    authorization = `Bearer ${String(key.body?.["secret"])}`;
+    const queue = "orders-1";
+    expect(await call("putQueue", { queue, body: {} })).toMatchObject({ status: 201 });
+    expect(await call("putQueue", { queue: "other", body: {} })).toMatchObject({ status: 403 });
+    expect(await call("send", { queue, body: { body: "hello" } })).toMatchObject({ status: 201 });
+    const received = await call("receive", { queue, body: { max: 10 } });
+    expect(received).toMatchObject({ status: 200, body: { messages: [{ body: "hello" }] } });
+    const [message] = (received.body?.["messages"] ?? []) as { receipt: string }[];
+    expect(await call("ack", { queue, body: { receipts: [message?.receipt] } })).toMatchObject({
+      body: { results: [{ status: "done" }] },
+    });
+    await lambda?.invoke(bundleOf("janitor"), {});
+    expect(await call("getQueue", { queue })).toMatchObject({
+      body: { depth: { ready: 0, leased: 0, delayed: 0 } },
+    });
+  });
+
+  it("answer for the service's health without a key, and for its document with one", async () => {
+    const withKey = authorization;
+    authorization = "";
+    expect(await call("health")).toMatchObject({ status: 200, body: { status: "ok" } });
+    expect(await call("openapi")).toMatchObject({ status: 401 });
+    authorization = withKey;
+    expect(await call("openapi")).toMatchObject({ status: 200, body: { openapi: "3.1.0" } });
   });
 });

@@ -11,6 +11,7 @@ import { createJanitorHandler } from "../../lambdas/janitor-handler.ts";
 import type { World } from "../../lambdas/instance.ts";
 import { FUNCTION_NAMES, type FunctionName } from "../../lib/grants.ts";
 import { epochMs } from "../../src/core/types.ts";
+import { OPENAPI } from "../../src/http/openapi-document.ts";
 import { type Operation, ROUTES } from "../../src/http/routes.ts";
 import { createDynamoDbClient } from "../../src/store/dynamodb-client.ts";
 import { createDynamoDbStore } from "../../src/store/dynamodb.ts";
@@ -76,7 +77,7 @@ export async function deploy(): Promise<Deployed> {
     send: createApiHandler("send", {}, worldOf("send")),
     receive: createApiHandler("receive", {}, worldOf("receive")),
     ack: createApiHandler("ack", {}, worldOf("ack")),
-    admin: createApiHandler("admin", {}, worldOf("admin")),
+    admin: createApiHandler("admin", { openapi: OPENAPI }, worldOf("admin")),
     janitor: createJanitorHandler(worldOf("janitor")),
   });
   let handlers = start();

@@ -65,6 +65,7 @@ async function keys(): Promise<void> {
   authorization = `Bearer ${String(made["secret"])}`;
   const other = await call("createKey", { iam: IAM, body: { name: "other", scopes } }, 201);
   await call("listKeys", { iam: IAM });
+  await call("openapi");
   const id = (other["id"] ?? (other["key"] as { id: string } | undefined)?.id) as string;
   await call("deleteKey", { iam: IAM, id }, 204);
 }
@@ -180,7 +181,7 @@ async function janitor(): Promise<void> {
 describe("the scenarios", () => {
   it("drive every operation of the route table", () => {
     const missing = ROUTES.map(({ operation }) => operation).filter((one) => !driven.has(one));
-    expect(missing).toEqual(["openapi"]);
+    expect(missing).toEqual([]);
   });
 
   it("show the actions that are sent, and nothing beside them but dynalite's second looks", () => {
