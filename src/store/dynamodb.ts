@@ -144,14 +144,22 @@ export function createDynamoDbStore(options: DynamoDbStoreOptions): Store {
       const { Attributes: old } = answer;
       return { ok: true, old: old === undefined ? undefined : fromItem(old) };
     }
-    const inAnswer = answer.Item === undefined ? undefined : fromItem(answer.Item);
+    const found = await foundBy(answer, table, key);
     if (onRequest !== undefined) {
-      const bytes = Math.max(inAnswer ? itemBytes(inAnswer) : 0, item ? itemBytes(item) : 0);
+      const bytes = Math.max(found ? itemBytes(found) : 0, item ? itemBytes(item) : 0);
       const writeUnits = Math.max(1, Math.ceil(bytes / 1024));
       onRequest({ action, table, readUnits: 0, writeUnits, items: 1 });
     }
-    if (returnsFoundItem) return { ok: false, found: inAnswer };
-    return { ok: false, found: await store.get(table, key, { consistent: true }) };
+    return { ok: false, found };
+  }
+
+  async function foundBy(
+    refusal: ConditionalCheckFailedException,
+    table: TableName,
+    key: Key,
+  ): Promise<Item | undefined> {
+    if (!returnsFoundItem) return store.get(table, key, { consistent: true });
+    return refusal.Item === undefined ? undefined : fromItem(refusal.Item);
   }
 
   return store;

@@ -55,15 +55,18 @@ export function describeUnits(engine: () => Engine): void {
       expect([exact?.writeUnits, over?.writeUnits]).toEqual([1, 2]);
     });
 
-    test("bills a refused write as well", async () => {
+    test("bills a refused write as well, by what it met", async () => {
       const key = { pk: freshPk(), sk: "-" };
-      await store().put("lanes", key);
-      const [refused] = await billed(() => store().put("lanes", key, absent("pk")));
-      expect(refused).toMatchObject({ action: "PutItem", writeUnits: 1 });
-      const [missed] = await billed(() =>
-        store().delete("lanes", { ...key, sk: "x" }, exists("pk")),
+      await store().put("lanes", { ...key, body: new Uint8Array(1_500) });
+      const put = await billed(() => store().put("lanes", key, absent("pk")));
+      expect(put).toContainEqual(expect.objectContaining({ action: "PutItem", writeUnits: 2 }));
+      const update = await billed(() => store().update("lanes", key, [], absent("pk")));
+      expect(update).toContainEqual(
+        expect.objectContaining({ action: "UpdateItem", writeUnits: 2 }),
       );
-      expect(missed).toMatchObject({ action: "DeleteItem", writeUnits: 1 });
+      const missed = { ...key, sk: "x" };
+      const gone = await billed(() => store().delete("lanes", missed, exists("pk")));
+      expect(gone).toContainEqual(expect.objectContaining({ action: "DeleteItem", writeUnits: 1 }));
     });
 
     test("bills reads per 4 KB, half when they may be stale", async () => {

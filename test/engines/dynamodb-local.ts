@@ -26,8 +26,8 @@ export async function findDynamoDbLocal(): Promise<
   try {
     const { stdout } = await run(process.execPath, [FETCH], { timeout: 200_000 });
     return { home: stdout.trim() };
-  } catch (error) {
-    return { missing: `it cannot be fetched: ${String(error).split("\n")[0]}` };
+  } catch {
+    return { missing: "it is not cached, and npm cannot fetch it" };
   }
 }
 

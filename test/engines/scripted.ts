@@ -1,7 +1,7 @@
 import { createServer } from "node:http";
 import { createDynamoDbClient } from "../../src/store/dynamodb-client.ts";
 import { createDynamoDbStore } from "../../src/store/dynamodb.ts";
-import type { Store } from "../../src/store/port.ts";
+import type { Store, StoreRequest } from "../../src/store/port.ts";
 import { TABLES, freshSocketPath } from "./engine.ts";
 
 /** What an engine does with one request. */
@@ -16,6 +16,9 @@ export interface ScriptedEngine {
   readonly store: Store;
   /** The operations that arrived. */
   readonly arrived: string[];
+  /** Their inputs. */
+  readonly inputs: Record<string, unknown>[];
+  readonly connections: () => number;
   /** How long the store slept, each time. */
   readonly naps: number[];
   close(): Promise<void>;
@@ -29,13 +32,22 @@ export const refusal = (name: string, status = 400, extra: object = {}): Answer 
 /** An engine that gives these answers in order, the last one for ever. */
 export async function startScripted(
   answers: readonly [Answer, ...Answer[]],
-  options: { returnsFoundItem?: boolean; requestTimeoutMs?: number } = {},
+  options: {
+    returnsFoundItem?: boolean;
+    requestTimeoutMs?: number;
+    onRequest?: (request: StoreRequest) => void;
+  } = {},
 ): Promise<ScriptedEngine> {
   const socketPath = freshSocketPath();
   const arrived: string[] = [];
+  const inputs: Record<string, unknown>[] = [];
   const naps: number[] = [];
+  let connections = 0;
   const server = createServer((request, response) => {
-    request.resume().on("end", () => {
+    const chunks: Buffer[] = [];
+    request.on("data", (chunk: Buffer) => chunks.push(chunk));
+    request.on("end", () => {
+      inputs.push(JSON.parse(Buffer.concat(chunks).toString()) as Record<string, unknown>);
       const target = String(request.headers["x-amz-target"]);
       const answer = answers[Math.min(arrived.length, answers.length - 1)];
       arrived.push(target.slice(target.indexOf(".") + 1));
@@ -46,6 +58,7 @@ export async function startScripted(
       }
     });
   });
+  server.on("connection", () => (connections += 1));
   await new Promise<void>((resolve) => server.listen(socketPath, resolve));
   const { returnsFoundItem = true, requestTimeoutMs = 30_000 } = options;
   const client = createDynamoDbClient({ socketPath, requestTimeoutMs });
@@ -55,10 +68,13 @@ export async function startScripted(
     random: () => 0.5,
     sleep: async (ms) => void naps.push(ms),
     returnsFoundItem,
+    ...(options.onRequest && { onRequest: options.onRequest }),
   });
   return {
     store,
     arrived,
+    inputs,
+    connections: () => connections,
     naps,
     async close() {
       client.destroy();
