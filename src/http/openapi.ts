@@ -5,10 +5,12 @@
  */
 import { toJsonSchema } from "@valibot/to-json-schema";
 import * as v from "valibot";
+import { LIMITS } from "../core/limits.ts";
 import { NAMED, SHAPES } from "./openapi-shapes.ts";
 import type { Shape } from "./openapi-shapes.ts";
 import { ROUTES } from "./routes.ts";
 import type { Route } from "./routes.ts";
+import { headers } from "./schemas.ts";
 
 type Json = Record<string, unknown>;
 
@@ -119,6 +121,21 @@ function parameterSchema(schema: v.GenericSchema): Json {
   return { ...parameter, ...(fallback === undefined ? {} : { default: Number(fallback) }) };
 }
 
+// JSON Schema of the two custom schemas.
+const HEADERS = {
+  type: "object",
+  maxProperties: LIMITS.headersPerMessage,
+  propertyNames: { minLength: 1, maxLength: LIMITS.headerNameBytes },
+  additionalProperties: { type: "string" },
+} as const;
+
+const TAGS = {
+  type: "object",
+  maxProperties: LIMITS.tagsMax,
+  propertyNames: { minLength: 1, maxLength: LIMITS.tagKeyChars },
+  additionalProperties: { type: "string", maxLength: LIMITS.tagValueChars },
+} as const;
+
 /** `own`: the name that the schema is defined by here, so that it does not refer to itself. */
 function schemaOf(schema: v.GenericSchema, own?: string): Json {
   const definitions = Object.fromEntries(Object.entries(NAMED).filter(([name]) => name !== own));
@@ -132,6 +149,10 @@ function schemaOf(schema: v.GenericSchema, own?: string): Json {
     errorMode: "ignore",
     definitions,
     overrideRef: ({ referenceId }) => `#/components/schemas/${referenceId}`,
+    overrideSchema: ({ valibotSchema }) => {
+      if (valibotSchema.type !== "custom") return undefined;
+      return (valibotSchema as unknown) === headers ? HEADERS : TAGS;
+    },
   });
-  return rest as Json;
+  return rest;
 }

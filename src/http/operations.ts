@@ -27,7 +27,7 @@ import { bodyOf, isUtf8, mediaType, parseJson, strictText } from "./request-body
 import type { Operation } from "./routes.ts";
 import * as schemas from "./schemas.ts";
 import { UNSUPPORTED, withoutUnsupported } from "./unsupported.ts";
-import { invalid, joinPath, validate } from "./validate.ts";
+import { invalid, validate } from "./validate.ts";
 
 export interface Call {
   readonly service: Service;
@@ -136,13 +136,9 @@ function objectOf({ event }: Call): Record<string, unknown> {
 
 function settingsOf(call: Call): Partial<QueueSettings> {
   const given = withoutUnsupported(UNSUPPORTED.settings, objectOf(call));
-  const { deadLetter, tags } = given;
+  const { deadLetter } = given;
   if (isObject(deadLetter)) {
     given["deadLetter"] = withoutUnsupported(UNSUPPORTED.deadLetter, deadLetter, "deadLetter.");
-  }
-  // A record schema drops this key silently.
-  if (isObject(tags) && Object.hasOwn(tags, "__proto__")) {
-    throw invalid([{ path: joinPath("tags", "__proto__"), message: "is not allowed as a tag" }]);
   }
   const settings = validate(schemas.queueSettings, given) as Partial<QueueSettings>;
   // Else a key for some queues could have messages moved into others.

@@ -27,6 +27,44 @@ const text = (min: number, max: number) =>
 
 const flag = v.boolean("must be true or false");
 
+const isPlainObject = (value: unknown): value is Record<string, unknown> =>
+  typeof value === "object" && value !== null && !Array.isArray(value);
+
+// Not record schemas: those take arrays, and drop `constructor` and its like silently.
+export const headers = v.custom<Readonly<Record<string, string>>>(
+  (value) => isPlainObject(value) && Object.values(value).every((one) => typeof one === "string"),
+  "must be an object of strings",
+);
+
+const tagMap = v.custom<Readonly<Record<string, string>>>(isPlainObject, "must be an object");
+
+export const tags = v.pipe(
+  tagMap,
+  v.rawCheck(({ dataset, addIssue }) => {
+    if (!dataset.typed) return;
+    const input: Readonly<Record<string, unknown>> = dataset.value;
+    for (const [key, value] of Object.entries(input)) {
+      const message = tagError(key, value);
+      if (message === undefined) continue;
+      addIssue({ message, path: [{ type: "object", origin: "value", input, key, value }] });
+    }
+    if (Object.keys(input).length > LIMITS.tagsMax) {
+      addIssue({ message: `must have at most ${LIMITS.tagsMax} tags` });
+    }
+  }),
+);
+
+function tagError(key: string, value: unknown): string | undefined {
+  if (key === "__proto__") return "is not allowed as a tag";
+  if (key.length < 1 || key.length > LIMITS.tagKeyChars) {
+    return `is a tag whose name does not have 1 to ${LIMITS.tagKeyChars} characters`;
+  }
+  if (typeof value !== "string") return "must be a string";
+  return value.length > LIMITS.tagValueChars
+    ? `must have at most ${LIMITS.tagValueChars} characters`
+    : undefined;
+}
+
 export const queueSettings = v.strictObject({
   leaseSeconds: v.exactOptional(integer(0, LIMITS.leaseSecondsMax)),
   retentionSeconds: v.exactOptional(
@@ -44,16 +82,7 @@ export const queueSettings = v.strictObject({
       `must be "auto" or a whole number from 1 to ${LIMITS.lanesMax}`,
     ),
   ),
-  tags: v.exactOptional(
-    v.pipe(
-      v.record(text(1, LIMITS.tagKeyChars), text(0, LIMITS.tagValueChars)),
-      v.check((tags) => !Array.isArray(tags), "must be an object"),
-      v.check(
-        (tags) => Object.keys(tags).length <= LIMITS.tagsMax,
-        `must have at most ${LIMITS.tagsMax} tags`,
-      ),
-    ),
-  ),
+  tags: v.exactOptional(tags),
 });
 
 export const nothing = v.strictObject({});
@@ -72,9 +101,7 @@ export const outgoingMessage = v.strictObject({
     ),
   ),
   encoding: v.exactOptional(v.literal("base64", 'must be "base64"')),
-  headers: v.exactOptional(
-    v.record(v.string("must be a string"), v.string("must be a string"), "must be an object"),
-  ),
+  headers: v.exactOptional(headers),
 });
 
 export const sendRequest = v.union([
@@ -145,13 +172,17 @@ export const createKeyRequest = v.strictObject({
         /^\d{4}-\d\d-\d\dT\d\d:\d\d(:\d\d(\.\d{1,9})?)?(Z|[+-]\d\d:\d\d)$/,
         "must be an ISO 8601 time with its zone, as in 2030-01-31T12:00:00Z",
       ),
-      v.check(
-        (time) => !Number.isNaN(Date.parse(time)),
-        "must be a time that exists, as in 2030-01-31T12:00:00Z",
-      ),
+      v.check(isRealTime, "must be a time that exists, as in 2030-01-31T12:00:00Z"),
     ),
   ),
 });
+
+/** `Date.parse` takes the 30th of February for the 2nd of March. */
+function isRealTime(time: string): boolean {
+  const date = time.slice(0, 10);
+  const midnight = new Date(`${date}T00:00:00Z`);
+  return !Number.isNaN(Date.parse(time)) && midnight.toISOString().startsWith(date);
+}
 
 /** A query parameter is text; it is read as a whole number in plain decimal digits. */
 const integerParameter = (min: number, max: number) =>
