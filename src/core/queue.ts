@@ -1,0 +1,85 @@
+/**
+ * A queue's settings and its record: defaults, what contradicts what, and which lanes it has.
+ *
+ * Q1  A lane id is never used twice (L9): `next` only grows.
+ * Q2  Senders append to `open` lanes; readers look at `open` and `ended` ones.
+ */
+import type { EpochMs, LaneId, QueueId, QueueName } from "./types.ts";
+
+export interface QueueSettings {
+  /** 0–43,200 */
+  readonly leaseSeconds: number;
+  /** 60–31,536,000 */
+  readonly retentionSeconds: number;
+  /** Queue-wide, 0–43,200 */
+  readonly delaySeconds: number;
+  /** 0–20 */
+  readonly waitSeconds: number;
+  /** 1–1,000; null: no limit */
+  readonly maxReceives: number | null;
+  readonly deadLetter: { readonly queue: QueueName } | null;
+  /** 1–1,048,576 */
+  readonly maxMessageBytes: number;
+  readonly eraseOnAck: boolean;
+  /** "auto", or 1–256 */
+  readonly lanes: "auto" | number;
+  /** At most 50; keys 1–128, values 0–256 characters */
+  readonly tags: Readonly<Record<string, string>>;
+}
+
+export interface Lanes {
+  readonly open: readonly LaneId[];
+  /** Retired, but perhaps still holding messages; `until` ms: when the last of them has expired. 0: no end entry yet. */
+  readonly ended: readonly { readonly lane: LaneId; readonly until: number }[];
+  readonly next: number;
+}
+
+export interface QueueRecord {
+  readonly name: QueueName;
+  readonly queueId: QueueId;
+  readonly settings: QueueSettings;
+  readonly lanes: Lanes;
+  /** Keys the HMAC of receipts. */
+  readonly secret: Uint8Array;
+  readonly createdAt: EpochMs;
+  /** One more with every change of settings or lanes. */
+  readonly version: number;
+  /** Names of the queues that dead-letter to this one, or did. */
+  readonly sources: ReadonlySet<string>;
+  /** Set: a tombstone. */
+  readonly deletedAt: EpochMs | undefined;
+}
+
+export const DEFAULT_SETTINGS: QueueSettings = {
+  leaseSeconds: 30,
+  retentionSeconds: 345_600,
+  delaySeconds: 0,
+  waitSeconds: 0,
+  maxReceives: null,
+  deadLetter: null,
+  maxMessageBytes: 1_048_576,
+  eraseOnAck: false,
+  lanes: "auto",
+  tags: {},
+};
+
+export const readableLanes = (lanes: Lanes): LaneId[] => [
+  ...lanes.open,
+  ...lanes.ended.map(({ lane }) => lane),
+];
+
+/** The lanes with `count` open ones more. */
+export function openLanes(lanes: Lanes, count: number): Lanes {
+  const added = Array.from({ length: count }, (_, index) => (lanes.next + index) as LaneId);
+  return { open: [...lanes.open, ...added], ended: lanes.ended, next: lanes.next + count };
+}
+
+/** The lanes with only the first `keep` open; the others await their end entries. */
+export function closeLanes(lanes: Lanes, keep: number): Lanes {
+  const closing = lanes.open.slice(keep).map((lane) => ({ lane, until: 0 }));
+  return { open: lanes.open.slice(0, keep), ended: [...lanes.ended, ...closing], next: lanes.next };
+}
+
+/** The number of lanes that settings ask for, where they do. */
+export const lanesWanted = (settings: QueueSettings): number | undefined =>
+  settings.lanes === "auto" ? undefined : settings.lanes;

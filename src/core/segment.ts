@@ -1,0 +1,166 @@
+/**
+ * A segment: the part of a cursor that says what a group has claimed of a stretch of a lane.
+ *
+ * Owns the reading and writing of segment items and the arithmetic on them; decides nothing.
+ *
+ * C5  A lease counts as expired only after `until` + the skew margin; `until` 0 (released) at once.
+ * C7  Pending members are base-36 distances from the lease's `entry`, so they stay short however
+ *     large offsets are; `segmentBytes` estimates what the item costs.
+ */
+import type { Attributes, Edit, Item } from "../store/port.ts";
+import { add, remove, set } from "../store/port.ts";
+import { epochMs, offset } from "./types.ts";
+import type { EpochMs, Offset } from "./types.ts";
+
+export interface Lease {
+  readonly id: string;
+  /** Epoch ms; 0: released, free at once. */
+  readonly until: number;
+  readonly receives: number;
+  /** Offset of the entry that holds its first message; members count from it. */
+  readonly entry: Offset;
+  readonly firstAt: EpochMs;
+  /** C6: on its way to the dead-letter queue; `until` bounds the attempt. */
+  readonly dead: boolean;
+  /** Released with a delay: nobody holds it. */
+  readonly waiting: boolean;
+  readonly pending: ReadonlySet<string>;
+}
+
+export interface Segment {
+  readonly start: Offset;
+  /** No item: nothing has been claimed yet. */
+  readonly absent: boolean;
+  readonly head: Offset;
+  /** Offset of the entry that holds `head`, or `head` itself. */
+  readonly headEntry: Offset;
+  /** Set once cut: the segment serves offsets below this. */
+  readonly end: Offset | undefined;
+  readonly closed: boolean;
+  readonly version: number;
+  /** Leases with something pending. */
+  readonly leases: ReadonlyMap<string, Lease>;
+  /** Ids of leases with nothing pending, to be swept by the next claim. */
+  readonly spent: readonly string[];
+}
+
+const LEASE = "x#";
+const PENDING = "p#";
+
+export const leaseName = (id: string): string => `${LEASE}${id}`;
+export const pendingName = (id: string): string => `${PENDING}${id}`;
+
+export const member = (lease: Pick<Lease, "entry">, at: Offset): string =>
+  (at - lease.entry).toString(36);
+export const memberOffset = (lease: Pick<Lease, "entry">, text: string): Offset =>
+  offset(lease.entry + Number.parseInt(text, 36));
+
+/** What is pending, in order. */
+export const pendingOffsets = (lease: Lease): Offset[] =>
+  [...lease.pending].map((text) => memberOffset(lease, text)).sort((a, b) => a - b);
+
+export const isExpired = (lease: Lease, now: EpochMs, skewMarginMs: number): boolean =>
+  lease.until === 0 || now >= lease.until + skewMarginMs;
+
+/** Nothing of it will ever be claimed again, and nothing is pending. */
+export const isDrained = (segment: Segment): boolean =>
+  segment.end !== undefined && segment.head >= segment.end && segment.leases.size === 0;
+
+export function parseSegment(start: Offset, item: Item | undefined): Segment {
+  if (item === undefined) {
+    return {
+      start,
+      absent: true,
+      head: start,
+      headEntry: start,
+      end: undefined,
+      closed: false,
+      version: 0,
+      leases: new Map(),
+      spent: [],
+    };
+  }
+  const leases = new Map<string, Lease>();
+  const spent: string[] = [];
+  for (const name of Object.keys(item)) {
+    if (!name.startsWith(LEASE)) continue;
+    const id = name.slice(LEASE.length);
+    const lease = parseLease(id, item);
+    if (lease === undefined) spent.push(id);
+    else leases.set(id, lease);
+  }
+  return {
+    start,
+    absent: false,
+    head: offset(item["head"] as number),
+    headEntry: offset(item["headEntry"] as number),
+    end: item["end"] === undefined ? undefined : offset(item["end"] as number),
+    closed: item["closed"] === true,
+    version: item["version"] as number,
+    leases,
+    spent,
+  };
+}
+
+/** `undefined` where nothing of the lease is pending. */
+export function parseLease(id: string, item: Attributes): Lease | undefined {
+  const fields = item[leaseName(id)] as
+    { u: number; r: number; e: number; f: number; d?: boolean; w?: boolean } | undefined;
+  const pending = item[pendingName(id)] as ReadonlySet<string> | undefined;
+  if (fields === undefined || pending === undefined) return undefined;
+  return {
+    id,
+    until: fields.u,
+    receives: fields.r,
+    entry: offset(fields.e),
+    firstAt: epochMs(fields.f),
+    dead: fields.d === true,
+    waiting: fields.w === true,
+    pending,
+  };
+}
+
+/** The edits that write a lease as new. */
+export function leaseEdits(lease: Lease): Edit[] {
+  return [
+    set([leaseName(lease.id)], {
+      u: lease.until,
+      r: lease.receives,
+      e: lease.entry,
+      f: lease.firstAt,
+      ...(lease.dead ? { d: true } : {}),
+      ...(lease.waiting ? { w: true } : {}),
+    }),
+    add(pendingName(lease.id), lease.pending),
+  ];
+}
+
+export const leaseRemovals = (id: string): Edit[] => [
+  remove(leaseName(id)),
+  remove(pendingName(id)),
+];
+
+/** Attributes of a segment item with nothing claimed: written when it must exist before its first claim. */
+export const freshSegment = (start: Offset, end: Offset | undefined): Attributes => ({
+  head: start,
+  headEntry: start,
+  version: 0,
+  ...(end === undefined ? {} : { end }),
+});
+
+const SEGMENT_BASE_BYTES = 150;
+const LEASE_BASE_BYTES = 72;
+
+export const leaseBytes = (members: Iterable<string>): number => {
+  let bytes = LEASE_BASE_BYTES;
+  for (const text of members) bytes += memberBytes(text);
+  return bytes;
+};
+export const memberBytes = (text: string): number => text.length + 1;
+
+/** An estimate of the item's size in bytes, by DynamoDB's rules. */
+export function segmentBytes(segment: Segment): number {
+  let bytes = SEGMENT_BASE_BYTES + segment.spent.length * LEASE_BASE_BYTES;
+  for (const lease of segment.leases.values()) bytes += leaseBytes(lease.pending);
+  return bytes;
+}

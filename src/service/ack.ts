@@ -1,0 +1,111 @@
+/**
+ * Ack: one blind set-deletion per segment, for as many messages as the callers like.
+ *
+ * C3  Guarded only by existence, so acks never conflict with claims and an acked message stays acked.
+ *     The old item is asked for: a member that was not in it is `gone`, never `done`. An expired lease
+ *     that nobody has re-claimed can still be acked.
+ * A1  After an ack of unknown outcome, a member that is pending nowhere in the segment while its lease
+ *     still stands was acked: by that attempt, or by the same holder before.
+ */
+import { isLaneError } from "../core/errors.ts";
+import type { Receipt } from "../core/receipt.ts";
+import { leaseName, member, pendingName } from "../core/segment.ts";
+import type { QueueName } from "../core/types.ts";
+import { discard, exists } from "../store/port.ts";
+import type { Edit, Item } from "../store/port.ts";
+import type { ReceiptResult } from "./api.ts";
+import type { Catalog } from "./catalog.ts";
+import { Combiner } from "./combiner.ts";
+import { backoffMs } from "./deps.ts";
+import type { Deps } from "./deps.ts";
+import type { Eraser } from "./erase.ts";
+import { byReceipt } from "./receipts.ts";
+import type { SegmentReceipts } from "./receipts.ts";
+
+const ATTEMPTS = 3;
+const MEMBERS_PER_UPDATE = 4_000;
+
+type Answers = ReadonlyMap<Receipt, ReceiptResult>;
+
+export class Acker {
+  readonly #deps: Deps;
+  readonly #catalog: Catalog;
+  readonly #eraser: Eraser;
+  readonly #acks: Combiner<SegmentReceipts, Answers>;
+
+  constructor(deps: Deps, catalog: Catalog, eraser: Eraser) {
+    this.#deps = deps;
+    this.#catalog = catalog;
+    this.#eraser = eraser;
+    this.#acks = new Combiner((groups) => this.#ack(groups), {
+      weigh: (group) => group.receipts.length,
+      maxWeight: MEMBERS_PER_UPDATE,
+    });
+  }
+
+  /** @throws LaneError `queue-not-found`, `receipt-invalid`, and the store's. */
+  async ack(name: QueueName, texts: readonly string[]): Promise<readonly ReceiptResult[]> {
+    const record = await this.#catalog.get(name);
+    return byReceipt(record, texts, async (group) => {
+      const answers = await this.#acks.submit(`${group.key.pk}/${group.key.sk}`, group);
+      if (record.settings.eraseOnAck) await this.#erase(group, answers);
+      return answers;
+    });
+  }
+
+  /** All groups are of one segment. */
+  async #ack(groups: readonly SegmentReceipts[]): Promise<readonly Answers[]> {
+    const [first] = groups;
+    if (first === undefined) return [];
+    const members = new Map<string, Set<string>>();
+    for (const { receipts } of groups) {
+      for (const receipt of receipts) {
+        const set = members.get(receipt.lease) ?? new Set<string>();
+        members.set(receipt.lease, set.add(member(receipt, receipt.offset)));
+      }
+    }
+    const edits: Edit[] = [...members].map(([lease, set]) => discard(pendingName(lease), set));
+    let isRepeated = false;
+    for (let attempt = 1; ; attempt++) {
+      try {
+        const result = await this.#deps.store.update("lanes", first.key, edits, exists("version"), {
+          wantOld: true,
+        });
+        const old = result.ok ? result.old : undefined;
+        return groups.map(
+          ({ receipts }) =>
+            new Map(receipts.map((receipt) => [receipt, judge(receipt, old, isRepeated)])),
+        );
+      } catch (error) {
+        if (!isLaneError(error, "outcome-unknown") || attempt === ATTEMPTS) throw error;
+        isRepeated = true;
+        await this.#deps.sleep(backoffMs(this.#deps, attempt, 20, 200));
+      }
+    }
+  }
+
+  async #erase(group: SegmentReceipts, answers: Answers): Promise<void> {
+    const done = group.receipts.filter((receipt) => answers.get(receipt)?.status === "done");
+    if (done.length > 0)
+      await this.#eraser.erase(
+        group.place,
+        done.map((receipt) => receipt.offset),
+      );
+  }
+}
+
+function judge(receipt: Receipt, old: Item | undefined, isRepeated: boolean): ReceiptResult {
+  const pending = old?.[pendingName(receipt.lease)] as ReadonlySet<string> | undefined;
+  if (pending?.has(member(receipt, receipt.offset)) === true) return { status: "done" };
+  if (!isRepeated || old?.[leaseName(receipt.lease)] === undefined) return { status: "gone" };
+  return { status: isPendingElsewhere(receipt, old) ? "gone" : "done" };
+}
+
+function isPendingElsewhere(receipt: Receipt, item: Item): boolean {
+  return Object.keys(item).some((name) => {
+    if (!name.startsWith("x#")) return false;
+    const fields = item[name] as { e: number };
+    const pending = item[pendingName(name.slice(2))] as ReadonlySet<string> | undefined;
+    return pending?.has((receipt.offset - fields.e).toString(36)) === true;
+  });
+}

@@ -1,0 +1,148 @@
+/**
+ * The append: one conditional put of an entry at a lane's tail.
+ *
+ * L1  A put happens at the tail only, where nothing stands; on conflict the entry found there is followed.
+ * L3  An entry found at our offset with our `writer` is ours: success. So a put whose outcome is
+ *     unknown is made again, with the same writer.
+ * L4  An entry's ttl is at least its predecessor's, its messages' expiry + 1 h, and that of every
+ *     dedup record that names it.
+ * L6  The belief in a tail is checked before every attempt.
+ */
+import { isLaneError, LaneError } from "../core/errors.ts";
+import { LIMITS } from "../core/limits.ts";
+import type { StoredMessage } from "../core/message.ts";
+import { pack } from "../core/packing.ts";
+import { offset } from "../core/types.ts";
+import type { LaneId, Offset, QueueId } from "../core/types.ts";
+import { entryKey, offsetKey } from "../store/keys.ts";
+import { absent } from "../store/port.ts";
+import type { Item } from "../store/port.ts";
+import { backoffMs, randomId } from "./deps.ts";
+import type { Deps } from "./deps.ts";
+import { tailAfter } from "./tail.ts";
+import type { Tail, Tails } from "./tail.ts";
+
+const ATTEMPTS = 12;
+/** A conflict this many times in a row says that the tail has moved far: read it instead of following. */
+const FOLLOWS = 3;
+
+export interface Draft {
+  readonly messages: readonly StoredMessage[];
+  readonly body: Uint8Array;
+  readonly writer: string;
+  /** Seconds since 1970; the entry lives at least as long. */
+  readonly minTtl: number;
+}
+
+export type Appended =
+  | { readonly at: Offset; readonly conflicts: number }
+  /** L9: the lane has been retired; read the settings afresh. */
+  | "ended";
+
+export type PutOutcome =
+  | { readonly is: "stored" }
+  | { readonly is: "occupied"; readonly by: Item }
+  | { readonly is: "vanished" };
+
+export function draftEntry(deps: Deps, messages: readonly StoredMessage[], minTtl = 0): Draft {
+  return { messages, body: pack(messages), writer: randomId(deps, 12), minTtl };
+}
+
+export class Appender {
+  readonly #deps: Deps;
+  readonly tails: Tails;
+
+  constructor(deps: Deps, tails: Tails) {
+    this.#deps = deps;
+    this.tails = tails;
+  }
+
+  /** @throws LaneError `outcome-unknown` when a put may have been applied; other codes: it was not. */
+  async append(
+    queue: QueueId,
+    lane: LaneId,
+    messages: readonly StoredMessage[],
+  ): Promise<Appended> {
+    const draft = draftEntry(this.#deps, messages);
+    let conflicts = 0;
+    let doubt: { readonly at: Offset; readonly error: LaneError } | undefined;
+    for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
+      if (attempt > 0)
+        await this.#deps.sleep(
+          backoffMs(this.#deps, Math.min(attempt, 5), doubt === undefined ? 4 : 50, 400),
+        );
+      let tail: Tail | "ended" | undefined;
+      try {
+        tail = await this.tails.appendable(queue, lane);
+        if (doubt !== undefined && (tail === "ended" || tail.offset !== doubt.at)) {
+          const found = await this.#deps.store.get("lanes", entryKey(queue, lane, doubt.at), {
+            consistent: true,
+          });
+          if (found?.["writer"] === draft.writer) return { at: doubt.at, conflicts };
+          if (found === undefined) throw doubt.error;
+          doubt = undefined;
+        }
+        if (tail === "ended") return tail;
+        const outcome = await this.put(queue, lane, tail, draft);
+        if (outcome.is === "stored") return { at: tail.offset, conflicts };
+        conflicts += 1;
+        this.#deps.onEvent?.({ type: "appendConflict" });
+        // Somebody else's entry stands where ours was to go: no put of ours can be applied there any more.
+        if (outcome.is === "occupied") doubt = undefined;
+        if (outcome.is === "vanished" || conflicts % FOLLOWS === 0) this.tails.forget(queue, lane);
+      } catch (error) {
+        if (!isLaneError(error, "outcome-unknown") || error === doubt?.error)
+          throw doubt?.error ?? error;
+        // A touch, a seal or an anchor of unknown outcome is read again; a put may stand at its tail.
+        if (tail !== undefined && tail !== "ended") doubt = { at: tail.offset, error };
+      }
+    }
+    throw (
+      doubt?.error ??
+      new LaneError("throttled", "Too many senders met at the end of one lane; nothing was stored.")
+    );
+  }
+
+  /** One attempt at a tail; what it shows of the lane is believed. */
+  async put(queue: QueueId, lane: LaneId, tail: Tail, draft: Draft): Promise<PutOutcome> {
+    const { store, clock } = this.#deps;
+    const startedAt = clock.now();
+    const ttl = Math.max(tail.last?.ttl ?? 0, draft.minTtl, ...ttlsOf(draft.messages));
+    const result = await store.put(
+      "lanes",
+      {
+        pk: entryKey(queue, lane, tail.offset).pk,
+        sk: offsetKey(tail.offset),
+        count: draft.messages.length,
+        body: draft.body,
+        writer: draft.writer,
+        sentAt: startedAt,
+        ttl,
+      },
+      absent("pk"),
+    );
+    if (result.ok || result.found?.["writer"] === draft.writer) {
+      const lastTtl = result.ok ? ttl : (result.found?.["ttl"] as number);
+      this.tails.believe(queue, lane, {
+        offset: offset(tail.offset + draft.messages.length),
+        last: { offset: tail.offset, ttl: lastTtl },
+        seenAt: startedAt,
+      });
+      return { is: "stored" };
+    }
+    if (
+      result.found === undefined ||
+      result.found["sealed"] === true ||
+      result.found["end"] === true
+    ) {
+      this.tails.forget(queue, lane);
+      return result.found === undefined ? { is: "vanished" } : { is: "occupied", by: result.found };
+    }
+    this.tails.believe(queue, lane, tailAfter(result.found, startedAt));
+    return { is: "occupied", by: result.found };
+  }
+}
+
+/** L4, in seconds, rounded up. */
+const ttlsOf = (messages: readonly StoredMessage[]): number[] =>
+  messages.map((message) => Math.ceil((message.expiresAt + LIMITS.entryTtlAfterExpiryMs) / 1000));

@@ -1,0 +1,181 @@
+/** Reading without leasing: browse from a place on, and look one message up by its id. */
+import { LaneError } from "../core/errors.ts";
+import { LIMITS } from "../core/limits.ts";
+import type { StoredMessage } from "../core/message.ts";
+import { deliveredBytes } from "../core/planner.ts";
+import type { LogEntry } from "../core/planner.ts";
+import { readableLanes } from "../core/queue.ts";
+import type { QueueRecord } from "../core/queue.ts";
+import { parseMessageId } from "../core/receipt.ts";
+import type { Place } from "../core/receipt.ts";
+import { isExpired, member, parseSegment } from "../core/segment.ts";
+import { DEFAULT_GROUP, epochMs, offset } from "../core/types.ts";
+import type { LaneId, Offset, QueueId, QueueName } from "../core/types.ts";
+import { segmentKey } from "../store/keys.ts";
+import type { LookedUpMessage, MessageState, MessageView } from "./api.ts";
+import type { Catalog } from "./catalog.ts";
+import type { Cursors } from "./cursor.ts";
+import type { Deps } from "./deps.ts";
+import type { LogReader } from "./log.ts";
+import { messageView } from "./message-view.ts";
+
+export interface LanePlace {
+  readonly lane: LaneId;
+  readonly offset: Offset;
+}
+
+/** Pages of one call: a stretch of expired entries longer than this ends a page early, with a cursor. */
+const PAGES_PER_CALL = 20;
+const ENTRIES_PER_PAGE = 16;
+
+export class Browser {
+  readonly #deps: Deps;
+  readonly #catalog: Catalog;
+  readonly #cursors: Cursors;
+  readonly #log: LogReader;
+
+  constructor(deps: Deps, catalog: Catalog, cursors: Cursors, log: LogReader) {
+    this.#deps = deps;
+    this.#catalog = catalog;
+    this.#cursors = cursors;
+    this.#log = log;
+  }
+
+  /** Lane by lane, each in its own order. */
+  async browse(
+    name: QueueName,
+    request: {
+      from?: { lane: LaneId; offset: number; queueId?: QueueId };
+      lane?: LaneId;
+      limit: number;
+    },
+  ): Promise<{ messages: readonly MessageView[]; next?: LanePlace }> {
+    const record = await this.#catalog.get(name);
+    if (request.from?.queueId !== undefined && request.from.queueId !== record.queueId) {
+      throw new LaneError("invalid-request", `The message was not sent to the queue "${name}".`, {
+        errors: [{ path: "from", message: "is not a message of this queue" }],
+      });
+    }
+    const first = request.lane ?? request.from?.lane ?? (0 as LaneId);
+    const lanes = readableLanes(record.lanes)
+      .sort((a, b) => a - b)
+      .filter((lane) => (request.lane === undefined ? lane >= first : lane === request.lane));
+    const messages: MessageView[] = [];
+    let bytes = 0;
+    let pages = 0;
+    for (const lane of lanes) {
+      let at = offset(request.from?.lane === lane ? request.from.offset : 0);
+      for (
+        let entries = await this.#page(record, lane, at);
+        entries.length > 0;
+        entries = await this.#page(record, lane, at)
+      ) {
+        for (const { message, place } of live(entries, {
+          record,
+          lane,
+          at,
+          now: this.#deps.clock.now(),
+        })) {
+          const size = deliveredBytes(message);
+          if (
+            messages.length >= request.limit ||
+            (messages.length > 0 && bytes + size > LIMITS.responseBytes)
+          ) {
+            return { messages, next: { lane, offset: place.offset } };
+          }
+          const body = await this.#log.body(record.queueId, message);
+          if (body !== undefined) messages.push(messageView(place, message, body));
+          bytes += size;
+        }
+        const last = entries.at(-1);
+        if (last === undefined || last.end) break;
+        at = offset(last.offset + last.count);
+        pages += 1;
+        if (pages >= PAGES_PER_CALL && messages.length > 0)
+          return { messages, next: { lane, offset: at } };
+      }
+    }
+    return { messages };
+  }
+
+  /** @throws LaneError `queue-not-found`, `message-not-found` */
+  async lookUp(name: QueueName, id: string): Promise<LookedUpMessage> {
+    const record = await this.#catalog.get(name);
+    const place = parseMessageId(id);
+    if (place === undefined)
+      throw new LaneError("message-not-found", `"${id}" is not a message id.`);
+    if (place.queueId !== record.queueId) {
+      throw new LaneError(
+        "message-not-found",
+        `The message "${id}" was not sent to this queue "${name}"; a moved message is found by its place.`,
+      );
+    }
+    const entry = await this.#log.holding(record.queueId, place.lane, place.offset);
+    const message = entry?.messages?.[place.offset - entry.offset];
+    const body = message === undefined ? undefined : await this.#log.body(record.queueId, message);
+    if (message === undefined || body === undefined) {
+      throw new LaneError(
+        "message-not-found",
+        `The message "${id}" has expired or has been erased.`,
+      );
+    }
+    return {
+      ...messageView(place, message, body),
+      groups: { [DEFAULT_GROUP]: await this.#state(place, message) },
+    };
+  }
+
+  async #page(record: QueueRecord, lane: LaneId, at: Offset): Promise<readonly LogEntry[]> {
+    const holding = at === 0 ? undefined : await this.#log.holding(record.queueId, lane, at);
+    const page = await this.#log.query(record.queueId, lane, {
+      from: holding?.offset ?? at,
+      limit: ENTRIES_PER_PAGE,
+    });
+    return page.entries;
+  }
+
+  async #state(place: Place, message: StoredMessage): Promise<MessageState> {
+    const now = this.#deps.clock.now();
+    if (message.expiresAt <= now) return { state: "expired" };
+    const stand = { queue: place.queueId, lane: place.lane, group: DEFAULT_GROUP };
+    const cursor = await this.#cursors.refresh(stand);
+    const start = cursor.segments.filter((one) => one <= place.offset).at(-1);
+    if (start === undefined) return { state: "acked" };
+    const key = segmentKey(stand.queue, stand.lane, stand.group, cursor.generation, start);
+    const segment = parseSegment(
+      start,
+      await this.#deps.store.get("lanes", key, { consistent: true }),
+    );
+    if (
+      segment.end !== undefined &&
+      place.offset >= segment.end &&
+      start !== cursor.segments.at(-1)
+    )
+      return { state: "acked" };
+    if (place.offset >= segment.head) {
+      return message.visibleAt > now
+        ? { state: "delayed", visibleAt: message.visibleAt }
+        : { state: "ready" };
+    }
+    for (const lease of segment.leases.values()) {
+      if (!lease.pending.has(member(lease, place.offset))) continue;
+      if (isExpired(lease, now, 0)) return { state: "ready" };
+      if (lease.waiting) return { state: "delayed", visibleAt: epochMs(lease.until) };
+      return { state: "leased", leaseExpiresAt: epochMs(lease.until), receives: lease.receives };
+    }
+    return { state: "acked" };
+  }
+}
+
+function* live(
+  entries: readonly LogEntry[],
+  { record, lane, at, now }: { record: QueueRecord; lane: LaneId; at: Offset; now: number },
+): Generator<{ message: StoredMessage; place: Place }> {
+  for (const entry of entries) {
+    for (const [index, message] of (entry.messages ?? []).entries()) {
+      const here = offset(entry.offset + index);
+      if (here >= at && message.expiresAt > now)
+        yield { message, place: { queueId: record.queueId, lane, offset: here } };
+    }
+  }
+}

@@ -1,0 +1,252 @@
+/**
+ * One claim on one segment: loads what the planner needs, applies what it decides as one conditional
+ * update, and says what is to be done about the segment next.
+ *
+ * C1  A refused claim that finds its own new lease id in the item has succeeded.
+ * C7  After two conflicts in a row the segment is cut ahead, so that two heads serve the lane.
+ */
+import { invariant, isLaneError } from "../core/errors.ts";
+import { cutAhead, plan } from "../core/planner.ts";
+import type {
+  ClaimRequest,
+  DeadLetter,
+  Delivery,
+  LogEntry,
+  Plan,
+  PlanInput,
+} from "../core/planner.ts";
+import type { QueueRecord } from "../core/queue.ts";
+import { isExpired, leaseName, parseSegment, pendingOffsets } from "../core/segment.ts";
+import type { Segment } from "../core/segment.ts";
+import type { EpochMs, Offset } from "../core/types.ts";
+import { segmentKey } from "../store/keys.ts";
+import { all } from "../store/port.ts";
+import type { Item } from "../store/port.ts";
+import type { Catalog } from "./catalog.ts";
+import type { Stand } from "./cursor.ts";
+import { backoffMs, newLeaseId } from "./deps.ts";
+import type { Deps } from "./deps.ts";
+import type { LogReader } from "./log.ts";
+
+const ATTEMPTS = 6;
+const CUT_AHEAD_AFTER = 2;
+/** Entries of a page that nobody asked messages of: enough to pass over what has expired. */
+const TIDY_ENTRIES = 8;
+const ENTRIES_MAX = 64;
+
+export interface SegmentPlace extends Stand {
+  readonly generation: number;
+  readonly start: Offset;
+}
+
+export type Claim =
+  | { readonly is: "closed" }
+  | { readonly is: "contended" }
+  | {
+      readonly is: "claimed";
+      readonly deliveries: readonly (readonly Delivery[])[];
+      readonly dead: readonly DeadLetter[];
+      /** Where the segment ends, once cut. */
+      readonly end: Offset | undefined;
+      /** Its head stands at its end: nothing fresh is left in it. */
+      readonly passed: boolean;
+      /** C7: passed, with nothing pending: ready to be closed. */
+      readonly drained: boolean;
+      /** It moved on, though nothing was delivered: there may be more behind what it passed. */
+      readonly advanced: boolean;
+      readonly nextEventAt: EpochMs | undefined;
+      /** L9: its head stands at the lane's end entry. */
+      readonly ended: boolean;
+    };
+
+export interface Look {
+  readonly item: Item | undefined;
+  readonly view: View | undefined;
+}
+
+type View = Pick<PlanInput, "fresh" | "exhausted" | "lookUp" | "maxReceives">;
+
+const keyOf = (place: SegmentPlace) =>
+  segmentKey(place.queue, place.lane, place.group, place.generation, place.start);
+
+export class Claims {
+  readonly #deps: Deps;
+  readonly #catalog: Catalog;
+  readonly #log: LogReader;
+  /** Messages per entry as last seen, by lane: how many entries a page should have. */
+  readonly #density = new Map<string, number>();
+
+  constructor(deps: Deps, catalog: Catalog, log: LogReader) {
+    this.#deps = deps;
+    this.#catalog = catalog;
+    this.#log = log;
+  }
+
+  /** The reads of a claim alone, so that several places can be looked at in parallel. */
+  async look(
+    record: QueueRecord,
+    place: SegmentPlace,
+    requests: readonly ClaimRequest[],
+  ): Promise<Look> {
+    const item = await this.#deps.store.get("lanes", keyOf(place), { consistent: true });
+    const segment = parseSegment(place.start, item);
+    return {
+      item,
+      view: segment.closed ? undefined : await this.#view(record, place, segment, requests),
+    };
+  }
+
+  /** `seen`: what a look showed, or the segment as just read strongly. */
+  async claim(
+    record: QueueRecord,
+    place: SegmentPlace,
+    requests: readonly ClaimRequest[],
+    seen?: Look,
+  ): Promise<Claim> {
+    const { store } = this.#deps;
+    const key = keyOf(place);
+    let current =
+      seen === undefined ? await store.get("lanes", key, { consistent: true }) : seen.item;
+    for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
+      const segment = parseSegment(place.start, current);
+      if (segment.closed) return { is: "closed" };
+      const view =
+        (attempt === 0 ? seen?.view : undefined) ??
+        (await this.#view(record, place, segment, requests));
+      if (attempt >= CUT_AHEAD_AFTER && segment.end === undefined) {
+        const cut = cutAhead(segment, view.fresh);
+        if (cut !== undefined) {
+          const done = await store.update("lanes", key, cut.edits, all(...cut.guards));
+          if (done.ok) this.#deps.onEvent?.({ type: "segmentCut" });
+          current = await store.get("lanes", key, { consistent: true });
+          continue;
+        }
+      }
+      const planned = plan({
+        ...view,
+        segment,
+        requests,
+        now: this.#deps.clock.now(),
+        skewMarginMs: this.#deps.skewMarginMs,
+        newLeaseId: () => newLeaseId(this.#deps),
+      });
+      if (planned.edits.length === 0) return claimed(segment, planned);
+      const applied = await this.#apply(key, planned);
+      if (applied === "applied") {
+        if (planned.cutAt !== undefined) this.#deps.onEvent?.({ type: "segmentCut" });
+        return claimed(segment, planned);
+      }
+      this.#deps.onEvent?.({ type: "claimConflict" });
+      current = applied.found;
+      if (attempt >= CUT_AHEAD_AFTER)
+        await this.#deps.sleep(backoffMs(this.#deps, attempt - CUT_AHEAD_AFTER, 5, 80));
+    }
+    return { is: "contended" };
+  }
+
+  async #apply(
+    key: { pk: string; sk: string },
+    planned: Plan,
+  ): Promise<"applied" | { found: Item | undefined }> {
+    let found: Item | undefined;
+    try {
+      const result = await this.#deps.store.update(
+        "lanes",
+        key,
+        planned.edits,
+        all(...planned.guards),
+      );
+      if (result.ok) return "applied";
+      found = result.found;
+    } catch (error) {
+      if (!isLaneError(error, "outcome-unknown")) throw error;
+      found = await this.#deps.store.get("lanes", key, { consistent: true });
+    }
+    return planned.ownLease !== undefined && found?.[leaseName(planned.ownLease)] !== undefined
+      ? "applied"
+      : { found };
+  }
+
+  async #view(
+    record: QueueRecord,
+    place: SegmentPlace,
+    segment: Segment,
+    requests: readonly ClaimRequest[],
+  ): Promise<View> {
+    const now = this.#deps.clock.now();
+    const { skewMarginMs } = this.#deps;
+    const wanted = requests.reduce((sum, request) => sum + request.max, 0);
+    const laneKey = `${place.queue}#${place.lane}`;
+    const density = this.#density.get(laneKey) ?? 1;
+    const entries =
+      wanted === 0 ? TIDY_ENTRIES : Math.min(ENTRIES_MAX, Math.max(1, Math.ceil(wanted / density)));
+    const expired = new Map<Offset, LogEntry | "gone">();
+    let room = wanted;
+    const limit = await this.#maxReceives(record, segment, now);
+    for (const lease of [...segment.leases.values()].sort((a, b) => a.until - b.until)) {
+      if (!isExpired(lease, now, skewMarginMs)) break;
+      const isDead = limit !== null && (lease.dead || lease.receives >= limit);
+      if (room <= 0 && !isDead) continue;
+      const offsets = pendingOffsets(lease);
+      const lastOffset = offsets.at(-1);
+      invariant(lastOffset !== undefined, "a parsed lease has something pending");
+      const stretch = await this.#log.stretch(place.queue, place.lane, lease.entry, lastOffset);
+      for (const at of offsets) {
+        expired.set(
+          at,
+          stretch.find((entry) => entry.offset <= at && at < entry.offset + entry.count) ?? "gone",
+        );
+      }
+      if (!isDead) room -= offsets.length;
+    }
+    const lookUp: PlanInput["lookUp"] = (at) => {
+      const entry = expired.get(at);
+      if (entry === undefined) return "notLoaded";
+      return entry === "gone" ? "gone" : (entry.messages?.[at - entry.offset] ?? "gone");
+    };
+    if (wanted > 0 && room <= 0) return { fresh: [], exhausted: false, lookUp, maxReceives: limit };
+    const fresh = await this.#log.fresh(place.queue, place.lane, segment, {
+      messages: Math.max(1, room),
+      entries,
+    });
+    const last = fresh.entries.at(-1);
+    if (last !== undefined && last.count > 0) this.#density.set(laneKey, last.count);
+    return { fresh: fresh.entries, exhausted: fresh.exhausted, lookUp, maxReceives: limit };
+  }
+
+  /** C6. Null where there is no limit, or nowhere to go: then messages go on being delivered. */
+  async #maxReceives(record: QueueRecord, segment: Segment, now: EpochMs): Promise<number | null> {
+    const { maxReceives, deadLetter } = record.settings;
+    if (maxReceives === null || deadLetter === null) return null;
+    const isDue = [...segment.leases.values()].some(
+      (lease) =>
+        (lease.dead || lease.receives >= maxReceives) &&
+        isExpired(lease, now, this.#deps.skewMarginMs),
+    );
+    // Cheap where nothing is due; a lease that expires before the plan is made waits for the next one.
+    if (!isDue) return maxReceives;
+    try {
+      await this.#catalog.get(deadLetter.queue);
+      return maxReceives;
+    } catch (error) {
+      if (isLaneError(error, "queue-not-found")) return null;
+      throw error;
+    }
+  }
+}
+
+function claimed(segment: Segment, planned: Plan): Claim {
+  const end = planned.cutAt ?? segment.end;
+  const isHolding = segment.leases.size > 0 || planned.deliveries.some((given) => given.length > 0);
+  return {
+    is: "claimed",
+    deliveries: planned.deliveries,
+    dead: planned.dead,
+    end,
+    passed: end !== undefined && planned.head >= end,
+    drained: end !== undefined && planned.head >= end && !isHolding,
+    advanced: planned.head > segment.head,
+    nextEventAt: planned.nextEventAt,
+    ended: planned.ended,
+  };
+}

@@ -1,0 +1,251 @@
+/**
+ * The cursor: which segments a group has on a lane.
+ *
+ * Owns the list, its cache and its changes; what stands in a segment is not its business.
+ *
+ * C7  Successors are only ever added at the end of the list, for only its last segment is uncut; a
+ *     segment leaves the list only once it is closed, and gets a ttl only once it has left. A cached
+ *     list (10 min at most) does no harm, because the guards refuse cut and closed segments.
+ * C8  An absent cursor means one segment at offset 0 of generation 0. Purge and seek write `next`,
+ *     close every listed segment, creating absent ones as closed, then switch; whoever meets `next`
+ *     finishes it.
+ */
+import { LRUCache } from "lru-cache";
+import { LIMITS } from "../core/limits.ts";
+import { offset } from "../core/types.ts";
+import type { EpochMs, GroupId, LaneId, Offset, QueueId } from "../core/types.ts";
+import { cursorKey, segmentKey } from "../store/keys.ts";
+import { absent, equal, exists, remove, set } from "../store/port.ts";
+import type { Edit, Item } from "../store/port.ts";
+import type { Deps } from "./deps.ts";
+
+/** A group's claim on a lane, named. */
+export interface Stand {
+  readonly queue: QueueId;
+  readonly lane: LaneId;
+  readonly group: GroupId;
+}
+
+export interface Cursor {
+  readonly absent: boolean;
+  readonly generation: number;
+  /** Starts, ascending. Never empty. */
+  readonly segments: readonly Offset[];
+  readonly version: number;
+  readonly next: { readonly generation: number; readonly start: Offset } | undefined;
+}
+
+interface Cached {
+  readonly cursor: Cursor;
+  readonly readAt: EpochMs;
+}
+
+export class Cursors {
+  readonly #deps: Deps;
+  readonly #cache = new LRUCache<string, Cached>({ max: 10_000 });
+
+  constructor(deps: Deps) {
+    this.#deps = deps;
+  }
+
+  async get(stand: Stand): Promise<Cursor> {
+    const cached = this.#cache.get(cacheKey(stand));
+    const age = cached === undefined ? -1 : this.#deps.clock.now() - cached.readAt;
+    return cached !== undefined && age >= 0 && age < LIMITS.cursorCachedMs
+      ? cached.cursor
+      : this.refresh(stand);
+  }
+
+  /** Strongly read; a purge or seek that is under way is finished first. */
+  async refresh(stand: Stand): Promise<Cursor> {
+    for (;;) {
+      const readAt = this.#deps.clock.now();
+      const cursor = parseCursor(
+        await this.#deps.store.get("lanes", cursorKey(stand.queue, stand.lane, stand.group), {
+          consistent: true,
+        }),
+      );
+      if (cursor.next === undefined) {
+        this.#cache.set(cacheKey(stand), { cursor, readAt });
+        return cursor;
+      }
+      await this.#switch(stand, cursor, cursor.next);
+    }
+  }
+
+  /** C7: lists the segment that begins where the last one was cut. */
+  async addSuccessor(stand: Stand, cursor: Cursor, cutAt: Offset): Promise<Cursor> {
+    const last = cursor.segments.at(-1);
+    if (last !== undefined && last >= cutAt) return cursor;
+    return this.#replace(stand, cursor, [...cursor.segments, cutAt]);
+  }
+
+  /**
+   * C7: closes drained segments, takes them off the list, then lets them expire. The caller saw each
+   * of them cut, with its head at its end, nothing pending and a successor listed: that cannot change.
+   */
+  async close(stand: Stand, cursor: Cursor, drained: readonly Offset[]): Promise<Cursor> {
+    const leaving = new Set(
+      drained.filter(
+        (start) => cursor.segments.includes(start) && start !== cursor.segments.at(-1),
+      ),
+    );
+    if (leaving.size === 0) return cursor;
+    for (const start of leaving) {
+      await this.#deps.store.update(
+        "lanes",
+        this.#segment(stand, cursor.generation, start),
+        [set(["closed"], true)],
+        exists("end"),
+      );
+    }
+    const next = await this.#replace(
+      stand,
+      cursor,
+      cursor.segments.filter((start) => !leaving.has(start)),
+    );
+    for (const start of leaving) {
+      if (next.generation === cursor.generation && next.segments.includes(start)) continue;
+      await this.#expire(this.#segment(stand, cursor.generation, start));
+    }
+    return next;
+  }
+
+  /**
+   * C8: everything before `start` is passed over, and what was claimed behind it meanwhile, too: a
+   * purge never brings back what was acked.
+   */
+  async moveTo(stand: Stand, start: Offset): Promise<void> {
+    for (;;) {
+      const cursor = await this.refresh(stand);
+      const next = { generation: cursor.generation + 1, start };
+      const { ok } = await this.#deps.store.update(
+        "lanes",
+        cursorKey(stand.queue, stand.lane, stand.group),
+        [...this.#edits(cursor, cursor.segments), set(["next"], next)],
+        versionGuard(cursor),
+      );
+      if (!ok) continue;
+      await this.#switch(
+        stand,
+        { ...cursor, absent: false, version: cursor.version + 1, next },
+        next,
+      );
+      return;
+    }
+  }
+
+  forget(stand: Stand): void {
+    this.#cache.delete(cacheKey(stand));
+  }
+
+  async #switch(
+    stand: Stand,
+    cursor: Cursor,
+    next: { generation: number; start: Offset },
+  ): Promise<void> {
+    const { store } = this.#deps;
+    for (const start of cursor.segments) {
+      const key = this.#segment(stand, cursor.generation, start);
+      const closed = await store.update("lanes", key, [set(["closed"], true)], exists("version"));
+      if (!closed.ok) {
+        const created = await store.update(
+          "lanes",
+          key,
+          [
+            set(["closed"], true),
+            set(["head"], start),
+            set(["headEntry"], start),
+            set(["version"], 0),
+          ],
+          absent("version"),
+        );
+        // A first claim came between: it exists now, and closing it is all that is left.
+        if (!created.ok)
+          await store.update("lanes", key, [set(["closed"], true)], exists("version"));
+      }
+    }
+    // Closed segments no longer move: every finisher sees the same head.
+    const last = await store.get(
+      "lanes",
+      this.#segment(stand, cursor.generation, cursor.segments.at(-1) ?? next.start),
+      { consistent: true },
+    );
+    const start = offset(Math.max(next.start, (last?.["head"] as number | undefined) ?? 0));
+    const switched = await store.update(
+      "lanes",
+      cursorKey(stand.queue, stand.lane, stand.group),
+      [
+        set(["generation"], next.generation),
+        set(["segments"], encodeStarts([start])),
+        set(["version"], cursor.version + 1),
+        remove("next"),
+      ],
+      versionGuard(cursor),
+    );
+    this.forget(stand);
+    if (!switched.ok) return;
+    for (const start of cursor.segments)
+      await this.#expire(this.#segment(stand, cursor.generation, start));
+  }
+
+  /** Conditional on the version as read; on a conflict the caller goes on with what stands there now. */
+  async #replace(stand: Stand, cursor: Cursor, segments: readonly Offset[]): Promise<Cursor> {
+    const readAt = this.#deps.clock.now();
+    const { ok } = await this.#deps.store.update(
+      "lanes",
+      cursorKey(stand.queue, stand.lane, stand.group),
+      this.#edits(cursor, segments),
+      versionGuard(cursor),
+    );
+    if (!ok) return this.refresh(stand);
+    const next: Cursor = { ...cursor, absent: false, segments, version: cursor.version + 1 };
+    this.#cache.set(cacheKey(stand), { cursor: next, readAt });
+    return next;
+  }
+
+  #edits(cursor: Cursor, segments: readonly Offset[]): Edit[] {
+    return [
+      set(["generation"], cursor.generation),
+      set(["segments"], encodeStarts(segments)),
+      set(["version"], cursor.version + 1),
+    ];
+  }
+
+  #segment(stand: Stand, generation: number, start: Offset) {
+    return segmentKey(stand.queue, stand.lane, stand.group, generation, start);
+  }
+
+  async #expire(key: { pk: string; sk: string }): Promise<void> {
+    const ttl = Math.floor((this.#deps.clock.now() + LIMITS.closedSegmentTtlMs) / 1000);
+    await this.#deps.store.update("lanes", key, [set(["ttl"], ttl)], exists("closed"));
+  }
+}
+
+const cacheKey = (stand: Stand): string => `${stand.queue}#${stand.lane}#${stand.group}`;
+
+const versionGuard = (cursor: Cursor) =>
+  cursor.absent ? absent("version") : equal(["version"], cursor.version);
+
+/** Ascending offsets as text: the first, then distances, in base 36. */
+export const encodeStarts = (starts: readonly Offset[]): string =>
+  starts.map((start, index) => (start - (starts[index - 1] ?? 0)).toString(36)).join(" ");
+
+export function decodeStarts(text: string): Offset[] {
+  let at = 0;
+  return text.split(" ").map((distance) => offset((at += Number.parseInt(distance, 36))));
+}
+
+export function parseCursor(item: Item | undefined): Cursor {
+  if (item === undefined)
+    return { absent: true, generation: 0, segments: [offset(0)], version: 0, next: undefined };
+  const next = item["next"] as { generation: number; start: number } | undefined;
+  return {
+    absent: false,
+    generation: item["generation"] as number,
+    segments: decodeStarts(item["segments"] as string),
+    version: item["version"] as number,
+    next:
+      next === undefined ? undefined : { generation: next.generation, start: offset(next.start) },
+  };
+}

@@ -1,0 +1,48 @@
+/** What a service needs of the world. Everything that is not deterministic comes in through here. */
+import type { EpochMs } from "../core/types.ts";
+import type { Store } from "../store/port.ts";
+
+export interface Deps {
+  readonly store: Store;
+  readonly clock: { now(): EpochMs };
+  /** Resolves after `ms`, or as soon as the signal fires. Never rejects. */
+  readonly sleep: (ms: number, signal?: AbortSignal) => Promise<void>;
+  /** Uniform in [0, 1). */
+  readonly random: () => number;
+  readonly randomBytes: (length: number) => Uint8Array;
+  /** C5: how far two instances' clocks may be apart. */
+  readonly skewMarginMs: number;
+  /** Drops the wait before a deleted name can be used again. */
+  readonly relaxed: boolean;
+  readonly onEvent?: (event: ServiceEvent) => void;
+}
+
+/** What is worth counting. */
+export type ServiceEvent =
+  | { readonly type: "appendConflict" | "claimConflict" | "laneGrown" | "segmentCut" }
+  | { readonly type: "deadLetterFailed"; readonly queue: string; readonly error: unknown };
+
+const ID_ALPHABET = "abcdefghijklmnopqrstuvwxyz0123456789";
+
+/** A random id of lower-case letters and digits; 12 of them hold 62 bits. */
+export function randomId(deps: Pick<Deps, "randomBytes">, length: number): string {
+  let id = "";
+  while (id.length < length) {
+    for (const byte of deps.randomBytes(length * 2)) {
+      if (byte < 252 && id.length < length) id += ID_ALPHABET[byte % 36];
+    }
+  }
+  return id;
+}
+
+/** Distinguishes leases within one segment: 48 bits. */
+export const newLeaseId = (deps: Pick<Deps, "randomBytes">): string =>
+  Buffer.from(deps.randomBytes(6)).toString("base64url");
+
+/** Full jitter: between half of and the whole of an exponential step, in ms. */
+export const backoffMs = (
+  deps: Pick<Deps, "random">,
+  attempt: number,
+  firstMs: number,
+  maxMs: number,
+): number => Math.min(maxMs, firstMs * 2 ** attempt) * (0.5 + deps.random() / 2);

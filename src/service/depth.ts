@@ -1,0 +1,191 @@
+/**
+ * Depth without counters: what is unclaimed between heads and tails, and what is pending.
+ *
+ * C8  Counted within the lane's last run: offsets leap between runs, and whatever is left of an earlier
+ *     one has expired (its last entry was about to go when the new run began, L5).
+ * Z1  Expired and not yet visible messages are found by bisection, for both come in the order of the log
+ *     while settings stay; right after a change of retention or delay the figures are approximate.
+ */
+import type { LogEntry } from "../core/planner.ts";
+import { readableLanes } from "../core/queue.ts";
+import type { QueueRecord } from "../core/queue.ts";
+import { isExpired, parseSegment, pendingOffsets } from "../core/segment.ts";
+import type { Segment } from "../core/segment.ts";
+import { DEFAULT_GROUP, offset } from "../core/types.ts";
+import type { EpochMs, GroupId, LaneId, Offset } from "../core/types.ts";
+import type { StoredMessage } from "../core/message.ts";
+import { segmentKey } from "../store/keys.ts";
+import type { Item } from "../store/port.ts";
+import type { Depth } from "./api.ts";
+import type { Cursor, Cursors, Stand } from "./cursor.ts";
+import type { Deps } from "./deps.ts";
+import type { LogReader } from "./log.ts";
+import type { Tails } from "./tail.ts";
+
+export interface Measured {
+  readonly depth: Depth;
+  readonly oldestReadyAgeSeconds: number;
+  /** When the newest message was sent; undefined: none is left. */
+  readonly newestSentAt: EpochMs | undefined;
+}
+
+interface Count {
+  ready: number;
+  leased: number;
+  delayed: number;
+  oldest: number;
+  newest: number;
+}
+
+const LANES_AT_ONCE = 8;
+
+export class Gauge {
+  readonly #deps: Deps;
+  readonly #tails: Tails;
+  readonly #cursors: Cursors;
+  readonly #log: LogReader;
+
+  constructor(deps: Deps, tails: Tails, cursors: Cursors, log: LogReader) {
+    this.#deps = deps;
+    this.#tails = tails;
+    this.#cursors = cursors;
+    this.#log = log;
+  }
+
+  async measure(record: QueueRecord, group: GroupId = DEFAULT_GROUP): Promise<Measured> {
+    const now = this.#deps.clock.now();
+    const count: Count = {
+      ready: 0,
+      leased: 0,
+      delayed: 0,
+      oldest: Number.POSITIVE_INFINITY,
+      newest: 0,
+    };
+    const lanes = readableLanes(record.lanes);
+    for (let index = 0; index < lanes.length; index += LANES_AT_ONCE) {
+      await Promise.all(
+        lanes
+          .slice(index, index + LANES_AT_ONCE)
+          .map((lane) => this.#lane({ queue: record.queueId, lane, group }, now, count)),
+      );
+    }
+    const { ready, leased, delayed, oldest, newest } = count;
+    return {
+      depth: { ready, leased, delayed },
+      oldestReadyAgeSeconds: ready === 0 ? 0 : Math.max(0, Math.floor((now - oldest) / 1000)),
+      newestSentAt: newest === 0 ? undefined : (newest as EpochMs),
+    };
+  }
+
+  async #lane(stand: Stand, now: EpochMs, count: Count): Promise<void> {
+    const cursor = await this.#cursors.refresh(stand);
+    const tail = await this.#tails.peek(stand.queue, stand.lane);
+    if (tail.last !== undefined)
+      count.newest = Math.max(count.newest, tail.last["sentAt"] as number);
+    for (const segment of await this.segments(stand, cursor)) {
+      if (segment.closed) continue;
+      await this.#pending(stand, segment, now, count);
+      const low = offset(Math.max(segment.head, tail.base));
+      const high = offset(Math.min(segment.end ?? tail.end, tail.end));
+      if (low < high) await this.#unclaimed(stand, low, high, now, count);
+    }
+  }
+
+  /** Every listed segment, strongly read. */
+  async segments(stand: Stand, cursor: Cursor): Promise<Segment[]> {
+    const keyAt = (start: Offset) =>
+      segmentKey(stand.queue, stand.lane, stand.group, cursor.generation, start);
+    const first = keyAt(cursor.segments[0] ?? offset(0));
+    const last = keyAt(cursor.segments.at(-1) ?? offset(0));
+    const items = new Map<string, Item>();
+    let from = first.sk;
+    for (;;) {
+      const page = await this.#deps.store.query("lanes", first.pk, {
+        from,
+        to: last.sk,
+        consistent: true,
+      });
+      for (const item of page.items) items.set(item.sk, item);
+      const end = page.items.at(-1);
+      if (!page.more || end === undefined) break;
+      from = `${end.sk}+`;
+    }
+    return cursor.segments.map((start) => parseSegment(start, items.get(keyAt(start).sk)));
+  }
+
+  async #pending(stand: Stand, segment: Segment, now: EpochMs, count: Count): Promise<void> {
+    const leases = [...segment.leases.values()];
+    if (leases.length === 0) return;
+    const offsets = leases.flatMap(pendingOffsets);
+    const entries = await this.#log.stretch(
+      stand.queue,
+      stand.lane,
+      offset(Math.min(...leases.map((lease) => lease.entry))),
+      offset(Math.max(...offsets)),
+    );
+    for (const lease of leases) {
+      for (const at of pendingOffsets(lease)) {
+        const message = messageAt(entries, at);
+        if (message === undefined || message.expiresAt <= now) continue;
+        if (!isExpired(lease, now, 0)) count[lease.waiting ? "delayed" : "leased"] += 1;
+        else if (lease.dead) count.leased += 1;
+        else ready(count, message);
+      }
+    }
+  }
+
+  async #unclaimed(
+    stand: Stand,
+    from: Offset,
+    high: Offset,
+    now: EpochMs,
+    count: Count,
+  ): Promise<void> {
+    const { queue, lane } = stand;
+    const isLive = (message: StoredMessage) => message.expiresAt > now;
+    const isHidden = (message: StoredMessage) => message.visibleAt > now;
+    const low = await this.#first(queue, lane, from, high, isLive);
+    const visibleUntil = await this.#first(queue, lane, low, high, isHidden);
+    count.ready += visibleUntil - low;
+    count.delayed += high - visibleUntil;
+    if (visibleUntil === low) return;
+    const oldest = await this.#log.holding(queue, lane, low);
+    if (oldest !== undefined)
+      count.oldest = Math.min(count.oldest, messageAt([oldest], low)?.sentAt ?? oldest.sentAt);
+  }
+
+  /** The first offset in [low, high) whose message is as asked, or `high`; what is gone counts as not. */
+  async #first(
+    queue: Stand["queue"],
+    lane: LaneId,
+    low: Offset,
+    high: Offset,
+    is: (message: StoredMessage) => boolean,
+  ): Promise<Offset> {
+    const test = async (at: Offset): Promise<boolean> => {
+      const entry = await this.#log.holding(queue, lane, at);
+      const message = entry === undefined ? undefined : messageAt([entry], at);
+      return message !== undefined && is(message);
+    };
+    if (low >= high || (await test(low))) return low;
+    if (!(await test(offset(high - 1)))) return high;
+    let no: number = low;
+    let yes: number = high - 1;
+    while (yes - no > 1) {
+      const middle = Math.floor((no + yes) / 2);
+      if (await test(offset(middle))) yes = middle;
+      else no = middle;
+    }
+    return offset(yes);
+  }
+}
+
+function ready(count: Count, message: StoredMessage): void {
+  count.ready += 1;
+  count.oldest = Math.min(count.oldest, message.sentAt);
+}
+
+function messageAt(entries: readonly LogEntry[], at: Offset): StoredMessage | undefined {
+  const entry = entries.find((one) => one.offset <= at && at < one.offset + one.count);
+  return entry?.messages?.[at - entry.offset];
+}

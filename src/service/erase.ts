@@ -1,0 +1,96 @@
+/**
+ * `eraseOnAck`: really deletes what has been acked, for queues of one group that must.
+ *
+ * X1  An entry is erased once no message of it is unclaimed or pending. Only its body and parts go:
+ *     count, writer, ttl and dedup ids stay, for the log's order and exactly-once rest on them.
+ * X2  What is claimed never becomes unclaimed, and what is not pending never becomes pending again,
+ *     so that a state once seen erasable stays so.
+ */
+import type { LogEntry } from "../core/planner.ts";
+import { parseSegment, pendingOffsets } from "../core/segment.ts";
+import type { Segment } from "../core/segment.ts";
+import type { Offset } from "../core/types.ts";
+import { entryKey, partKey, segmentKey } from "../store/keys.ts";
+import { exists, remove, set } from "../store/port.ts";
+import type { SegmentPlace } from "./claim.ts";
+import type { Cursors } from "./cursor.ts";
+import type { Deps } from "./deps.ts";
+import type { LogReader } from "./log.ts";
+
+export class Eraser {
+  readonly #deps: Deps;
+  readonly #cursors: Cursors;
+  readonly #log: LogReader;
+
+  constructor(deps: Deps, cursors: Cursors, log: LogReader) {
+    this.#deps = deps;
+    this.#cursors = cursors;
+    this.#log = log;
+  }
+
+  /** Erases those of the entries holding `offsets` that are done with. */
+  async erase(place: SegmentPlace, offsets: readonly Offset[]): Promise<void> {
+    const entries = new Map<Offset, LogEntry>();
+    for (const at of offsets) {
+      if (
+        [...entries.values()].some((entry) => entry.offset <= at && at < entry.offset + entry.count)
+      )
+        continue;
+      const entry = await this.#log.holding(place.queue, place.lane, at);
+      if (entry?.messages !== undefined) entries.set(entry.offset, entry);
+    }
+    if (entries.size === 0) return;
+    const segments = await this.#segments(place, [...entries.values()]);
+    for (const entry of entries.values())
+      if (segments.every((segment) => isDone(segment, entry))) await this.#erase(place, entry);
+  }
+
+  /** The listed segments that overlap the entries, read after the entries were known. */
+  async #segments(place: SegmentPlace, entries: readonly LogEntry[]): Promise<Segment[]> {
+    const cursor = await this.#cursors.refresh(place);
+    const low = Math.min(...entries.map((entry) => entry.offset));
+    const high = Math.max(...entries.map((entry) => entry.offset + entry.count));
+    const starts = cursor.segments.filter(
+      (start, index) =>
+        start < high && (cursor.segments[index + 1] ?? Number.POSITIVE_INFINITY) > low,
+    );
+    return Promise.all(
+      starts.map(async (start) => {
+        const key = segmentKey(place.queue, place.lane, place.group, cursor.generation, start);
+        return parseSegment(start, await this.#deps.store.get("lanes", key, { consistent: true }));
+      }),
+    );
+  }
+
+  async #erase(place: SegmentPlace, entry: LogEntry): Promise<void> {
+    const ids = entry.messages?.map((message) => message.dedupId ?? "") ?? [];
+    await this.#deps.store.update(
+      "lanes",
+      entryKey(place.queue, place.lane, entry.offset),
+      [
+        remove("body"),
+        set(["erased"], true),
+        ...(ids.some((id) => id !== "") ? [set(["ids"], ids)] : []),
+      ],
+      exists("count"),
+    );
+    this.#log.forget(place.queue, place.lane, entry.offset);
+    for (const message of entry.messages ?? []) {
+      if (message.parts === undefined) continue;
+      for (let number = 0; number < message.parts.count; number++) {
+        await this.#deps.store.delete("lanes", partKey(place.queue, message.parts.name, number));
+      }
+    }
+  }
+}
+
+/** X1, as far as one segment goes. */
+function isDone(segment: Segment, entry: LogEntry): boolean {
+  const low = Math.max(segment.start, entry.offset);
+  const high = Math.min(segment.end ?? Number.POSITIVE_INFINITY, entry.offset + entry.count);
+  if (low >= high || segment.closed) return true;
+  if (segment.head < high) return false;
+  return [...segment.leases.values()].every((lease) =>
+    pendingOffsets(lease).every((at) => at < low || at >= high),
+  );
+}

@@ -1,0 +1,168 @@
+/**
+ * The janitor: what must happen though nobody calls.
+ *
+ * Each round goes over all queues, from where the last bounded round ended: dead-letters and tidies
+ * for queues that nobody polls, retires lanes of queues that have gone quiet, measures depth, and
+ * clears what is left of deleted queues. Any number of janitors may run at once.
+ *
+ * J1  What belongs to a deleted queue is deleted an hour after its deletion, long after the last
+ *     instance that might still know its settings; its log goes by TTL.
+ */
+import { LIMITS } from "../core/limits.ts";
+import { readableLanes } from "../core/queue.ts";
+import type { QueueRecord } from "../core/queue.ts";
+import { DEFAULT_GROUP, epochMs, laneId, queueId } from "../core/types.ts";
+import type { EpochMs, LaneId, QueueId } from "../core/types.ts";
+import {
+  anchorKey,
+  cursorKey,
+  GRAVES,
+  graveKey,
+  JANITOR,
+  QUEUES,
+  queueKey,
+} from "../store/keys.ts";
+import { all, equal, exists } from "../store/port.ts";
+import type { JanitorReport } from "./api.ts";
+import { parseRecord } from "./catalog.ts";
+import type { DeadLetters } from "./dead-letter.ts";
+import type { Gauge, Measured } from "./depth.ts";
+import type { Deps } from "./deps.ts";
+import type { LaneKeeper } from "./lanes.ts";
+import { dig } from "./queues.ts";
+import type { Visits } from "./visit.ts";
+
+/** A queue to which nothing was sent for this long is quiet. */
+const QUIET_MS = 30 * 60_000;
+const GRAVE_MS = 3_600_000;
+const PAGE = 50;
+
+export class Janitor {
+  readonly #deps: Deps;
+  readonly #visits: Visits;
+  readonly #gauge: Gauge;
+  readonly #lanes: LaneKeeper;
+  readonly #deadLetters: DeadLetters;
+
+  constructor(
+    deps: Deps,
+    visits: Visits,
+    gauge: Gauge,
+    lanes: LaneKeeper,
+    deadLetters: DeadLetters,
+  ) {
+    this.#deps = deps;
+    this.#visits = visits;
+    this.#gauge = gauge;
+    this.#lanes = lanes;
+    this.#deadLetters = deadLetters;
+  }
+
+  async run(deadline: EpochMs): Promise<JanitorReport> {
+    const { store, clock } = this.#deps;
+    const before = this.#deadLetters.moved;
+    const queues: JanitorReport["queues"][number][] = [];
+    let lanesRetired = 0;
+    let complete = false;
+    const state = await store.get("catalog", JANITOR, { consistent: true });
+    let from = state?.["after"] as string | undefined;
+    while (clock.now() < deadline) {
+      const page = await store.query("catalog", QUEUES, {
+        ...(from === undefined ? {} : { from: `${from}\0` }),
+        limit: PAGE,
+        consistent: true,
+      });
+      for (const item of page.items) {
+        if (clock.now() >= deadline) break;
+        from = item.sk;
+        const record = parseRecord(item);
+        if (record.deletedAt !== undefined) {
+          await this.#bury(record);
+          continue;
+        }
+        const { measured, retired } = await this.#tend(record);
+        queues.push({
+          name: record.name,
+          depth: measured.depth,
+          oldestReadyAgeSeconds: measured.oldestReadyAgeSeconds,
+        });
+        lanesRetired += retired;
+      }
+      if (!page.more && from === (page.items.at(-1)?.sk ?? from)) {
+        complete = clock.now() < deadline;
+        break;
+      }
+    }
+    await store.put("catalog", {
+      ...JANITOR,
+      ...(complete || from === undefined ? {} : { after: from }),
+    });
+    const deletedQueuesCleared = clock.now() < deadline ? await this.#clearGraves(deadline) : 0;
+    return {
+      queues,
+      deadLettered: this.#deadLetters.moved - before,
+      lanesRetired,
+      deletedQueuesCleared,
+      complete,
+    };
+  }
+
+  async #tend(record: QueueRecord): Promise<{ measured: Measured; retired: number }> {
+    for (const lane of readableLanes(record.lanes)) {
+      await this.#visits.visit(record, { queue: record.queueId, lane, group: DEFAULT_GROUP }, []);
+    }
+    const measured = await this.#gauge.measure(record);
+    const { ready, leased, delayed } = measured.depth;
+    const isQuiet =
+      ready + leased + delayed === 0 &&
+      this.#deps.clock.now() - (measured.newestSentAt ?? record.createdAt) > QUIET_MS;
+    let current = record;
+    if (record.settings.lanes === "auto" && record.lanes.open.length > 1 && isQuiet) {
+      current =
+        (await this.#lanes.shrink(record, Math.ceil(record.lanes.open.length / 2))) ?? record;
+    }
+    const { record: after, ended, forgotten } = await this.#lanes.finish(current);
+    for (const lane of forgotten)
+      if (!readableLanes(after.lanes).includes(lane)) await this.#clearLane(record.queueId, lane);
+    return { measured, retired: ended };
+  }
+
+  /** D4: the tombstone has done its work; a grave takes over. */
+  async #bury(record: QueueRecord): Promise<void> {
+    if (this.#deps.clock.now() - (record.deletedAt ?? 0) < LIMITS.deletedNameMs) return;
+    await dig(this.#deps, record);
+    await this.#deps.store.delete(
+      "catalog",
+      queueKey(record.name),
+      all(equal(["queueId"], record.queueId), exists("deletedAt")),
+    );
+  }
+
+  async #clearGraves(deadline: EpochMs): Promise<number> {
+    const { store, clock } = this.#deps;
+    const page = await store.query("catalog", GRAVES, { limit: PAGE, consistent: true });
+    let cleared = 0;
+    for (const item of page.items) {
+      if (clock.now() >= deadline) break;
+      if (clock.now() - epochMs(item["deletedAt"] as number) < GRAVE_MS) continue;
+      const queue = queueId(item.sk);
+      const lanes = item["lanes"] as number;
+      for (let lane = 0; lane < lanes; lane++) await this.#clearLane(queue, laneId(lane));
+      await store.delete("catalog", graveKey(queue));
+      cleared += 1;
+    }
+    return cleared;
+  }
+
+  /** Anchor, cursors and segments; entries, parts and dedup records go by TTL. */
+  async #clearLane(queue: QueueId, lane: LaneId): Promise<void> {
+    const { store } = this.#deps;
+    const { pk } = cursorKey(queue, lane, DEFAULT_GROUP);
+    for (;;) {
+      const page = await store.query("lanes", pk, { limit: PAGE, consistent: true });
+      for (const item of page.items) await store.delete("lanes", { pk, sk: item.sk });
+      if (!page.more || page.items.length === 0) break;
+    }
+    await store.delete("lanes", anchorKey(queue, lane));
+  }
+}

@@ -1,0 +1,132 @@
+/**
+ * How many lanes a queue has.
+ *
+ * L9  Lane ids are never reused; adding lanes needs no ceremony. A lane is retired by taking it from
+ *     the senders first, then appending its end entry, then marking its anchor; a sender that meets
+ *     the end entry reads the settings afresh. Readers go on with an ended lane until its last message
+ *     has expired.
+ */
+import { LIMITS } from "../core/limits.ts";
+import { closeLanes, lanesWanted, openLanes } from "../core/queue.ts";
+import type { Lanes, QueueRecord } from "../core/queue.ts";
+import type { LaneId } from "../core/types.ts";
+import { anchorKey, entryKey, logKey } from "../store/keys.ts";
+import { absent, equal, set } from "../store/port.ts";
+import type { Catalog } from "./catalog.ts";
+import { randomId } from "./deps.ts";
+import type { Deps } from "./deps.ts";
+import type { Tails } from "./tail.ts";
+
+const RETIRE_ATTEMPTS = 8;
+
+export class LaneKeeper {
+  readonly #deps: Deps;
+  readonly #catalog: Catalog;
+  readonly #tails: Tails;
+
+  constructor(deps: Deps, catalog: Catalog, tails: Tails) {
+    this.#deps = deps;
+    this.#catalog = catalog;
+    this.#tails = tails;
+  }
+
+  /** Doubles the lanes of a queue whose senders meet; one of many who try at once succeeds. */
+  async grow(record: QueueRecord): Promise<void> {
+    if (record.settings.lanes !== "auto") return;
+    const more = Math.min(record.lanes.open.length, LIMITS.lanesMax - record.lanes.open.length);
+    if (more <= 0) return;
+    const changed = await this.#catalog.change(record, { lanes: openLanes(record.lanes, more) });
+    if (changed !== undefined) this.#deps.onEvent?.({ type: "laneGrown" });
+  }
+
+  /** Takes all open lanes but `keep` from the senders; `finish` retires them. */
+  async shrink(record: QueueRecord, keep: number): Promise<QueueRecord | undefined> {
+    return this.#catalog.change(record, { lanes: closeLanes(record.lanes, keep) });
+  }
+
+  /** Gives closing lanes their end entries, and forgets ended ones whose last message has expired. */
+  async finish(
+    record: QueueRecord,
+  ): Promise<{ record: QueueRecord; ended: number; forgotten: readonly LaneId[] }> {
+    const now = this.#deps.clock.now();
+    const ended: { lane: LaneId; until: number }[] = [];
+    const forgotten: LaneId[] = [];
+    let changes = 0;
+    for (const one of record.lanes.ended) {
+      if (one.until !== 0 && one.until <= now) {
+        forgotten.push(one.lane);
+        continue;
+      }
+      const until = one.until === 0 ? await this.#end(record, one.lane) : one.until;
+      if (until !== one.until) changes += 1;
+      ended.push({ lane: one.lane, until });
+    }
+    if (changes === 0 && forgotten.length === 0) return { record, ended: 0, forgotten: [] };
+    const changed = await this.#catalog.change(record, { lanes: { ...record.lanes, ended } });
+    return changed === undefined
+      ? { record, ended: 0, forgotten: [] }
+      : { record: changed, ended: changes, forgotten };
+  }
+
+  /** Appends the end entry; gives when the lane's last message has expired, or 0: not done yet. */
+  async #end(record: QueueRecord, lane: LaneId): Promise<number> {
+    const { store, clock } = this.#deps;
+    for (let attempt = 0; attempt < RETIRE_ATTEMPTS; attempt++) {
+      const tail = await this.#tails.appendable(record.queueId, lane);
+      if (tail === "ended") return this.#mark(record, lane);
+      const ttl = Math.max(
+        tail.last?.ttl ?? 0,
+        Math.ceil((clock.now() + LIMITS.entryTtlAfterExpiryMs) / 1000),
+      );
+      const { ok } = await store.put(
+        "lanes",
+        {
+          ...entryKey(record.queueId, lane, tail.offset),
+          count: 0,
+          end: true,
+          writer: randomId(this.#deps, 12),
+          sentAt: clock.now(),
+          ttl,
+        },
+        absent("pk"),
+      );
+      this.#tails.forget(record.queueId, lane);
+      if (ok) return this.#mark(record, lane);
+    }
+    return 0;
+  }
+
+  /** The anchor remembers the end when TTL has taken the end entry. */
+  async #mark(record: QueueRecord, lane: LaneId): Promise<number> {
+    const { store } = this.#deps;
+    const key = anchorKey(record.queueId, lane);
+    const anchor = await store.get("lanes", key, { consistent: true });
+    const guard =
+      anchor === undefined ? absent("token") : equal(["token"], anchor["token"] as string);
+    if (anchor?.["ended"] !== true) {
+      const { ok } = await store.update(
+        "lanes",
+        key,
+        [set(["ended"], true), set(["token"], randomId(this.#deps, 12))],
+        guard,
+      );
+      if (!ok) return 0;
+    }
+    // The end entry is the last one, and ttl is monotone (L4): past its ttl nothing of the lane is left.
+    const { items } = await store.query("lanes", logKey(record.queueId, lane), {
+      reverse: true,
+      limit: 1,
+      consistent: true,
+    });
+    return Math.max(1, ((items[0]?.["ttl"] as number | undefined) ?? 0) * 1000);
+  }
+}
+
+/** The lanes that a queue gets by its settings, from what it has; for an automatic number: unchanged. */
+export function adjustLanes(lanes: Lanes, settings: QueueRecord["settings"]): Lanes {
+  const wanted = lanesWanted(settings);
+  if (wanted === undefined || wanted === lanes.open.length) return lanes;
+  return wanted > lanes.open.length
+    ? openLanes(lanes, wanted - lanes.open.length)
+    : closeLanes(lanes, wanted);
+}

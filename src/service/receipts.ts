@@ -1,0 +1,62 @@
+/** Receipts of one call, opened and sorted by the segment that holds their leases. */
+import { LaneError } from "../core/errors.ts";
+import type { QueueRecord } from "../core/queue.ts";
+import { openReceipt } from "../core/receipt.ts";
+import type { Receipt } from "../core/receipt.ts";
+import { segmentKey } from "../store/keys.ts";
+import type { Key } from "../store/port.ts";
+import type { ReceiptResult } from "./api.ts";
+import type { SegmentPlace } from "./claim.ts";
+
+export interface SegmentReceipts {
+  readonly key: Key;
+  readonly place: SegmentPlace;
+  /** Each once, however often the call names it. */
+  readonly receipts: readonly Receipt[];
+}
+
+/**
+ * Groups the receipts, has each group handled, and puts the answers back in the order of the call.
+ * Forged and foreign receipts are answered without any read (R2).
+ * @throws LaneError `receipt-invalid` only if every receipt is invalid.
+ */
+export async function byReceipt(
+  record: QueueRecord,
+  texts: readonly string[],
+  handle: (group: SegmentReceipts) => Promise<ReadonlyMap<Receipt, ReceiptResult>>,
+): Promise<readonly ReceiptResult[]> {
+  const opened = new Map<string, Receipt | undefined>();
+  for (const text of texts)
+    if (!opened.has(text)) opened.set(text, openReceipt(text, record.queueId, record.secret));
+  if ([...opened.values()].every((receipt) => receipt === undefined)) {
+    throw new LaneError(
+      "receipt-invalid",
+      `None of the receipts was issued by the queue "${record.name}".`,
+    );
+  }
+  const groups = new Map<string, { key: Key; place: SegmentPlace; receipts: Receipt[] }>();
+  for (const receipt of opened.values()) {
+    if (receipt === undefined) continue;
+    const place = {
+      queue: receipt.queueId,
+      lane: receipt.lane,
+      group: receipt.group,
+      generation: receipt.generation,
+      start: receipt.segment,
+    };
+    const key = segmentKey(place.queue, place.lane, place.group, place.generation, place.start);
+    const name = `${key.pk}/${key.sk}`;
+    const group = groups.get(name) ?? { key, place, receipts: [] };
+    group.receipts.push(receipt);
+    groups.set(name, group);
+  }
+  const answers = new Map<Receipt, ReceiptResult>();
+  for (const part of await Promise.all([...groups.values()].map(handle)))
+    for (const [receipt, result] of part) answers.set(receipt, result);
+  return texts.map((text) => {
+    const receipt = opened.get(text);
+    return receipt === undefined
+      ? { status: "invalid" }
+      : (answers.get(receipt) ?? { status: "gone" });
+  });
+}

@@ -1,0 +1,223 @@
+/**
+ * Receive: leases messages of a queue to a caller, now or within a wait.
+ *
+ * Lanes are looked at in random order in small parallel waves, those that had messages lately first;
+ * a caller who has something is kept for one more wave at most. Callers of one process that ask for
+ * the same queue and group share one round (group commit).
+ *
+ * V2  "Empty" is answered only when every segment of every lane has been looked at (V1).
+ * V3  After the caller's signal has fired nothing more is leased for it.
+ */
+import { LRUCache } from "lru-cache";
+import { LaneError } from "../core/errors.ts";
+import { LIMITS } from "../core/limits.ts";
+import { deliveredBytes } from "../core/planner.ts";
+import { readableLanes } from "../core/queue.ts";
+import type { QueueRecord } from "../core/queue.ts";
+import { sealReceipt } from "../core/receipt.ts";
+import { DEFAULT_GROUP, epochMs, groupId } from "../core/types.ts";
+import type { EpochMs, GroupId, LaneId, QueueName } from "../core/types.ts";
+import type { ReceivedMessage } from "./api.ts";
+import type { Bell } from "./bell.ts";
+import type { Catalog } from "./catalog.ts";
+import { Combiner } from "./combiner.ts";
+import { backoffMs } from "./deps.ts";
+import type { Deps } from "./deps.ts";
+import type { LogReader } from "./log.ts";
+import { messageView } from "./message-view.ts";
+import { earlier } from "./visit.ts";
+import type { Given, Need, Visits } from "./visit.ts";
+
+export interface ReceiveRequest {
+  readonly max: number;
+  readonly waitSeconds?: number;
+  readonly leaseSeconds?: number;
+  readonly group: string;
+  readonly signal?: AbortSignal;
+}
+
+interface RoundRequest {
+  readonly record: QueueRecord;
+  readonly group: GroupId;
+  readonly max: number;
+  readonly leaseMs: number;
+  readonly signal: AbortSignal | undefined;
+}
+
+interface RoundAnswer {
+  readonly given: readonly Given[];
+  readonly nextEventAt: EpochMs | undefined;
+}
+
+/** Lanes of the first wave, then of the next ones: the first mostly satisfies. */
+const WAVES = [1, 3, 8, 16];
+const ROUND_MESSAGES = 4_000;
+const LOOK_FIRST_MS = 50;
+const LOOK_MAX_MS = 1_000;
+
+export class Receiver {
+  readonly #deps: Deps;
+  readonly #catalog: Catalog;
+  readonly #visits: Visits;
+  readonly #log: LogReader;
+  readonly #bell: Bell;
+  readonly #rounds: Combiner<RoundRequest, RoundAnswer>;
+  /** Lanes that gave something lately, by queue. */
+  readonly #fruitful = new LRUCache<string, LaneId>({ max: 1_000 });
+
+  constructor(deps: Deps, catalog: Catalog, visits: Visits, log: LogReader, bell: Bell) {
+    this.#deps = deps;
+    this.#catalog = catalog;
+    this.#visits = visits;
+    this.#log = log;
+    this.#bell = bell;
+    this.#rounds = new Combiner((requests) => this.#round(requests), {
+      weigh: (request) => request.max,
+      maxWeight: ROUND_MESSAGES,
+    });
+  }
+
+  /** @throws LaneError `queue-not-found`, `group-not-found`, `too-many-leases`, and the store's. */
+  async receive(name: QueueName, request: ReceiveRequest): Promise<readonly ReceivedMessage[]> {
+    if (request.group !== DEFAULT_GROUP)
+      throw new LaneError(
+        "group-not-found",
+        `There is no group "${request.group}" on the queue "${name}".`,
+      );
+    const { clock } = this.#deps;
+    let record = await this.#catalog.get(name);
+    const deadline = clock.now() + (request.waitSeconds ?? record.settings.waitSeconds) * 1000;
+    for (let look = 0; request.signal?.aborted !== true; look++) {
+      const group = groupId(request.group);
+      const answer = await this.#rounds.submit(`${record.queueId}#${group}`, {
+        record,
+        group,
+        max: request.max,
+        leaseMs: (request.leaseSeconds ?? record.settings.leaseSeconds) * 1000,
+        signal: request.signal,
+      });
+      if (answer.given.length > 0) return this.#received(record, group, answer.given);
+      const now = clock.now();
+      if (now >= deadline) break;
+      const pause = Math.min(
+        backoffMs(this.#deps, look, LOOK_FIRST_MS, LOOK_MAX_MS),
+        deadline - now,
+      );
+      const due = answer.nextEventAt === undefined ? pause : Math.max(1, answer.nextEventAt - now);
+      await this.#bell.wait(record.queueId, Math.min(pause, due), request.signal);
+      record = await this.#catalog.get(name);
+    }
+    return [];
+  }
+
+  async #round(requests: readonly RoundRequest[]): Promise<readonly RoundAnswer[]> {
+    const [first] = requests;
+    if (first === undefined) return [];
+    const { record, group } = first;
+    const given: Given[][] = requests.map(() => []);
+    const open = new Map<number, Need>();
+    requests.forEach((request, place) => {
+      if (request.signal?.aborted === true) return;
+      open.set(place, {
+        place,
+        max: request.max,
+        maxBytes: LIMITS.responseBytes,
+        leaseMs: request.leaseMs,
+      });
+    });
+    let nextEventAt: EpochMs | undefined;
+    let isCapped = false;
+    let wave = 0;
+    for (let lanes = this.#lanesOf(record); lanes.length > 0 && open.size > 0; wave++) {
+      const size = WAVES[Math.min(wave, WAVES.length - 1)] ?? 1;
+      const started = [...open.values()].filter((need) => need.isStarted === true);
+      const needs = [...open.values()];
+      const stands = lanes.slice(0, size).map((lane) => ({ queue: record.queueId, lane, group }));
+      lanes = lanes.slice(size);
+      const seen = await Promise.all(
+        stands.map((stand) => (size === 1 ? undefined : this.#visits.look(record, stand, needs))),
+      );
+      for (const [index, stand] of stands.entries()) {
+        if (open.size === 0) break;
+        const visit = await this.#visits.visit(record, stand, [...open.values()], seen[index]);
+        nextEventAt = earlier(nextEventAt, visit.nextEventAt);
+        isCapped ||= visit.capped;
+        if (visit.given.length > 0) this.#fruitful.set(record.queueId, stand.lane);
+        for (const one of visit.given) this.#hand(one, given, open);
+      }
+      for (const need of started) open.delete(need.place);
+    }
+    if (isCapped && given.every((list) => list.length === 0)) {
+      throw new LaneError(
+        "too-many-leases",
+        `More messages of the queue "${record.name}" are leased than it can hold; ack or release some.`,
+      );
+    }
+    return given.map((list) => ({ given: list, nextEventAt }));
+  }
+
+  #hand(one: Given, given: Given[][], open: Map<number, Need>): void {
+    given[one.place]?.push(one);
+    const need = open.get(one.place);
+    if (need === undefined) return;
+    const left = {
+      ...need,
+      max: need.max - 1,
+      maxBytes: need.maxBytes - deliveredBytes(one.delivery.message),
+      isStarted: true,
+    };
+    if (left.max <= 0 || left.maxBytes <= 0) open.delete(one.place);
+    else open.set(one.place, left);
+  }
+
+  /** All readable lanes: the one that gave last, then the others in random order. */
+  #lanesOf(record: QueueRecord): LaneId[] {
+    const lanes = readableLanes(record.lanes);
+    for (let index = lanes.length - 1; index > 0; index--) {
+      const other = Math.floor(this.#deps.random() * (index + 1));
+      [lanes[index], lanes[other]] = [lanes[other] as LaneId, lanes[index] as LaneId];
+    }
+    // Most of the time only: always the same lane first would starve the others of small receives.
+    const fruitful = this.#deps.random() < 0.75 ? this.#fruitful.get(record.queueId) : undefined;
+    return fruitful === undefined || !lanes.includes(fruitful)
+      ? lanes
+      : [fruitful, ...lanes.filter((lane) => lane !== fruitful)];
+  }
+
+  async #received(
+    record: QueueRecord,
+    group: GroupId,
+    given: readonly Given[],
+  ): Promise<ReceivedMessage[]> {
+    const messages: ReceivedMessage[] = [];
+    for (const { stand, generation, segment, delivery } of given) {
+      const body = await this.#log.body(record.queueId, delivery.message);
+      if (body === undefined) continue;
+      const { lease, offset } = delivery;
+      messages.push({
+        ...messageView(
+          { queueId: record.queueId, lane: stand.lane, offset },
+          delivery.message,
+          body,
+        ),
+        receipt: sealReceipt(
+          {
+            queueId: record.queueId,
+            lane: stand.lane,
+            group,
+            generation,
+            segment,
+            lease: lease.id,
+            entry: lease.entry,
+            offset,
+          },
+          record.secret,
+        ),
+        firstReceivedAt: lease.firstAt,
+        receives: lease.receives,
+        leaseExpiresAt: epochMs(lease.until),
+      });
+    }
+    return messages;
+  }
+}

@@ -1,0 +1,70 @@
+/** The service: every operation over one store, with the caches of one instance. */
+import type { Service } from "./api.ts";
+import { Acker } from "./ack.ts";
+import { ApiKeys } from "./api-keys.ts";
+import { OnceAppender } from "./append-once.ts";
+import { Appender } from "./append.ts";
+import { Bell } from "./bell.ts";
+import { Browser } from "./browse.ts";
+import { Catalog } from "./catalog.ts";
+import { LeaseChanger } from "./change-leases.ts";
+import { Claims } from "./claim.ts";
+import { Cursors } from "./cursor.ts";
+import { DeadLetters } from "./dead-letter.ts";
+import { Gauge } from "./depth.ts";
+import type { Deps } from "./deps.ts";
+import { Eraser } from "./erase.ts";
+import { Janitor } from "./janitor.ts";
+import { LaneKeeper } from "./lanes.ts";
+import { LogReader } from "./log.ts";
+import { Queues } from "./queues.ts";
+import { Receiver } from "./receive.ts";
+import { Redriver } from "./redrive.ts";
+import { Sender } from "./send.ts";
+import { Tails } from "./tail.ts";
+import { Visits } from "./visit.ts";
+
+/** `bell`: shared by the services of one process, so that a send by one wakes the waits of another. */
+export function createService(deps: Deps, bell: Bell = new Bell(deps)): Service {
+  const catalog = new Catalog(deps);
+  const tails = new Tails(deps);
+  const appender = new Appender(deps, tails);
+  const log = new LogReader(deps);
+  const cursors = new Cursors(deps);
+  const once = new OnceAppender(deps, catalog, appender, log);
+  const deadLetters = new DeadLetters(deps, catalog, once, log, bell);
+  const visits = new Visits(deps, cursors, new Claims(deps, catalog, log), deadLetters);
+  const gauge = new Gauge(deps, tails, cursors, log);
+  const lanes = new LaneKeeper(deps, catalog, tails);
+  const queues = new Queues(deps, catalog, tails, cursors, gauge);
+  const sender = new Sender(deps, catalog, appender, lanes, bell);
+  const receiver = new Receiver(deps, catalog, visits, log, bell);
+  const acker = new Acker(deps, catalog, new Eraser(deps, cursors, log));
+  const leases = new LeaseChanger(deps, catalog, bell);
+  const browser = new Browser(deps, catalog, cursors, log);
+  const redriver = new Redriver(deps, { catalog, visits, once, acker, leases, log, gauge, bell });
+  const keys = new ApiKeys(deps);
+  const janitor = new Janitor(deps, visits, gauge, lanes, deadLetters);
+
+  return {
+    putQueue: (name, settings) => queues.put(name, settings),
+    patchQueue: (name, settings) => queues.patch(name, settings),
+    getQueue: (name) => queues.get(name),
+    listQueues: (request) => queues.list(request),
+    deleteQueue: (name) => queues.delete(name),
+    purgeQueue: (name) => queues.purge(name),
+    redrive: (name, request) => redriver.redrive(name, request),
+    send: (name, messages) => sender.send(name, messages),
+    receive: (name, request) => receiver.receive(name, request),
+    ack: (name, receipts) => acker.ack(name, receipts),
+    release: (name, receipts, request) => leases.release(name, receipts, request),
+    extend: (name, receipts, request) => leases.extend(name, receipts, request),
+    browse: (name, request) => browser.browse(name, request),
+    lookUp: (name, id) => browser.lookUp(name, id),
+    createKey: (request) => keys.create(request),
+    listKeys: (request) => keys.list(request),
+    deleteKey: (id) => keys.delete(id),
+    authenticate: (secret) => keys.authenticate(secret),
+    runJanitor: (deadline) => janitor.run(deadline),
+  };
+}

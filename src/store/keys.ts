@@ -1,0 +1,91 @@
+/**
+ * Every stored item in one place: its key, its attributes, who writes it, who reads it, how it ends.
+ *
+ * Table `lanes` (TTL attribute `ttl`, seconds since 1970):
+ *
+ * entry    pk `log#<queueId>#<lane>`, sk offset (16 digits)
+ *          count, body (packed messages, `core/packing.ts`), writer (random per append), sentAt (ms),
+ *          ttl; later perhaps: sealed (L5), erased (eraseOnAck); an end entry (L9) has `end`, count 0.
+ *          Written by append; read by receive, browse, look-up, depth. Only TTL deletes it.
+ * anchor   pk `anchor#<queueId>#<lane>`, sk `-`
+ *          base, since (ms), token; `ended` once the lane has its end entry (L9). No ttl.
+ *          Written and read by append (L7), read by depth; deleted by the janitor with its queue or lane.
+ * cursor   pk `cursor#<queueId>#<lane>`, sk `<groupId>`
+ *          segments (string: base-36 start of the first, then base-36 distances), generation, version,
+ *          `next` {generation, start} while a purge or seek is under way (C8).
+ *          Absent: generation 0 with one segment at offset 0. Written by receive (cut, close) and purge.
+ * segment  pk `cursor#<queueId>#<lane>`, sk `<groupId>#<generation>#<start>`
+ *          head, headEntry, version, `end` once cut, `closed`, ttl once it left the cursor;
+ *          per lease `x#<id>` {u: until ms, r: receives, e: offset of the entry that members count from,
+ *          f: first received ms, d: true when being dead-lettered, w: true when released with a delay}
+ *          and `p#<id>` (string set of what is pending: base-36 of offset − e);
+ *          `dead` (ids of dead leases' messages are found by `d`); `held` is strict mode's, not yet used.
+ *          Absent: nothing claimed yet. Written by receive, ack, release, extend, dead-lettering.
+ * dedup    pk `dedup#<queueId>#<dedupId>`, sk `-`
+ *          lane, offset: the place of the put that its writer is about to make (an intent, not a
+ *          result), version, ttl. Written by exactly-once appends; TTL ends it, never before its entry.
+ * timer    pk `timer#<queueId>#<shard>`, sk due time and id; promoter: same pk, sk `-`. Not yet used.
+ * part     pk `part#<queueId>#<name>`, sk number (4 digits)
+ *          body (bytes), ttl not before its entry's. Written before the entry that names it.
+ *
+ * Table `catalog`:
+ *
+ * format   pk `format`, sk `-`: version of the stored format, checked on start (`store/format.ts`).
+ * queue    pk `queue`, sk name
+ *          queueId, settings (map), lanes (map: open, ended, next), secret (receipts), createdAt, version,
+ *          sources (set: names of the queues that dead-letter to it), deletedAt once it is a tombstone.
+ *          Written by the queue operations, lane growth and the janitor; read by everyone, cached 10 s.
+ * grave    pk `grave`, sk queueId: lanes (count ever used), deletedAt. What the janitor has still to clear.
+ * key      pk `key`, sk id: name, hash (SHA-256 of the secret), scopes, createdAt, expiresAt.
+ * janitor  pk `janitor`, sk `-`: `after`, the queue that the last bounded round ended with.
+ */
+import type { GroupId, LaneId, Offset, QueueId, QueueName } from "../core/types.ts";
+import type { Key } from "./port.ts";
+
+const OFFSET_DIGITS = 16;
+
+/** An offset as a sort key: zero-padded, so that order of text is order of number. */
+export const offsetKey = (offset: Offset): string => String(offset).padStart(OFFSET_DIGITS, "0");
+export const offsetOfKey = (sk: string): Offset => Number(sk) as Offset;
+
+export const logKey = (queue: QueueId, lane: LaneId): string => `log#${queue}#${lane}`;
+export const entryKey = (queue: QueueId, lane: LaneId, at: Offset): Key => ({
+  pk: logKey(queue, lane),
+  sk: offsetKey(at),
+});
+export const anchorKey = (queue: QueueId, lane: LaneId): Key => ({
+  pk: `anchor#${queue}#${lane}`,
+  sk: "-",
+});
+export const cursorKey = (queue: QueueId, lane: LaneId, group: GroupId): Key => ({
+  pk: `cursor#${queue}#${lane}`,
+  sk: group,
+});
+export const segmentKey = (
+  queue: QueueId,
+  lane: LaneId,
+  group: GroupId,
+  generation: number,
+  start: Offset,
+): Key => ({
+  pk: `cursor#${queue}#${lane}`,
+  sk: `${group}#${generation}#${offsetKey(start)}`,
+});
+export const dedupKey = (queue: QueueId, dedupId: string): Key => ({
+  pk: `dedup#${queue}#${dedupId}`,
+  sk: "-",
+});
+export const partsKey = (queue: QueueId, name: string): string => `part#${queue}#${name}`;
+export const partKey = (queue: QueueId, name: string, number: number): Key => ({
+  pk: partsKey(queue, name),
+  sk: String(number).padStart(4, "0"),
+});
+
+export const QUEUES = "queue";
+export const queueKey = (name: QueueName): Key => ({ pk: QUEUES, sk: name });
+export const GRAVES = "grave";
+export const graveKey = (queue: QueueId): Key => ({ pk: GRAVES, sk: queue });
+export const API_KEYS = "key";
+export const apiKeyKey = (id: string): Key => ({ pk: API_KEYS, sk: id });
+export const JANITOR: Key = { pk: "janitor", sk: "-" };
+export const FORMAT: Key = { pk: "format", sk: "-" };
