@@ -109,7 +109,7 @@ async function messages(): Promise<void> {
   await call("getQueue", { queue: "orders" });
   // Many small leases, so that segments are cut, drained and closed.
   for (let lease = 0; lease < 60; lease++) await receive("orders", { max: 1 });
-  deployed.advance(10 * MINUTE);
+  deployed.advance(11 * MINUTE);
   for (let round = 0; round < 40; round++) {
     const batch = await receive("orders");
     if (batch.length === 0) break;
