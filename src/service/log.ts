@@ -35,6 +35,9 @@ export class LogReader {
   readonly #deps: Deps;
   readonly #cache = new LRUCache<string, LogEntry>({ maxSize: CACHED_BYTES });
 
+  /** The last entry that was read ahead, by lane: a new segment mostly begins in it. */
+  readonly #reached = new LRUCache<string, Offset>({ max: 10_000 });
+
   constructor(deps: Deps) {
     this.#deps = deps;
   }
@@ -62,7 +65,8 @@ export class LogReader {
     segment: Segment,
     wanted: { messages: number; entries: number },
   ): Promise<FreshEntries> {
-    const held = this.#cache.get(cacheKey(queue, lane, segment.headEntry));
+    const headEntry = await this.#headEntry(queue, lane, segment);
+    const held = this.#cache.get(cacheKey(queue, lane, headEntry));
     if (
       held?.messages !== undefined &&
       held.offset + held.count >= segment.head + wanted.messages &&
@@ -73,12 +77,14 @@ export class LogReader {
     if (segment.end !== undefined && segment.head >= segment.end)
       return { entries: [], more: false, exhausted: true };
     const range = {
-      from: segment.headEntry,
+      from: headEntry,
       limit: wanted.entries,
       ...(segment.end === undefined ? {} : { to: offset(segment.end - 1) }),
     };
     const first = await this.query(queue, lane, range);
     const page = hasGap(first, segment.head) ? await this.query(queue, lane, range) : first;
+    const reached = page.entries.at(-1);
+    if (reached !== undefined) this.#reached.set(cacheKey(queue, lane, LANE), reached.offset);
     return {
       entries: withoutHoles(
         page.entries.filter((entry) => entry.offset + entry.count > segment.head || entry.end),
@@ -90,6 +96,18 @@ export class LogReader {
         page.entries.every((entry) => entry.offset + entry.count <= segment.head) &&
         !page.more,
     };
+  }
+
+  /** A segment begins where the one before it was cut, which may be within an entry. */
+  async #headEntry(queue: QueueId, lane: LaneId, segment: Segment): Promise<Offset> {
+    if (!segment.absent || segment.start === 0) return segment.headEntry;
+    const holding = await this.holding(
+      queue,
+      lane,
+      segment.start,
+      this.#reached.get(cacheKey(queue, lane, LANE)),
+    );
+    return holding?.offset ?? segment.headEntry;
   }
 
   /** The entry that holds an offset, strongly read unless cached; `undefined`: it has expired, or was never there. */
@@ -174,7 +192,8 @@ export class LogReader {
   }
 }
 
-const cacheKey = (queue: QueueId, lane: LaneId, at: Offset): string => `${queue}#${lane}#${at}`;
+const LANE = -1;
+const cacheKey = (queue: QueueId, lane: LaneId, at: number): string => `${queue}#${lane}#${at}`;
 
 const holds = (entry: LogEntry, at: Offset): boolean =>
   entry.offset <= at && at < entry.offset + entry.count;
