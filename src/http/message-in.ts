@@ -16,7 +16,7 @@ import type { OutgoingMessage } from "../core/message.ts";
 import { elementMemberTexts, memberText } from "./json-span.ts";
 import { bodyOf, isUtf8, mediaType, parseJson, strictText } from "./request-body.ts";
 import { checkHeaders, contentTypeError, isObject, sizeWithin } from "./message-rules.ts";
-import { rawMessage } from "./raw-message.ts";
+import { LANE_HEADER, rawMessage } from "./raw-message.ts";
 import { UNSUPPORTED, unsupported } from "./unsupported.ts";
 import { invalid, joinPath } from "./validate.ts";
 
@@ -25,7 +25,7 @@ export function messagesOf(event: APIGatewayProxyEventV2): OutgoingMessage[] {
   refuseHeaders(event.headers);
   const isJson = type.type === "application/json";
   if (!isJson && type.type !== "application/x-ndjson") return [rawMessage(event, type)];
-  refuseQuery(event.queryStringParameters ?? {});
+  refuseRawOnly(event);
   if (!isUtf8(type)) {
     throw new LaneError("unsupported-media-type", `${type.type} must be in UTF-8.`);
   }
@@ -172,9 +172,13 @@ function refuseHeaders(headers: Readonly<Record<string, string | undefined>>): v
   }
 }
 
-function refuseQuery(query: Readonly<Record<string, string | undefined>>): void {
-  const [name] = Object.keys(query);
-  if (name !== undefined) {
-    throw invalid([{ path: joinPath("query", name), message: "is not a known parameter here" }]);
-  }
+/** What only a raw message takes would be lost silently here. */
+function refuseRawOnly(event: APIGatewayProxyEventV2): void {
+  const errors = [
+    ...Object.keys(event.queryStringParameters ?? {}).map((name) => joinPath("query", name)),
+    ...Object.keys(event.headers)
+      .filter((name) => name.startsWith(LANE_HEADER))
+      .map((name) => joinPath("headers", name)),
+  ].map((path) => ({ path, message: "is only for a raw body; set it in the message" }));
+  if (errors.length > 0) throw invalid(errors);
 }

@@ -8,6 +8,8 @@ import type { MediaType } from "./request-body.ts";
 import { UNSUPPORTED, unsupported } from "./unsupported.ts";
 import { invalid, joinPath } from "./validate.ts";
 
+export const LANE_HEADER = "x-lane-header-";
+
 export function rawMessage(event: APIGatewayProxyEventV2, type: MediaType): OutgoingMessage {
   const errors: FieldError[] = [];
   for (const [name, value] of Object.entries(event.queryStringParameters ?? {})) {
@@ -32,15 +34,13 @@ export function rawMessage(event: APIGatewayProxyEventV2, type: MediaType): Outg
   return message;
 }
 
-const PREFIX = "x-lane-header-";
-
 function laneHeaders(
   headers: Readonly<Record<string, string | undefined>>,
 ): Record<string, string> {
   const found: [string, string][] = [];
   for (const [name, value] of Object.entries(headers)) {
-    if (name.startsWith(PREFIX) && value !== undefined) {
-      found.push([name.slice(PREFIX.length), value]);
+    if (name.startsWith(LANE_HEADER) && value !== undefined) {
+      found.push([name.slice(LANE_HEADER.length), value]);
     }
   }
   // Not by assignment: `__proto__` would vanish before it can be refused.

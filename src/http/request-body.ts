@@ -103,17 +103,22 @@ const LONE_SURROGATE = "has half of a surrogate pair, which is no character";
 
 /** Whether a `\uD…` escape of valid JSON stands without its other half. */
 export function hasLoneEscape(json: string): boolean {
-  if (!/\\u[dD][89a-fA-F]/.test(json)) return false;
-  let highAt = -1;
-  for (const match of json.matchAll(/\\(?:u([0-9a-fA-F]{4})|[^u])/g)) {
-    const unit = match[1] === undefined ? 0 : Number.parseInt(match[1], 16);
-    const isLow = unit >= 0xdc00 && unit <= 0xdfff;
-    const follows = highAt !== -1 && match.index === highAt + 6;
-    if (highAt !== -1 && !(isLow && follows)) return true;
-    if (isLow && !follows) return true;
-    highAt = unit >= 0xd800 && unit <= 0xdbff ? match.index : -1;
+  const half = /\\u[dD][89a-fA-F]/g;
+  for (let match = half.exec(json); match !== null; match = half.exec(json)) {
+    const at = match.index;
+    // After an odd number of backslashes this one is itself escaped.
+    if (backslashesBefore(json, at) % 2 === 1) continue;
+    const isHigh = /[89abAB]/.test(json.charAt(at + 3));
+    if (!isHigh || !/^\\u[dD][c-fC-F]/.test(json.slice(at + 6, at + 10))) return true;
+    half.lastIndex = at + 12;
   }
-  return highAt !== -1;
+  return false;
+}
+
+function backslashesBefore(text: string, at: number): number {
+  let from = at;
+  while (text.charAt(from - 1) === "\\") from--;
+  return at - from;
 }
 
 /** Walks without recursion, for JSON may be nested very deep. */

@@ -75,9 +75,16 @@ test.each([
   expect(calls).toEqual([]);
 });
 
-test("JSON and NDJSON take no parameters at all", async () => {
-  const { call, calls } = fixture();
-  const reply = await call("send", { body: { body: 1 }, query: { max: "1" } });
-  expect(reply.fault()).toEqual([400, "invalid-request", "query.max"]);
-  expect(calls).toEqual([]);
-});
+test.each(["application/json", "application/x-ndjson"])(
+  "%s takes no parameters and no message headers beside its messages",
+  async (type) => {
+    const { call, calls } = fixture();
+    const body = '{"body":1}';
+    const at = { "content-type": type };
+    const query = await call("send", { body, headers: at, query: { max: "1" } });
+    expect(query.fault()).toEqual([400, "invalid-request", "query.max"]);
+    const header = await call("send", { body, headers: { ...at, "x-lane-header-a": "b" } });
+    expect(header.fault()).toEqual([400, "invalid-request", "headers.x-lane-header-a"]);
+    expect(calls).toEqual([]);
+  },
+);

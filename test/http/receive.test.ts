@@ -3,7 +3,6 @@ import * as fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { LIMITS } from "../../src/core/limits.ts";
 import type { DeadLetterInfo, OutgoingMessage } from "../../src/core/message.ts";
-import { epochMs, laneId } from "../../src/core/types.ts";
 import { wireBytes } from "../../src/core/wire-size.ts";
 import type { ReceivedMessage } from "../../src/service/api.ts";
 import { fixture, NOW, receivedMessage } from "./face-fixture.ts";
@@ -232,89 +231,4 @@ describe("a receive request", () => {
     ]);
     expect(calls).toEqual([]);
   });
-});
-
-test("a message looked up shows its state per group, with times", async () => {
-  const {
-    receipt: _,
-    firstReceivedAt: __,
-    receives: ___,
-    leaseExpiresAt: ____,
-    ...view
-  } = message("json", "[1]");
-  const { call, calls } = fixture({
-    lookUp: async () => ({
-      ...view,
-      groups: {
-        default: { state: "leased", leaseExpiresAt: NOW, receives: 2 },
-        late: { state: "delayed", visibleAt: NOW },
-        done: { state: "acked" },
-      },
-    }),
-  });
-  const reply = await call("lookUp", { id: "abcdefghijkl-1-2" });
-  expect(calls[0]?.args).toEqual(["orders", "abcdefghijkl-1-2"]);
-  expect(reply.json()).toEqual({
-    id: "abcdefghijkl-1-2",
-    body: [1],
-    contentType: "x/y",
-    headers: {},
-    sentAt: "2026-01-02T03:04:05.006Z",
-    expiresAt: "2026-01-02T03:04:05.006Z",
-    groups: {
-      default: { state: "leased", leaseExpiresAt: "2026-01-02T03:04:05.006Z", receives: 2 },
-      late: { state: "delayed", visibleAt: "2026-01-02T03:04:05.006Z" },
-      done: { state: "acked" },
-    },
-  });
-});
-
-test("browse goes on from its own cursor or from a message id", async () => {
-  const {
-    receipt: _,
-    firstReceivedAt: __,
-    receives: ___,
-    leaseExpiresAt: ____,
-    ...view
-  } = message("text", "x");
-  const next = { lane: laneId(3), offset: epochMs(1.7e15) as number };
-  const { call, calls } = fixture({ browse: async () => ({ messages: [view], next }) });
-  const first = await call("browse", { query: { limit: "5" } });
-  const cursor = String(first.json()["cursor"]);
-  await call("browse", { query: { from: cursor } });
-  await call("browse", { query: { from: "abcdefghijkl-1-2", lane: "1" } });
-  expect(calls.map(({ args }) => args[1])).toEqual([
-    { limit: 5 },
-    { limit: 100, from: next },
-    { limit: 100, lane: 1, from: { queueId: "abcdefghijkl", lane: 1, offset: 2 } },
-  ]);
-  expect(only(first)).toMatchObject({ id: "abcdefghijkl-1-2", body: "x" });
-  expect(only(first)).not.toHaveProperty("receipt");
-
-  const flipped = `${cursor.slice(0, 4)}${cursor[4] === "A" ? "B" : "A"}${cursor.slice(5)}`;
-  for (const from of [flipped, cursor.slice(0, -1), `${cursor}A`, "c.", "nonsense"]) {
-    expect((await call("browse", { query: { from } })).fault()).toEqual([
-      400,
-      "invalid-request",
-      "from",
-    ]);
-  }
-  // Of another queue, or of another filter, it would point anywhere.
-  expect((await call("browse", { queue: "other", query: { from: cursor } })).status).toBe(400);
-  expect((await call("browse", { query: { from: cursor, lane: "3" } })).status).toBe(400);
-});
-
-test.each([
-  [{ limit: "0" }, "limit"],
-  [{ limit: "1001" }, "limit"],
-  [{ limit: "1e2" }, "limit"],
-  [{ limit: "5,6" }, "limit"],
-  [{ limit: "" }, "limit"],
-  [{ lane: "-1" }, "lane"],
-  [{ from: "" }, "from"],
-  [{ form: "x" }, "form"],
-])("browse refuses %j", async (query, path) => {
-  const { call, calls } = fixture();
-  expect((await call("browse", { query })).fault()).toEqual([400, "invalid-request", path]);
-  expect(calls).toEqual([]);
 });
