@@ -11,6 +11,8 @@ import { createFace } from "../http/face.ts";
 import type { AuthMode } from "../http/authorise.ts";
 import { ROUTES, type Role } from "../http/routes.ts";
 import type { Service } from "../service/api.ts";
+import { Bell } from "../service/bell.ts";
+import type { Deps } from "../service/deps.ts";
 import { createService } from "../service/service.ts";
 import type { StoreRequest } from "../store/port.ts";
 import { after, sleep } from "./effects.ts";
@@ -132,8 +134,9 @@ export async function startLocal(options: LocalOptions): Promise<Local> {
  */
 function services(storage: Storage, options: LocalOptions): (name: FunctionName) => Service {
   const { onRequest, relaxed = false } = options;
-  const create = (name?: FunctionName): Service =>
-    createService({
+  const bell = new Bell({ sleep });
+  const create = (name?: FunctionName): Service => {
+    const deps: Deps = {
       store: storage.store(onRequest && name ? (request) => onRequest(name, request) : undefined),
       clock: { now: () => epochMs(Date.now()) },
       sleep,
@@ -141,7 +144,9 @@ function services(storage: Storage, options: LocalOptions): (name: FunctionName)
       randomBytes,
       skewMarginMs: storage.shared ? SHARED_SKEW_MARGIN_MS : 0,
       relaxed,
-    });
+    };
+    return createService(deps, bell);
+  };
   if (onRequest === undefined) {
     const service = create();
     return () => service;

@@ -137,7 +137,7 @@ async function deadLetters(): Promise<void> {
   deployed.advance(MINUTE);
   await deployed.runJanitor();
   expect((await receive("dead")).length).toBeGreaterThan(0);
-  await call("patchQueue", { queue: "work", body: { deadLetter: null } });
+  await call("patchQueue", { queue: "work", body: { maxReceives: null, deadLetter: null } });
   await call("deleteQueue", { queue: "dead" }, 204);
 }
 
