@@ -44,6 +44,7 @@ export class Auditor {
       visibleLow: 0,
       ackedAt: Infinity,
       ackTries: 0,
+      ackUnsure: 0,
       waived: undefined,
       deliveries: [],
       moves: new Map(),
@@ -132,6 +133,7 @@ export class Auditor {
       firstReceivedAt: view.firstReceivedAt,
       untilLow: view.leaseExpiresAt + this.#bounds.skewMarginMs - this.#bounds.skewMs,
       touchedAt: Infinity,
+      touchedTo: -Infinity,
       uncounted: false,
       over: false,
     };
@@ -264,6 +266,7 @@ export class Auditor {
     // A message that was redriven keeps what it says of its dead-lettering; only the first copy counts here.
     if (earlier === undefined) message.moves.set(source, place);
     const origin = message.queue;
+    if (origin.name !== info.queue) return;
     const limits = origin
       .possible("maxReceives", null, message.span.from, Infinity, Infinity)
       .filter((limit) => limit !== null);
@@ -278,13 +281,14 @@ export class Auditor {
 
   acking(lease: Delivered): void {
     lease.message.ackTries += 1;
+    lease.message.ackUnsure += 1;
   }
 
   acked(lease: Delivered, span: Span, result: ReceiptResult | undefined): void {
     const { message } = lease;
     const label = `m${message.number} (${lease.place})`;
     if (result?.status === "done") {
-      if (message.ackedAt < span.from)
+      if (this.#bounds.reliable && message.ackedAt < span.from)
         throw new Violation("falseDone", `${label} was acked before, at ${message.ackedAt}`);
       const later = message.deliveries.find(
         (other) =>
@@ -293,7 +297,7 @@ export class Auditor {
           other.span.from > lease.span.to &&
           other.span.to < span.from,
       );
-      if (later !== undefined)
+      if (later !== undefined && message.ackTries === 1)
         throw new Violation("falseDone", `${label} had moved to a lease of ${later.span.to}`);
       message.ackedAt = Math.min(message.ackedAt, span.to);
       lease.over = true;
@@ -301,7 +305,10 @@ export class Auditor {
     }
     if (result?.status === "invalid" && lease.in.deletion === undefined)
       throw new Violation("falseGone", `${label}: its receipt is called invalid`);
-    if (result?.status === "gone") this.#checkGoneAnswer(lease, span, label);
+    if (result?.status !== "gone") return;
+    // A reply lost on the way may have said done: then gone is no news of the message.
+    if (this.#bounds.reliable) message.ackUnsure -= 1;
+    this.#checkGoneAnswer(lease, span, label);
   }
 
   #checkGoneAnswer(lease: Delivered, span: Span, label: string): void {
@@ -310,6 +317,7 @@ export class Auditor {
       !this.#bounds.reliable ||
       lease.over ||
       lease.touchedAt < span.to ||
+      lease.touchedTo >= span.from ||
       lease.untilLow < span.to
     )
       return;
@@ -325,7 +333,13 @@ export class Auditor {
     lease.touchedAt = Math.min(lease.touchedAt, span.from);
   }
 
-  released(lease: Delivered, countAttempt: boolean, result: ReceiptResult | undefined): void {
+  released(
+    lease: Delivered,
+    span: Span,
+    countAttempt: boolean,
+    result: ReceiptResult | undefined,
+  ): void {
+    lease.touchedTo = Math.max(lease.touchedTo, span.to);
     if (!countAttempt) lease.uncounted = true;
     if (result?.status === "done") lease.over = true;
   }
@@ -337,6 +351,7 @@ export class Auditor {
     wasUntouched: boolean,
     result: ReceiptResult | undefined,
   ): void {
+    lease.touchedTo = Math.max(lease.touchedTo, span.to);
     if (result?.status !== "done") return;
     if (result.receipt !== undefined) {
       this.byReceipt.set(result.receipt, lease);
@@ -354,6 +369,7 @@ export class Auditor {
       (message) =>
         message.span.outcome === "done" &&
         message.ackedAt === Infinity &&
+        message.ackUnsure === 0 &&
         message.waived === undefined &&
         message.expiresLow > now,
     );

@@ -165,7 +165,7 @@ export class Engine {
     if (typeof ttl !== "number" || ttl * 1_000 > this.#world.scheduler.now) return;
     this.#world.counts.add("ttl");
     this.#world.trace?.(`ttl deletes ${key.pk} ${key.sk}`);
-    await this.write({ table: "lanes", key, run: (store) => store.delete("lanes", key) });
+    await this.write({ table: "lanes", key, run: (store) => store.delete("lanes", key) }, true);
   }
 }
 

@@ -28,6 +28,8 @@ export const begun = (from: number): Span => ({
 export const overAt = (span: Span): number =>
   span.outcome === "done" ? span.to : span.settledAt + APPLIED_LATE_MS + 5_000;
 
+const DEFAULTS = { retentionSeconds: 345_600, delaySeconds: 0, maxReceives: null };
+
 export type SettingChange = Partial<QueueSettings>;
 
 /** One life of a queue, from its creation to its deletion. */
@@ -43,7 +45,13 @@ export class Incarnation {
   constructor(name: QueueName, created: Span, settings: SettingChange, takesDead: boolean) {
     this.name = name;
     this.takesDead = takesDead;
-    this.changing(created, settings);
+    // What is not asked for has its default from the start.
+    this.changing(created, { ...DEFAULTS, ...settings });
+  }
+
+  /** Its messages may be dead-lettered or redriven, and then are in another queue. */
+  get mayLoseToOthers(): boolean {
+    return this.hadDeadLettering || this.takesDead;
   }
 
   changing(span: Span, settings: SettingChange): void {
@@ -95,6 +103,8 @@ export interface Sent {
   ackedAt: number;
   /** Calls that ever asked for it. */
   ackTries: number;
+  /** Of these, those that may have been applied though nobody said so. */
+  ackUnsure: number;
   /** Why it may be lost all the same. */
   waived: string | undefined;
   readonly deliveries: Delivered[];
@@ -115,6 +125,8 @@ export interface Delivered {
   untilLow: number;
   /** Start of the first call that may have ended or shortened it. */
   touchedAt: number;
+  /** End of the last such call. */
+  touchedTo: number;
   /** A release asked for this receive not to count. */
   uncounted: boolean;
   /** Acked, or given back, and confirmed. */

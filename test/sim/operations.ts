@@ -155,7 +155,7 @@ export class Operations {
       span,
     );
     leases.forEach((lease, index) =>
-      auditor.released(lease, request.countAttempt, results?.[index]),
+      auditor.released(lease, span, request.countAttempt, results?.[index]),
     );
   }
 
@@ -202,6 +202,8 @@ export class Operations {
       (service) => service.patchQueue(queue.name, settings),
       span,
     );
+    // What fails after the change was made must not hide it.
+    if (span.outcome === "refused") span.outcome = "unknown";
   }
 
   async purge(): Promise<void> {
@@ -258,7 +260,7 @@ export class Operations {
       ),
     );
     for (const message of auditor.messages) {
-      if (!message.queue.hadDeadLettering) continue;
+      if (!message.queue.mayLoseToOthers) continue;
       message.expiresLow = Math.min(
         message.expiresLow,
         scheduler.now - 2 * this.#sim.plan.skewMs + shortest * 1_000,
@@ -339,7 +341,7 @@ export class Operations {
   /** What is in a queue, or may be there because it can have been dead-lettered and redriven. */
   #waiveAll(queue: Incarnation, why: string): void {
     for (const message of this.#sim.auditor.messages) {
-      if (message.queue === queue || message.queue.hadDeadLettering) message.waived ??= why;
+      if (message.queue === queue || message.queue.mayLoseToOthers) message.waived ??= why;
     }
   }
 

@@ -47,9 +47,8 @@ export class Random {
   }
 
   pick<T>(from: readonly T[]): T {
-    const one = from[Math.floor(this.unit() * from.length)];
-    if (one === undefined) throw new RangeError("nothing to pick from");
-    return one;
+    if (from.length === 0) throw new RangeError("nothing to pick from");
+    return from[Math.floor(this.unit() * from.length)] as T;
   }
 
   shuffle<T>(list: T[]): T[] {
