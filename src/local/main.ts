@@ -13,6 +13,11 @@ interface Flags {
   readonly relaxed?: true;
 }
 
+/**
+ * npm runs this under a shell, which does not pass a SIGTERM on: it just ends. Whoever stopped npm
+ * would otherwise leave the service running without them.
+ */
+const PARENT_EVERY_MS = 500;
 /** npm passes a Ctrl-C on to a process that the terminal has already sent it to. */
 const SAME_SIGNAL_MS = 500;
 
@@ -73,6 +78,14 @@ function stopOnSignals(local: Local): void {
   };
   process.on("SIGINT", stop);
   process.on("SIGTERM", stop);
+  if (process.env.npm_lifecycle_event === undefined) return;
+  const parent = process.ppid;
+  const watch = setInterval(() => {
+    if (process.ppid === parent) return;
+    clearInterval(watch);
+    if (firstAt === undefined) stop("SIGTERM");
+  }, PARENT_EVERY_MS);
+  watch.unref();
 }
 
 function welcome(url: string, where: string, withKey: boolean): string {
