@@ -3,13 +3,15 @@
  *
  * Pure, as the planner; `service/change-leases.ts` loads and applies.
  *
- * C4  A whole lease changes in place. Some of its members move to a new lease in the same update,
- *     guarded by their presence (at most `moveMembers`; more: by the whole pending set as read).
+ * C4  Extending a whole lease changes it in place. Otherwise members move to a new lease in the same
+ *     update, guarded by their presence (at most `moveMembers`; more: by the whole pending set as
+ *     read). A release always moves, so that the receipt is spent: the same release made twice would
+ *     take back an attempt twice.
  */
 import type { Condition, Edit } from "../store/port.ts";
 import { contains, discard, equal, exists, remove, set } from "../store/port.ts";
 import { LIMITS } from "./limits.ts";
-import { leaseEdits, leaseName, pendingName } from "./segment.ts";
+import { leaseEdits, leaseName, leaseRemovals, pendingName } from "./segment.ts";
 import type { Lease } from "./segment.ts";
 
 export type LeaseChange =
@@ -32,35 +34,29 @@ export function planMove(
   newLeaseId: () => string,
 ): Move {
   const isWhole = members.size === lease.pending.size;
+  const isInPlace = isWhole && change.to === "extend";
   const next: Lease = {
     ...lease,
-    id: isWhole ? lease.id : newLeaseId(),
+    id: isInPlace ? lease.id : newLeaseId(),
     until: change.until,
     receives: change.to === "release" && !change.countAttempt ? lease.receives - 1 : lease.receives,
     waiting: change.to === "release" && change.until !== 0,
     pending: members,
   };
-  if (isWhole)
-    return {
-      lease: next,
-      edits: changeInPlace(lease, next),
-      guards: [exists(pendingName(lease.id))],
-    };
+  if (isInPlace) {
+    const extended = set([leaseName(lease.id), "u"], next.until);
+    const edits = lease.waiting ? [extended, remove(leaseName(lease.id), "w")] : [extended];
+    return { lease: next, edits, guards: [exists(pendingName(lease.id))] };
+  }
+  const byMember = !isWhole && members.size <= LIMITS.moveMembers;
   return {
     lease: next,
-    edits: [discard(pendingName(lease.id), members), ...leaseEdits(next)],
-    guards:
-      members.size <= LIMITS.moveMembers
-        ? [...members].map((text) => contains([pendingName(lease.id)], text))
-        : [equal([pendingName(lease.id)], lease.pending)],
+    edits: [
+      ...(isWhole ? leaseRemovals(lease.id) : [discard(pendingName(lease.id), members)]),
+      ...leaseEdits(next),
+    ],
+    guards: byMember
+      ? [...members].map((text) => contains([pendingName(lease.id)], text))
+      : [equal([pendingName(lease.id)], lease.pending)],
   };
-}
-
-function changeInPlace(lease: Lease, next: Lease): Edit[] {
-  const name = leaseName(lease.id);
-  const edits: Edit[] = [set([name, "u"], next.until)];
-  if (next.receives !== lease.receives) edits.push(set([name, "r"], next.receives));
-  if (next.waiting) edits.push(set([name, "w"], true));
-  else if (lease.waiting) edits.push(remove(name, "w"));
-  return edits;
 }

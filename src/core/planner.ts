@@ -64,9 +64,16 @@ export interface PlanInput {
   readonly requests: readonly ClaimRequest[];
   readonly now: EpochMs;
   readonly skewMarginMs: number;
-  /** Null: no limit, or nowhere to dead-letter to. */
-  readonly maxReceives: number | null;
+  /** After how many receives messages go where; null: they go on being delivered. */
+  readonly deadLetter: DeadLetterRule | null;
+  /** Dead-letter queues that do not exist: what is on its way there goes on being delivered. */
+  readonly missing: ReadonlySet<string>;
   readonly newLeaseId: () => string;
+}
+
+export interface DeadLetterRule {
+  readonly maxReceives: number;
+  readonly queue: string;
 }
 
 export interface Delivery {
@@ -78,6 +85,7 @@ export interface Delivery {
 
 export interface DeadLetter {
   readonly lease: Lease;
+  readonly queue: string;
   readonly messages: readonly { readonly offset: Offset; readonly message: StoredMessage }[];
 }
 
@@ -176,8 +184,8 @@ function reclaim(input: PlanInput, requests: OpenRequest[]): Reclaimed {
     }
     const members = examine(lease, input);
     if (members === undefined) continue;
-    const isDead =
-      input.maxReceives !== null && (lease.dead || lease.receives >= input.maxReceives);
+    const target = deadLetterTarget(lease, input.deadLetter);
+    const isDead = target !== undefined && !input.missing.has(target);
     if (isDead && members.live.length > deadRoom) continue;
 
     const taken: Lease[] = [];
@@ -188,12 +196,12 @@ function reclaim(input: PlanInput, requests: OpenRequest[]): Reclaimed {
           ...lease,
           id: input.newLeaseId(),
           until: now + DEAD_LEASE_MS,
-          dead: true,
+          dead: target,
           waiting: false,
           pending: membersOf(lease, members.live),
         };
         taken.push(moved);
-        result.dead.push({ lease: moved, messages: members.live });
+        result.dead.push({ lease: moved, queue: target, messages: members.live });
       }
     } else {
       taken.push(...hand(lease, members.live, requests, input));
@@ -221,6 +229,10 @@ function reclaim(input: PlanInput, requests: OpenRequest[]): Reclaimed {
   }
   return result;
 }
+
+/** C6: one that is on its way goes on to where it was going, whatever the settings say by now. */
+export const deadLetterTarget = (lease: Lease, rule: DeadLetterRule | null): string | undefined =>
+  lease.dead ?? (rule !== null && lease.receives >= rule.maxReceives ? rule.queue : undefined);
 
 type Placed = { readonly offset: Offset; readonly message: StoredMessage };
 
@@ -262,7 +274,7 @@ function hand(
       receives: from.receives + 1,
       entry: from.entry,
       firstAt: from.firstAt,
-      dead: false,
+      dead: undefined,
       waiting: false,
       pending: membersOf(from, batch),
     };
@@ -383,7 +395,7 @@ function claimFresh(
       receives: 1,
       entry,
       firstAt: now,
-      dead: false,
+      dead: undefined,
       waiting: false,
       pending: membersOf({ entry }, placed),
     };

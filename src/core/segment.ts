@@ -20,8 +20,8 @@ export interface Lease {
   /** Offset of the entry that holds its first message; members count from it. */
   readonly entry: Offset;
   readonly firstAt: EpochMs;
-  /** C6: on its way to the dead-letter queue; `until` bounds the attempt. */
-  readonly dead: boolean;
+  /** C6: on its way to the dead-letter queue of this name; `until` bounds the attempt. */
+  readonly dead: string | undefined;
   /** Released with a delay: nobody holds it. */
   readonly waiting: boolean;
   readonly pending: ReadonlySet<string>;
@@ -105,7 +105,7 @@ export function parseSegment(start: Offset, item: Item | undefined): Segment {
 /** `undefined` where nothing of the lease is pending. */
 export function parseLease(id: string, item: Attributes): Lease | undefined {
   const fields = item[leaseName(id)] as
-    { u: number; r: number; e: number; f: number; d?: boolean; w?: boolean } | undefined;
+    { u: number; r: number; e: number; f: number; d?: string; w?: boolean } | undefined;
   const pending = item[pendingName(id)] as ReadonlySet<string> | undefined;
   if (fields === undefined || pending === undefined) return undefined;
   return {
@@ -114,7 +114,7 @@ export function parseLease(id: string, item: Attributes): Lease | undefined {
     receives: fields.r,
     entry: offset(fields.e),
     firstAt: epochMs(fields.f),
-    dead: fields.d === true,
+    dead: fields.d,
     waiting: fields.w === true,
     pending,
   };
@@ -128,7 +128,7 @@ export function leaseEdits(lease: Lease): Edit[] {
       r: lease.receives,
       e: lease.entry,
       f: lease.firstAt,
-      ...(lease.dead ? { d: true } : {}),
+      ...(lease.dead === undefined ? {} : { d: lease.dead }),
       ...(lease.waiting ? { w: true } : {}),
     }),
     add(pendingName(lease.id), lease.pending),

@@ -5,12 +5,13 @@
  *     The old item is asked for: a member that was not in it is `gone`, never `done`. An expired lease
  *     that nobody has re-claimed can still be acked.
  * A1  After an ack of unknown outcome, a member that is pending nowhere in the segment while its lease
- *     still stands was acked: by that attempt, or by the same holder before.
+ *     still runs was acked: by that attempt, or by the same holder before. Once the lease has run
+ *     out, it may have been another's, and the outcome stays unknown.
  */
-import { isLaneError } from "../core/errors.ts";
+import { isLaneError, LaneError } from "../core/errors.ts";
 import type { Receipt } from "../core/receipt.ts";
 import { leaseName, member, pendingName } from "../core/segment.ts";
-import type { QueueName } from "../core/types.ts";
+import type { EpochMs, QueueName } from "../core/types.ts";
 import { discard, exists } from "../store/port.ts";
 import type { Edit, Item } from "../store/port.ts";
 import type { ReceiptResult } from "./api.ts";
@@ -72,9 +73,10 @@ export class Acker {
           wantOld: true,
         });
         const old = result.ok ? result.old : undefined;
+        const doubt = isRepeated ? { now: this.#deps.clock.now() } : undefined;
         return groups.map(
           ({ receipts }) =>
-            new Map(receipts.map((receipt) => [receipt, judge(receipt, old, isRepeated)])),
+            new Map(receipts.map((receipt) => [receipt, judge(receipt, old, doubt)])),
         );
       } catch (error) {
         if (!isLaneError(error, "outcome-unknown") || attempt === ATTEMPTS) throw error;
@@ -86,19 +88,40 @@ export class Acker {
 
   async #erase(group: SegmentReceipts, answers: Answers): Promise<void> {
     const done = group.receipts.filter((receipt) => answers.get(receipt)?.status === "done");
-    if (done.length > 0)
+    if (done.length === 0) return;
+    try {
       await this.#eraser.erase(
         group.place,
         done.map((receipt) => receipt.offset),
       );
+    } catch (error) {
+      // The acks stand; what could not be erased goes with its entry's ttl.
+      this.#deps.onEvent?.({ type: "eraseFailed", error });
+    }
   }
 }
 
-function judge(receipt: Receipt, old: Item | undefined, isRepeated: boolean): ReceiptResult {
+/** `doubt`: an attempt of unknown outcome went before. */
+function judge(
+  receipt: Receipt,
+  old: Item | undefined,
+  doubt: { now: EpochMs } | undefined,
+): ReceiptResult {
   const pending = old?.[pendingName(receipt.lease)] as ReadonlySet<string> | undefined;
   if (pending?.has(member(receipt, receipt.offset)) === true) return { status: "done" };
-  if (!isRepeated || old?.[leaseName(receipt.lease)] === undefined) return { status: "gone" };
-  return { status: isPendingElsewhere(receipt, old) ? "gone" : "done" };
+  const lease = old?.[leaseName(receipt.lease)] as { u: number } | undefined;
+  if (
+    doubt === undefined ||
+    old === undefined ||
+    lease === undefined ||
+    isPendingElsewhere(receipt, old)
+  )
+    return { status: "gone" };
+  if (lease.u > doubt.now) return { status: "done" };
+  throw new LaneError(
+    "outcome-unknown",
+    "An ack may have been applied, or its message may have gone to another lease before.",
+  );
 }
 
 function isPendingElsewhere(receipt: Receipt, item: Item): boolean {

@@ -6,10 +6,11 @@
  * C7  After two conflicts in a row the segment is cut ahead, so that two heads serve the lane.
  */
 import { invariant, isLaneError } from "../core/errors.ts";
-import { cutAhead, plan } from "../core/planner.ts";
+import { cutAhead, deadLetterTarget, plan } from "../core/planner.ts";
 import type {
   ClaimRequest,
   DeadLetter,
+  DeadLetterRule,
   Delivery,
   LogEntry,
   Plan,
@@ -18,7 +19,7 @@ import type {
 import type { QueueRecord } from "../core/queue.ts";
 import { isExpired, leaseName, parseSegment, pendingOffsets } from "../core/segment.ts";
 import type { Segment } from "../core/segment.ts";
-import type { EpochMs, Offset } from "../core/types.ts";
+import type { EpochMs, Offset, QueueName } from "../core/types.ts";
 import { segmentKey } from "../store/keys.ts";
 import { all } from "../store/port.ts";
 import type { Item } from "../store/port.ts";
@@ -64,7 +65,7 @@ export interface Look {
   readonly view: View | undefined;
 }
 
-type View = Pick<PlanInput, "fresh" | "exhausted" | "lookUp" | "maxReceives">;
+type View = Pick<PlanInput, "fresh" | "exhausted" | "lookUp" | "deadLetter" | "missing">;
 
 const keyOf = (place: SegmentPlace) =>
   segmentKey(place.queue, place.lane, place.group, place.generation, place.start);
@@ -182,10 +183,15 @@ export class Claims {
       wanted === 0 ? TIDY_ENTRIES : Math.min(ENTRIES_MAX, Math.max(1, Math.ceil(wanted / density)));
     const expired = new Map<Offset, LogEntry | "gone">();
     let room = wanted;
-    const limit = await this.#maxReceives(record, segment, now);
-    for (const lease of [...segment.leases.values()].sort((a, b) => a.until - b.until)) {
-      if (!isExpired(lease, now, skewMarginMs)) break;
-      const isDead = limit !== null && (lease.dead || lease.receives >= limit);
+    const deadLetter = ruleOf(record);
+    const due = [...segment.leases.values()]
+      .filter((lease) => isExpired(lease, now, skewMarginMs))
+      .sort((a, b) => a.until - b.until);
+    const targets = new Set(due.flatMap((lease) => deadLetterTarget(lease, deadLetter) ?? []));
+    const missing = await this.#missing(targets);
+    for (const lease of due) {
+      const target = deadLetterTarget(lease, deadLetter);
+      const isDead = target !== undefined && !missing.has(target);
       if (room <= 0 && !isDead) continue;
       const offsets = pendingOffsets(lease);
       const lastOffset = offsets.at(-1);
@@ -204,36 +210,34 @@ export class Claims {
       if (entry === undefined) return "notLoaded";
       return entry === "gone" ? "gone" : (entry.messages?.[at - entry.offset] ?? "gone");
     };
-    if (wanted > 0 && room <= 0) return { fresh: [], exhausted: false, lookUp, maxReceives: limit };
+    if (wanted > 0 && room <= 0)
+      return { fresh: [], exhausted: false, lookUp, deadLetter, missing };
     const fresh = await this.#log.fresh(place.queue, place.lane, segment, {
       messages: Math.max(1, room),
       entries,
     });
     const last = fresh.entries.at(-1);
     if (last !== undefined && last.count > 0) this.#density.set(laneKey, last.count);
-    return { fresh: fresh.entries, exhausted: fresh.exhausted, lookUp, maxReceives: limit };
+    return { fresh: fresh.entries, exhausted: fresh.exhausted, lookUp, deadLetter, missing };
   }
 
-  /** C6. Null where there is no limit, or nowhere to go: then messages go on being delivered. */
-  async #maxReceives(record: QueueRecord, segment: Segment, now: EpochMs): Promise<number | null> {
-    const { maxReceives, deadLetter } = record.settings;
-    if (maxReceives === null || deadLetter === null) return null;
-    const isDue = [...segment.leases.values()].some(
-      (lease) =>
-        (lease.dead || lease.receives >= maxReceives) &&
-        isExpired(lease, now, this.#deps.skewMarginMs),
-    );
-    // Cheap where nothing is due; a lease that expires before the plan is made waits for the next one.
-    if (!isDue) return maxReceives;
-    try {
-      await this.#catalog.get(deadLetter.queue);
-      return maxReceives;
-    } catch (error) {
-      if (isLaneError(error, "queue-not-found")) return null;
-      throw error;
+  /** C6: which of the dead-letter queues that matter now do not exist. */
+  async #missing(targets: ReadonlySet<string>): Promise<ReadonlySet<string>> {
+    const missing = new Set<string>();
+    for (const target of targets) {
+      try {
+        await this.#catalog.get(target as QueueName);
+      } catch (error) {
+        if (!isLaneError(error, "queue-not-found")) throw error;
+        missing.add(target);
+      }
     }
+    return missing;
   }
 }
+
+const ruleOf = ({ settings: { maxReceives, deadLetter } }: QueueRecord): DeadLetterRule | null =>
+  maxReceives === null || deadLetter === null ? null : { maxReceives, queue: deadLetter.queue };
 
 function claimed(segment: Segment, planned: Plan): Claim {
   const end = planned.cutAt ?? segment.end;

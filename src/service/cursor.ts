@@ -75,9 +75,11 @@ export class Cursors {
 
   /** C7: lists the segment that begins where the last one was cut. */
   async addSuccessor(stand: Stand, cursor: Cursor, cutAt: Offset): Promise<Cursor> {
-    const last = cursor.segments.at(-1);
-    if (last !== undefined && last >= cutAt) return cursor;
-    return this.#replace(stand, cursor, [...cursor.segments, cutAt]);
+    let current = cursor;
+    while (current.generation === cursor.generation && (current.segments.at(-1) ?? cutAt) < cutAt) {
+      current = await this.#replace(stand, current, [...current.segments, cutAt]);
+    }
+    return current;
   }
 
   /**

@@ -11,7 +11,7 @@ import type { QueueRecord } from "../core/queue.ts";
 import { messageId } from "../core/receipt.ts";
 import { pendingName } from "../core/segment.ts";
 import { epochMs } from "../core/types.ts";
-import type { EpochMs } from "../core/types.ts";
+import type { EpochMs, QueueName } from "../core/types.ts";
 import { LIMITS } from "../core/limits.ts";
 import { segmentKey } from "../store/keys.ts";
 import { discard, exists } from "../store/port.ts";
@@ -58,10 +58,9 @@ export class DeadLetters {
   async #move(
     record: QueueRecord,
     place: SegmentPlace,
-    { lease, messages }: DeadLetter,
+    { lease, queue, messages }: DeadLetter,
   ): Promise<void> {
-    const name = record.settings.deadLetter?.queue;
-    if (name === undefined) return;
+    const name = queue as QueueName;
     const target = await this.#catalog.get(name);
     const now = this.#deps.clock.now();
     const moved: OnceMessage[] = [];

@@ -20,6 +20,7 @@ export interface Deps {
 /** What is worth counting. */
 export type ServiceEvent =
   | { readonly type: "appendConflict" | "claimConflict" | "laneGrown" | "segmentCut" }
+  | { readonly type: "eraseFailed"; readonly error: unknown }
   | { readonly type: "deadLetterFailed"; readonly queue: string; readonly error: unknown };
 
 const ID_ALPHABET = "abcdefghijklmnopqrstuvwxyz0123456789";

@@ -7,7 +7,7 @@
  * D4  Deleting is one catalog write: a tombstone for 60 s, longer than any cache of settings. The
  *     janitor clears the rest; a name that is used again before leaves a grave for it.
  */
-import { LaneError } from "../core/errors.ts";
+import { isLaneError, LaneError } from "../core/errors.ts";
 import { LIMITS } from "../core/limits.ts";
 import { DEFAULT_SETTINGS, openLanes, readableLanes } from "../core/queue.ts";
 import type { QueueRecord, QueueSettings } from "../core/queue.ts";
@@ -52,11 +52,11 @@ export class Queues {
       const found = await this.#catalog.find(name);
       if (found !== undefined && found.deletedAt === undefined) {
         const record = await this.#update(found, { ...DEFAULT_SETTINGS, ...given });
-        if (record !== undefined) return { created: false, queue: await this.#view(record) };
+        if (record !== undefined) return { created: false, queue: await this.#viewChanged(record) };
         continue;
       }
       const record = await this.#create(name, { ...DEFAULT_SETTINGS, ...given }, found);
-      if (record !== undefined) return { created: true, queue: await this.#view(record) };
+      if (record !== undefined) return { created: true, queue: await this.#viewChanged(record) };
     }
     throw conflict(name);
   }
@@ -66,7 +66,7 @@ export class Queues {
     for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
       const found = await this.#catalog.fresh(name);
       const record = await this.#update(found, { ...found.settings, ...given });
-      if (record !== undefined) return this.#view(record);
+      if (record !== undefined) return this.#viewChanged(record);
     }
     throw conflict(name);
   }
@@ -267,6 +267,20 @@ export class Queues {
       throw new LaneError(
         "queue-conflict",
         `Other queues dead-letter to "${record.name}": ${live.slice(0, 10).join(", ")}.`,
+      );
+    }
+  }
+
+  /** After a change no error may say that nothing was changed. */
+  async #viewChanged(record: QueueRecord): Promise<QueueView> {
+    try {
+      return await this.#view(record);
+    } catch (cause) {
+      if (!isLaneError(cause)) throw cause;
+      throw new LaneError(
+        "outcome-unknown",
+        `The queue "${record.name}" was changed, but its depth could not be read.`,
+        { cause },
       );
     }
   }

@@ -47,6 +47,8 @@ interface RoundRequest {
 interface RoundAnswer {
   readonly given: readonly Given[];
   readonly nextEventAt: EpochMs | undefined;
+  /** What ended the round early; of interest to those who got nothing. */
+  readonly error: unknown;
 }
 
 /** Lanes of the first wave, then of the next ones: the first mostly satisfies. */
@@ -96,6 +98,7 @@ export class Receiver {
         leaseMs: (request.leaseSeconds ?? record.settings.leaseSeconds) * 1000,
         signal: request.signal,
       });
+      if (answer.given.length === 0 && answer.error !== undefined) throw answer.error;
       if (answer.given.length > 0) return this.#received(record, group, answer.given);
       const now = clock.now();
       if (now >= deadline) break;
@@ -127,33 +130,35 @@ export class Receiver {
     });
     let nextEventAt: EpochMs | undefined;
     let isCapped = false;
-    let wave = 0;
-    for (let lanes = this.#lanesOf(record); lanes.length > 0 && open.size > 0; wave++) {
+    let error: unknown;
+    let lanes = this.#lanesOf(record);
+    for (let wave = 0; lanes.length > 0 && open.size > 0 && error === undefined; wave++) {
       const size = WAVES[Math.min(wave, WAVES.length - 1)] ?? 1;
-      const started = [...open.values()].filter((need) => need.isStarted === true);
       const needs = [...open.values()];
+      const started = needs.filter((need) => need.isStarted === true);
       const stands = lanes.slice(0, size).map((lane) => ({ queue: record.queueId, lane, group }));
       lanes = lanes.slice(size);
-      const seen = await Promise.all(
-        stands.map((stand) => (size === 1 ? undefined : this.#visits.look(record, stand, needs))),
-      );
-      for (const [index, stand] of stands.entries()) {
-        if (open.size === 0) break;
-        const visit = await this.#visits.visit(record, stand, [...open.values()], seen[index]);
-        nextEventAt = earlier(nextEventAt, visit.nextEventAt);
-        isCapped ||= visit.capped;
-        if (visit.given.length > 0) this.#fruitful.set(record.queueId, stand.lane);
-        for (const one of visit.given) this.#hand(one, given, open);
+      try {
+        const looks =
+          size === 1
+            ? []
+            : await Promise.all(stands.map((stand) => this.#visits.look(record, stand, needs)));
+        for (const [index, stand] of stands.entries()) {
+          if (open.size === 0) break;
+          const visit = await this.#visits.visit(record, stand, [...open.values()], looks[index]);
+          nextEventAt = earlier(nextEventAt, visit.nextEventAt);
+          isCapped ||= visit.capped;
+          error ??= visit.error;
+          if (visit.given.length > 0) this.#fruitful.set(record.queueId, stand.lane);
+          for (const one of visit.given) this.#hand(one, given, open);
+        }
+      } catch (cause) {
+        error ??= cause;
       }
       for (const need of started) open.delete(need.place);
     }
-    if (isCapped && given.every((list) => list.length === 0)) {
-      throw new LaneError(
-        "too-many-leases",
-        `More messages of the queue "${record.name}" are leased than it can hold; ack or release some.`,
-      );
-    }
-    return given.map((list) => ({ given: list, nextEventAt }));
+    if (isCapped) error ??= tooMany(record);
+    return given.map((list) => ({ given: list, nextEventAt, error }));
   }
 
   #hand(one: Given, given: Given[][], open: Map<number, Need>): void {
@@ -221,3 +226,9 @@ export class Receiver {
     return messages;
   }
 }
+
+const tooMany = (record: QueueRecord): LaneError =>
+  new LaneError(
+    "too-many-leases",
+    `More messages of the queue "${record.name}" are leased than it can hold; ack or release some.`,
+  );

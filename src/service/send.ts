@@ -70,7 +70,12 @@ export class Sender {
     );
     const chunks = chunksOf(whole);
     const results = await Promise.all(chunks.map((chunk) => this.#send(name, record, chunk)));
-    if (results.every((result) => result.error !== undefined)) throw results[0]?.error;
+    if (results.every((result) => result.error !== undefined)) {
+      throw (
+        results.find((result) => isLaneError(result.error, "outcome-unknown"))?.error ??
+        results[0]?.error
+      );
+    }
     this.#bell.ring(record.queueId);
     return results.flatMap(({ ids, error }, index) =>
       (chunks[index] ?? []).map((_, place) => answer(ids?.[place], error)),

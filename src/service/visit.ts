@@ -16,7 +16,7 @@ import type { EpochMs, Offset } from "../core/types.ts";
 import { offset } from "../core/types.ts";
 import { segmentKey } from "../store/keys.ts";
 import type { Item } from "../store/port.ts";
-import type { Claims, Look, SegmentPlace } from "./claim.ts";
+import type { Claim, Claims, Look, SegmentPlace } from "./claim.ts";
 import type { Cursor, Cursors, Stand } from "./cursor.ts";
 import type { DeadLetters } from "./dead-letter.ts";
 import type { Deps } from "./deps.ts";
@@ -45,6 +45,22 @@ export interface VisitResult {
   readonly nextEventAt: EpochMs | undefined;
   /** The hard cap of segments was met. */
   readonly capped: boolean;
+  /** What ended the visit early; what had been leased by then is given all the same. */
+  readonly error?: unknown;
+}
+
+/** A visit under way. */
+interface Tour {
+  readonly stand: Stand;
+  cursor: Cursor;
+  queue: readonly Offset[];
+  readonly visited: Set<Offset>;
+  /** Segments read ahead by one query, each used once. */
+  items: Map<Offset, Item | undefined> | undefined;
+  readonly open: Open[];
+  readonly given: Given[];
+  readonly drained: Offset[];
+  nextEventAt: EpochMs | undefined;
 }
 
 interface Known {
@@ -86,79 +102,109 @@ export class Visits {
     needs: readonly Need[],
     first?: { place: SegmentPlace; seen: Look },
   ): Promise<VisitResult> {
-    const open: Open[] = needs.map((need) => ({ ...need, isStarted: need.isStarted ?? false }));
-    const given: Given[] = [];
-    const drained: Offset[] = [];
-    const visited = new Set<Offset>();
-    let nextEventAt: EpochMs | undefined;
-    let cursor = await this.#cursors.get(stand);
-    let queue = this.#order(stand, cursor);
-    let items: ReadonlyMap<Offset, Item | undefined> | undefined;
-
-    for (;;) {
-      const unmet = open.filter((need) => need.max > 0);
-      if (needs.length > 0 && unmet.length === 0) break;
-      const start = queue.find((one) => !visited.has(one));
-      if (start === undefined) break;
-      if (items === undefined && visited.size > 0 && queue.length - visited.size >= QUERY_FROM) {
-        items = await this.#readAll(stand, cursor);
-      }
-      const place = this.#placeOf(stand, cursor, start);
-      const seen =
-        first?.place.start === start && first.place.generation === cursor.generation
-          ? first.seen
-          : look(items, start);
-      first = undefined;
-      const claim = await this.#claims.claim(record, place, unmet, seen);
-      if (claim.is === "closed") {
-        const before = cursor;
-        cursor = await this.#cursors.refresh(stand);
-        if (cursor.generation === before.generation && cursor.segments.includes(start))
-          cursor = await this.#cursors.close(stand, cursor, [start]);
-        if (cursor.generation !== before.generation) visited.clear();
-        else visited.add(start);
-        items = undefined;
-        queue = this.#order(stand, cursor);
-        continue;
-      }
-      if (claim.is === "contended") {
-        visited.add(start);
-        continue;
-      }
-      claim.deliveries.forEach((deliveries, index) => {
-        const need = unmet[index];
-        if (need === undefined) return;
-        for (const delivery of deliveries) {
-          given.push({
-            place: need.place,
-            stand,
-            generation: cursor.generation,
-            segment: start,
-            delivery,
-          });
-          need.max -= 1;
-          need.maxBytes -= deliveredBytes(delivery.message);
-          need.isStarted = true;
-        }
-      });
-      if (claim.dead.length > 0) await this.#deadLetters.move(record, place, claim.dead);
-      this.#known.set(knownKey(stand, cursor.generation, start), claim);
-      nextEventAt = earlier(nextEventAt, claim.nextEventAt);
-      if (claim.drained) drained.push(start);
-      if (
-        claim.end !== undefined &&
-        start === cursor.segments.at(-1) &&
-        cursor.segments.length < LIMITS.segmentsPerLane
-      ) {
-        cursor = await this.#cursors.addSuccessor(stand, cursor, claim.end);
-        queue = [...new Set([...queue, ...cursor.segments])];
-      }
-      // One that moved on without giving enough may have more behind what it passed.
-      if (claim.passed || !claim.advanced) visited.add(start);
-      items = undefined;
+    const cursor = await this.#cursors.get(stand);
+    const state: Tour = {
+      stand,
+      cursor,
+      queue: this.#order(stand, cursor),
+      visited: new Set(),
+      items: undefined,
+      open: needs.map((need) => ({ ...need, isStarted: need.isStarted ?? false })),
+      given: [],
+      drained: [],
+      nextEventAt: undefined,
+    };
+    let error: unknown;
+    try {
+      let seen = first;
+      while (await this.#step(record, state, seen)) seen = undefined;
+      if (state.drained.length > 0) await this.#cursors.close(stand, state.cursor, state.drained);
+    } catch (cause) {
+      error = cause;
     }
-    if (drained.length > 0) await this.#cursors.close(stand, cursor, drained);
-    return { given, nextEventAt, capped: cursor.segments.length >= LIMITS.segmentsPerLane };
+    const { given, nextEventAt } = state;
+    const capped = state.cursor.segments.length >= LIMITS.segmentsPerLane;
+    return { given, nextEventAt, capped, ...(error === undefined ? {} : { error }) };
+  }
+
+  /** One claim on the next segment of the tour; false: there is nothing more to do. */
+  async #step(
+    record: QueueRecord,
+    state: Tour,
+    first: { place: SegmentPlace; seen: Look } | undefined,
+  ): Promise<boolean> {
+    const { stand, visited } = state;
+    const unmet = state.open.filter((need) => need.max > 0);
+    if (state.open.length > 0 && unmet.length === 0) return false;
+    const start = state.queue.find((one) => !visited.has(one));
+    if (start === undefined) return false;
+    if (
+      state.items === undefined &&
+      visited.size > 0 &&
+      state.queue.length - visited.size >= QUERY_FROM
+    ) {
+      state.items = await this.#readAll(stand, state.cursor);
+    }
+    const { generation } = state.cursor;
+    const place = this.#placeOf(stand, state.cursor, start);
+    const isLookedAt = first?.place.start === start && first.place.generation === generation;
+    const seen = isLookedAt ? first.seen : look(state.items, start);
+    state.items = without(state.items, start);
+    const claim = await this.#claims.claim(record, place, unmet, seen);
+    if (claim.is === "contended") visited.add(start);
+    else if (claim.is === "closed") await this.#leaveClosed(state, start);
+    else await this.#take(record, state, place, unmet, claim);
+    return true;
+  }
+
+  async #leaveClosed(state: Tour, start: Offset): Promise<void> {
+    const { generation } = state.cursor;
+    state.visited.add(start);
+    state.cursor = await this.#cursors.refresh(state.stand);
+    if (state.cursor.generation !== generation) {
+      state.visited.clear();
+      state.drained.length = 0;
+    } else if (state.cursor.segments.includes(start)) {
+      state.cursor = await this.#cursors.close(state.stand, state.cursor, [start]);
+    }
+    state.items = undefined;
+    state.queue = this.#order(state.stand, state.cursor);
+  }
+
+  async #take(
+    record: QueueRecord,
+    state: Tour,
+    place: SegmentPlace,
+    unmet: readonly Open[],
+    claim: Extract<Claim, { is: "claimed" }>,
+  ): Promise<void> {
+    const { stand, cursor } = state;
+    const { generation, start } = place;
+    claim.deliveries.forEach((deliveries, index) => {
+      const need = unmet[index];
+      if (need === undefined) return;
+      for (const delivery of deliveries) {
+        state.given.push({ place: need.place, stand, generation, segment: start, delivery });
+        need.max -= 1;
+        need.maxBytes -= deliveredBytes(delivery.message);
+        need.isStarted = true;
+      }
+    });
+    this.#known.set(knownKey(stand, generation, start), {
+      passed: claim.passed,
+      nextEventAt: claim.nextEventAt,
+    });
+    state.nextEventAt = earlier(state.nextEventAt, claim.nextEventAt);
+    // One that moved on without giving enough may have more behind what it passed.
+    if (claim.passed || !claim.advanced) state.visited.add(start);
+    if (claim.drained) state.drained.push(start);
+    if (claim.dead.length > 0) await this.#deadLetters.move(record, place, claim.dead);
+    const isLast = start === cursor.segments.at(-1);
+    if (claim.end !== undefined && isLast && cursor.segments.length < LIMITS.segmentsPerLane) {
+      state.cursor = await this.#cursors.addSuccessor(stand, cursor, claim.end);
+      if (state.cursor.generation !== generation) state.drained.length = 0;
+      state.queue = [...new Set([...state.queue, ...state.cursor.segments])];
+    }
   }
 
   /** Segments in the order to look at them. */
@@ -182,7 +228,7 @@ export class Visits {
     return [...turn, ...due, ...serving, ...others];
   }
 
-  async #readAll(stand: Stand, cursor: Cursor): Promise<ReadonlyMap<Offset, Item | undefined>> {
+  async #readAll(stand: Stand, cursor: Cursor): Promise<Map<Offset, Item | undefined>> {
     const first = cursor.segments[0] ?? offset(0);
     const last = cursor.segments.at(-1) ?? first;
     const keyAt = (start: Offset) =>
@@ -217,9 +263,14 @@ const look = (
 ): Look | undefined =>
   items?.has(start) === true ? { item: items.get(start), view: undefined } : undefined;
 
+const without = (items: Map<Offset, Item | undefined> | undefined, start: Offset) => {
+  items?.delete(start);
+  return items;
+};
+
 export const earlier = (a: EpochMs | undefined, b: EpochMs | undefined): EpochMs | undefined =>
   a === undefined || (b !== undefined && b < a) ? b : a;
 
-function rotate<T>(list: T[], by: number): void {
+function rotate(list: Offset[], by: number): void {
   list.push(...list.splice(0, by));
 }

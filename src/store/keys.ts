@@ -17,9 +17,9 @@
  * segment  pk `cursor#<queueId>#<lane>`, sk `<groupId>#<generation>#<start>`
  *          head, headEntry, version, `end` once cut, `closed`, ttl once it left the cursor;
  *          per lease `x#<id>` {u: until ms, r: receives, e: offset of the entry that members count from,
- *          f: first received ms, d: true when being dead-lettered, w: true when released with a delay}
+ *          f: first received ms, d: the dead-letter queue it is on its way to, w: true when released with a delay}
  *          and `p#<id>` (string set of what is pending: base-36 of offset − e);
- *          `dead` (ids of dead leases' messages are found by `d`); `held` is strict mode's, not yet used.
+ *          `held` is strict mode's, not yet used.
  *          Absent: nothing claimed yet. Written by receive, ack, release, extend, dead-lettering.
  * dedup    pk `dedup#<queueId>#<dedupId>`, sk `-`
  *          lane, offset: the place of the put that its writer is about to make (an intent, not a
