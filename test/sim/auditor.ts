@@ -133,7 +133,7 @@ export class Auditor {
       firstReceivedAt: view.firstReceivedAt,
       untilLow: view.leaseExpiresAt + this.#bounds.skewMarginMs - this.#bounds.skewMs,
       touchedAt: Infinity,
-      touchedTo: -Infinity,
+      touches: [],
       uncounted: false,
       over: false,
     };
@@ -317,7 +317,7 @@ export class Auditor {
       !this.#bounds.reliable ||
       lease.over ||
       lease.touchedAt < span.to ||
-      lease.touchedTo >= span.from ||
+      lease.touches.some((touch) => overAt(touch) >= span.from) ||
       lease.untilLow < span.to
     )
       return;
@@ -331,15 +331,10 @@ export class Auditor {
 
   touching(lease: Delivered, span: Span): void {
     lease.touchedAt = Math.min(lease.touchedAt, span.from);
+    lease.touches.push(span);
   }
 
-  released(
-    lease: Delivered,
-    span: Span,
-    countAttempt: boolean,
-    result: ReceiptResult | undefined,
-  ): void {
-    lease.touchedTo = Math.max(lease.touchedTo, span.to);
+  released(lease: Delivered, countAttempt: boolean, result: ReceiptResult | undefined): void {
     if (!countAttempt) lease.uncounted = true;
     if (result?.status === "done") lease.over = true;
   }
@@ -348,16 +343,17 @@ export class Auditor {
     lease: Delivered,
     span: Span,
     leaseSeconds: number,
-    wasUntouched: boolean,
     result: ReceiptResult | undefined,
   ): void {
-    lease.touchedTo = Math.max(lease.touchedTo, span.to);
     if (result?.status !== "done") return;
     if (result.receipt !== undefined) {
       this.byReceipt.set(result.receipt, lease);
       lease.receipt = result.receipt;
     }
-    if (!wasUntouched || lease.touchedAt !== span.from) return;
+    const isSure = lease.touches.every(
+      (touch) => touch === span || (touch.outcome !== "unknown" && touch.to < span.from),
+    );
+    if (!isSure) return;
     lease.untilLow =
       span.from + leaseSeconds * 1_000 + this.#bounds.skewMarginMs - 2 * this.#bounds.skewMs;
     lease.touchedAt = Infinity;

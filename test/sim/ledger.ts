@@ -125,8 +125,8 @@ export interface Delivered {
   untilLow: number;
   /** Start of the first call that may have ended or shortened it. */
   touchedAt: number;
-  /** End of the last such call. */
-  touchedTo: number;
+  /** All such calls. */
+  readonly touches: Span[];
   /** A release asked for this receive not to count. */
   uncounted: boolean;
   /** Acked, or given back, and confirmed. */

@@ -155,7 +155,7 @@ export class Operations {
       span,
     );
     leases.forEach((lease, index) =>
-      auditor.released(lease, span, request.countAttempt, results?.[index]),
+      auditor.released(lease, request.countAttempt, results?.[index]),
     );
   }
 
@@ -166,7 +166,6 @@ export class Operations {
     const leaseSeconds = random.pick([0, 1, 10, 30, 60]);
     const span = begun(this.#sim.scheduler.now);
     this.leasedUntil = Math.max(this.leasedUntil, span.from + 120_000);
-    const untouched = leases.map((lease) => lease.touchedAt === Infinity);
     for (const lease of leases) auditor.touching(lease, span);
     const { results } = await this.#withReceipts(
       "extend",
@@ -174,9 +173,7 @@ export class Operations {
       (service, name, receipts) => service.extend(name, receipts, { leaseSeconds }),
       span,
     );
-    leases.forEach((lease, index) =>
-      auditor.extended(lease, span, leaseSeconds, untouched[index] === true, results?.[index]),
-    );
+    leases.forEach((lease, index) => auditor.extended(lease, span, leaseSeconds, results?.[index]));
   }
 
   async change(): Promise<void> {
