@@ -50,7 +50,11 @@ describe("a send", () => {
     ["Infinity", '{"body":Infinity}', ""],
     ["an empty batch", { messages: [] }, "messages"],
     ["a batch that is no array", { messages: {} }, "messages"],
-    ["too many messages", { messages: Array(1_001).fill({ body: 1 }) }, "messages"],
+    [
+      "too many messages",
+      { messages: Array.from({ length: 1_001 }, () => ({ body: 1 })) },
+      "messages",
+    ],
     ["an unknown field", { body: 1, bodi: 2 }, "bodi"],
     [
       "an unknown field in a batch",

@@ -12,7 +12,7 @@ import type { World } from "../../lambdas/instance.ts";
 import { FUNCTION_NAMES, type FunctionName } from "../../lib/grants.ts";
 import { epochMs } from "../../src/core/types.ts";
 import { OPENAPI } from "../../src/http/openapi-document.ts";
-import { type Operation, ROUTES } from "../../src/http/routes.ts";
+import { type Operation, type Role, ROUTES } from "../../src/http/routes.ts";
 import { createDynamoDbClient } from "../../src/store/dynamodb-client.ts";
 import { createDynamoDbStore } from "../../src/store/dynamodb.ts";
 import type { Store, TableName } from "../../src/store/port.ts";
@@ -23,6 +23,8 @@ import { eventOf, type Request } from "../http/face-fixture.ts";
 export interface Deployed {
   /** Through the handler of the function that the route belongs to. */
   call(operation: Operation, request?: Request): Promise<Reply>;
+  /** Through instances of their own, at once: they know nothing of each other. */
+  crowd(operation: Operation, requests: readonly Request[]): Promise<Reply[]>;
   runJanitor(): Promise<void>;
   advance(ms: number): void;
   /** By function: what the service asked for, as `table:Action`. */
@@ -73,29 +75,36 @@ export async function deploy(): Promise<Deployed> {
     random: Math.random,
     randomBytes,
   });
+  const handlerOf = (role: Role) =>
+    createApiHandler(role, role === "admin" ? { openapi: OPENAPI } : {}, worldOf(role));
   const start = () => ({
-    send: createApiHandler("send", {}, worldOf("send")),
-    receive: createApiHandler("receive", {}, worldOf("receive")),
-    ack: createApiHandler("ack", {}, worldOf("ack")),
-    admin: createApiHandler("admin", { openapi: OPENAPI }, worldOf("admin")),
+    send: handlerOf("send"),
+    receive: handlerOf("receive"),
+    ack: handlerOf("ack"),
+    admin: handlerOf("admin"),
     janitor: createJanitorHandler(worldOf("janitor")),
   });
   let handlers = start();
+  const ask = async (
+    handler: ReturnType<typeof handlerOf>,
+    operation: Operation,
+    request: Request,
+  ): Promise<Reply> => {
+    const result = await handler(eventOf(operation, request));
+    const encoding = result.isBase64Encoded === true ? "base64" : "utf8";
+    const text = Buffer.from(result.body ?? "", encoding).toString("utf8");
+    return {
+      status: result.statusCode ?? 0,
+      body: text === "" ? {} : (JSON.parse(text) as Record<string, unknown>),
+    };
+  };
 
   return {
-    async call(operation, request = {}) {
-      const route = ROUTES.find((one) => one.operation === operation);
-      if (route === undefined) throw new Error(`There is no route for ${operation}.`);
-      const result = await handlers[route.role](eventOf(operation, request));
-      const text = Buffer.from(
-        result.body ?? "",
-        result.isBase64Encoded === true ? "base64" : "utf8",
-      ).toString("utf8");
-      return {
-        status: result.statusCode ?? 0,
-        body: text === "" ? {} : (JSON.parse(text) as Record<string, unknown>),
-      };
-    },
+    call: async (operation, request = {}) => ask(handlers[roleOf(operation)], operation, request),
+    crowd: async (operation, requests) =>
+      Promise.all(
+        requests.map(async (request) => ask(handlerOf(roleOf(operation)), operation, request)),
+      ),
     runJanitor: () => handlers.janitor({}, { getRemainingTimeInMillis: () => 58_000 }),
     advance: (ms) => {
       nowMs += ms;
@@ -113,6 +122,12 @@ export async function deploy(): Promise<Deployed> {
       });
     },
   };
+}
+
+function roleOf(operation: Operation): Role {
+  const route = ROUTES.find((one) => one.operation === operation);
+  if (route === undefined) throw new Error(`There is no route for ${operation}.`);
+  return route.role;
 }
 
 /** The port as the service sees it, with every call noted by the IAM action it stands for. */

@@ -1,9 +1,9 @@
-/** Data folders that go with the test file or the test. */
+/** Data folders that go with the test file. */
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 
-/** `cleanUp`: `afterAll`, or `onTestFinished`. Call it before the hook that closes who uses the folder. */
+/** `cleanUp`: `afterAll`. Call it before the hook that closes who uses the folder. */
 export function dataFolderUntil(
   cleanUp: (run: () => Promise<void>) => void,
 ): () => Promise<string> {

@@ -25,7 +25,17 @@ beforeAll(async () => {
   process.env["POWERTOOLS_METRICS_DISABLED"] = "true";
   process.env["POWERTOOLS_METRICS_NAMESPACE"] = "LaneMQ";
   deployed = await deploy();
-  for (const scenario of [keys, queues, messages, deadLetters, idleLanes, largeMessages, janitor])
+  for (const scenario of [
+    keys,
+    queues,
+    messages,
+    deadLetters,
+    idleLanes,
+    largeMessages,
+    erasedDeadLetters,
+    crowdedLane,
+    janitor,
+  ])
     await scenario();
 });
 
@@ -166,6 +176,47 @@ async function largeMessages(): Promise<void> {
   await call("ack", { queue: "large", body: { receipts: [message?.receipt] } });
 }
 
+/** Large messages through a dead-letter queue that erases, and back. */
+async function erasedDeadLetters(): Promise<void> {
+  await call("putQueue", { queue: "erased", body: { eraseOnAck: true } }, 201);
+  const deadLetter = { queue: "erased" };
+  await call(
+    "putQueue",
+    { queue: "heavy", body: { maxReceives: 1, leaseSeconds: 1, deadLetter } },
+    201,
+  );
+  await send("heavy", 1, "y".repeat(1_000_000));
+  expect(await receive("heavy")).toHaveLength(1);
+  for (let look = 0; look < 2; look++) {
+    deployed.advance(MINUTE);
+    await receive("heavy");
+  }
+  const { moved } = await call("redrive", { queue: "erased", body: {} });
+  expect(moved).toBe(1);
+  expect((await receive("heavy"))[0]?.body).toHaveLength(1_000_000);
+}
+
+/** Senders that meet on one lane make it more. */
+async function crowdedLane(): Promise<void> {
+  await call("putQueue", { queue: "crowded", body: {} }, 201);
+  const request = {
+    queue: "crowded",
+    headers: { authorization },
+    body: { body: "hello" },
+  };
+  let lanes: unknown = 1;
+  for (let round = 0; round < 10 && lanes === 1; round++) {
+    const replies = await deployed.crowd(
+      "send",
+      Array.from({ length: 16 }, () => request),
+    );
+    expect(replies.map(({ status }) => status)).toEqual(replies.map(() => 201));
+    deployed.advance(MINUTE);
+    lanes = (await call("getQueue", { queue: "crowded" }))["lanes"];
+  }
+  expect(lanes).toBeGreaterThan(1);
+}
+
 async function janitor(): Promise<void> {
   await call("putQueue", { queue: "wide", body: { lanes: 8 } }, 201);
   await send("wide", 300);
@@ -206,7 +257,7 @@ describe("the policy of each function", () => {
   });
 
   it.each(FUNCTION_NAMES)("of %s grants nothing beside tables and its own log", (name) => {
-    const others = statementsOf(name).filter((one) => tableOf(one) === undefined);
+    const others = statementsOf(name).filter((one) => tablesOf(one).length === 0);
     expect(others).toHaveLength(1);
     expect(list(others[0]?.Action ?? [])).toEqual(["logs:CreateLogStream", "logs:PutLogEvents"]);
     expect(JSON.stringify(others[0]?.Resource)).toContain(`Functions${idOf(name)}Logs`);
@@ -217,16 +268,17 @@ describe("the policy of each function", () => {
 
 const idOf = (name: string) => name.charAt(0).toUpperCase() + name.slice(1);
 
-function tableOf({ Resource }: Statement): string | undefined {
-  return /"Tables(Catalog|Lanes)/.exec(JSON.stringify(Resource))?.[1]?.toLowerCase();
-}
+/** One statement may be for both tables. */
+const tablesOf = ({ Resource }: Statement): string[] =>
+  [...JSON.stringify(Resource).matchAll(/"Tables(Catalog|Lanes)/g)].map(([, table = ""]) =>
+    table.toLowerCase(),
+  );
 
 const granted = (all: readonly Statement[]): string[] =>
   all
-    .flatMap((one) => {
-      const table = tableOf(one);
-      return table === undefined
-        ? []
-        : list(one.Action).map((action) => `${table}:${action.replace("dynamodb:", "")}`);
-    })
+    .flatMap((one) =>
+      tablesOf(one).flatMap((table) =>
+        list(one.Action).map((action) => `${table}:${action.replace("dynamodb:", "")}`),
+      ),
+    )
     .sort();
