@@ -27,9 +27,10 @@ export class Instance {
   readonly name: string;
   readonly #world: World;
   #state: "up" | "frozen" | "dead" = "up";
-  #thawAt = 0;
+  #freezes = 0;
   #skewMs: number;
   readonly #whenDead: (() => void)[] = [];
+  readonly #whenThawed: (() => void)[] = [];
 
   constructor(name: string, world: World) {
     this.name = name;
@@ -59,9 +60,7 @@ export class Instance {
 
   enter(run: () => void): void {
     if (this.#state === "frozen") {
-      this.#world.scheduler.at(this.#thawAt + this.#world.random.between(0, 3), () =>
-        this.enter(run),
-      );
+      this.#whenThawed.push(run);
     } else if (this.#state === "up") {
       run();
     }
@@ -83,16 +82,20 @@ export class Instance {
     const { scheduler, random, trace } = this.#world;
     const forMs = random.pick(FREEZES_MS) * random.between(0.8, 1.2);
     this.#state = "frozen";
-    this.#thawAt = scheduler.now + forMs;
+    const freeze = ++this.#freezes;
     trace?.(`${this.name} freezes for ${Math.round(forMs)} ms`);
-    scheduler.at(this.#thawAt, () => this.thaw());
+    scheduler.at(scheduler.now + forMs, () => {
+      if (freeze === this.#freezes) this.thaw();
+    });
   }
 
   thaw(): void {
     if (this.#state !== "frozen") return;
     this.#state = "up";
-    this.#thawAt = this.#world.scheduler.now;
     this.#world.trace?.(`${this.name} thaws`);
+    const { scheduler, random } = this.#world;
+    for (const run of this.#whenThawed.splice(0))
+      scheduler.after(random.between(0, 3), () => this.enter(run));
   }
 
   stepClock(): void {
