@@ -26,9 +26,10 @@ export const PRICES = {
 } as const;
 
 export const USAGE = {
-  /** Read units of one janitor round: without queues, and for each idle queue on one lane. */
+  /** Units of one janitor round: without queues, and for each empty queue on one lane. */
   janitorReads: 1,
   janitorReadsPerQueue: 1,
+  janitorWrites: 1,
   /** Read units of one receive that waits 20 s on an empty queue with one lane, in vain. */
   waitReads: 1,
   /** Read units of one receive that does not wait. */
@@ -61,6 +62,8 @@ export interface Line {
 
 const reads = (units: number): number => (units / 1e6) * PRICES.dynamoReadPerMillion;
 
+const writes = (units: number): number => (units / 1e6) * PRICES.dynamoWritePerMillion;
+
 const lambda = (calls: number, seconds: number, memoryMb: number): number =>
   (calls / 1e6) * PRICES.lambdaPerMillion +
   calls * seconds * (memoryMb / 1024) * PRICES.lambdaArmPerGbSecond;
@@ -73,8 +76,10 @@ export function idleService(queues: number): Line[] {
       dollars: lambda(MINUTES, ASSUMED.janitorMs / 1000, 512),
     },
     {
-      what: `janitor: reads, ${queues} empty queues`,
-      dollars: reads(MINUTES * (USAGE.janitorReads + queues * USAGE.janitorReadsPerQueue)),
+      what: `janitor: DynamoDB, with ${queues} empty queues`,
+      dollars:
+        reads(MINUTES * (USAGE.janitorReads + queues * USAGE.janitorReadsPerQueue)) +
+        writes(MINUTES * USAGE.janitorWrites),
     },
     { what: "alarms", dollars: USAGE.alarmMetrics * PRICES.alarmMetricMonth },
     { what: "dashboard", dollars: PRICES.dashboardMonth },
@@ -145,5 +150,5 @@ const prices = (): string =>
       "scheduled rules free",
     ].join("; ") + ".",
     `Assumed: a janitor round is billed ${ASSUMED.janitorMs} ms at 512 MB, a receive that does not wait ${ASSUMED.pollMs} ms at 256 MB.`,
-    `Measured read units: ${USAGE.waitReads} for a wait of ${ASSUMED.waitSeconds} s on one lane, ${USAGE.pollReads} for a receive without a wait, ${USAGE.janitorReads} for a janitor round and ${USAGE.janitorReadsPerQueue} more for each empty queue.`,
+    `Measured: read units, ${USAGE.waitReads} for a wait of ${ASSUMED.waitSeconds} s on one lane, ${USAGE.pollReads} for a receive without a wait, ${USAGE.janitorReads} for a janitor round and ${USAGE.janitorReadsPerQueue} more for each empty queue; write units, ${USAGE.janitorWrites} for a janitor round.`,
   ].join(" ");

@@ -16,23 +16,27 @@ export const GRANTS: Readonly<
   Record<FunctionName, Readonly<Record<TableName, readonly TableAction[]>>>
 > = {
   send: {
-    catalog: ["GetItem"],
+    // Senders that meet on a lane give the queue more lanes.
+    catalog: ["GetItem", "UpdateItem"],
     lanes: ["GetItem", "Query", "PutItem", "UpdateItem"],
   },
   receive: {
     catalog: ["GetItem"],
+    // It puts what it dead-letters.
     lanes: ["GetItem", "Query", "PutItem", "UpdateItem"],
   },
   ack: {
     catalog: ["GetItem"],
-    lanes: ["GetItem", "Query", "UpdateItem"],
+    // Parts of large messages, of queues that erase what is acked.
+    lanes: ["GetItem", "Query", "UpdateItem", "DeleteItem"],
   },
   admin: {
     catalog: ["GetItem", "Query", "PutItem", "UpdateItem", "DeleteItem"],
-    lanes: ["GetItem", "Query", "PutItem", "UpdateItem"],
+    // Redriving sends, receives and acks.
+    lanes: ["GetItem", "Query", "PutItem", "UpdateItem", "DeleteItem"],
   },
   janitor: {
-    catalog: ["GetItem", "Query", "PutItem", "DeleteItem"],
+    catalog: ["GetItem", "Query", "PutItem", "UpdateItem", "DeleteItem"],
     lanes: ["GetItem", "Query", "PutItem", "UpdateItem", "DeleteItem"],
   },
 };

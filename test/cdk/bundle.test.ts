@@ -30,7 +30,8 @@ const bundles = new Map<string, string>();
 const bundleOf = (name: FunctionName): string => bundles.get(name) ?? "";
 
 beforeAll(() => {
-  const app = createApp();
+  // As the CLI has it: the template says where each bundle is.
+  const app = createApp({ "aws:cdk:enable-asset-metadata": true });
   Validations.of(app).addPlugins(new AwsSolutionsChecks(app));
   const stack = new LaneMqStack(app, "LaneMQ", { settings: parseSettings({}) });
   const assembly = app.synth();

@@ -1,5 +1,6 @@
 /** Hunts what a deployment could get wrong unseen: routes, open doors, data that goes with the stack. */
 import { describe, expect, it } from "vitest";
+import { USAGE } from "../../lib/cost.ts";
 import { FUNCTION_NAMES } from "../../lib/grants.ts";
 import { routeKey, ROUTES } from "../../src/http/routes.ts";
 import { list, resources, type Statement, synth } from "./synth.ts";
@@ -298,6 +299,16 @@ describe("alarms", () => {
       Dimensions: [{ Name: "service", Value: "LaneMQ" }],
       Threshold: 3600,
     });
+  });
+
+  it("are on as many metrics as the cost guide counts", () => {
+    const metrics = resources(template, "AWS::CloudWatch::Alarm").map(
+      ([, alarm]) =>
+        (alarm.Properties["Metrics"] as { MetricStat?: unknown }[] | undefined)?.filter(
+          (one) => one.MetricStat !== undefined,
+        ).length ?? 1,
+    );
+    expect(metrics.reduce((sum, count) => sum + count, 0)).toBe(USAGE.alarmMetrics);
   });
 
   it("name the endpoint in the outputs", () => {
