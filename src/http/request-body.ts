@@ -64,9 +64,9 @@ const tooLarge = (): LaneError =>
     `A request body is at most ${LIMITS.requestBytes} bytes, before and after decompression.`,
   );
 
-const utf8 = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
+const utf8 = new TextDecoder("utf-8", { fatal: true });
 
-/** `undefined`: not valid UTF-8. A byte order mark stays. */
+/** `undefined`: not valid UTF-8. */
 export function textOf(body: string | Buffer): string | undefined {
   if (typeof body === "string") return body.isWellFormed() ? body : undefined;
   try {

@@ -144,6 +144,17 @@ test("whatever a message holds, it is read back the same, and is no larger than 
   );
 });
 
+test.each([
+  ["a short text", "\u0001".repeat(256), {}],
+  ["a header", "", { a: "\u0001".repeat(4096) }],
+  ["a header name", "", { ["\u0001".repeat(256)]: "" }],
+  ["quotes in a header", "", { a: '"'.repeat(4096) }],
+])("wireBytes counts what escaping adds to %s", async (_, body, headers) => {
+  const one = message("text", body, { headers });
+  const reply = await receive(fullest(one));
+  expect(Buffer.byteLength(reply.text)).toBeLessThanOrEqual(wireBytes(one));
+});
+
 test("wireBytes also bounds JSON bodies and messages of a mebibyte, without wasting a tenth", () => {
   for (const kind of ["json", "text", "bytes"] as const) {
     const bytes = wireBytes(message(kind, "x".repeat(LIMITS.messageBytes)));
