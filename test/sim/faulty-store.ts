@@ -19,7 +19,7 @@ import type {
   TableName,
   WriteResult,
 } from "../../src/store/port.ts";
-import { cut, isInRange, sorted } from "./engine.ts";
+import { cut, sorted } from "./engine.ts";
 import type { Engine, Write } from "./engine.ts";
 import type { FaultKind } from "./faults.ts";
 import type { Instance, World } from "./instance.ts";
@@ -145,9 +145,11 @@ export function createFaultyStore(world: World, engine: Engine, instance: Instan
       if (!range.consistent && hits("staleRead")) {
         void engine.staleQuery(table, pk, range).then(reply);
       } else if (hits("tornQuery")) {
-        void engine.query(table, pk, range).then((first) =>
+        // Without its limit: where a limited page ends depends on what it is torn from.
+        const { limit: _, ...whole } = range;
+        void engine.query(table, pk, whole).then((first) =>
           scheduler.after(way() * random.between(0.1, 2), () => {
-            void engine.query(table, pk, range).then((second) => reply(torn(first, second, range)));
+            void engine.query(table, pk, whole).then((second) => reply(torn(first, second, range)));
           }),
         );
       } else {
@@ -158,12 +160,8 @@ export function createFaultyStore(world: World, engine: Engine, instance: Instan
 
   /** Up to some key as the first reading had it, from there on as the second. */
   function torn(first: QueryPage, second: QueryPage, range: QueryRange): QueryPage {
-    const last = first.items.at(-1)?.sk;
-    const isCovered = (sk: string): boolean =>
-      !first.more || (last !== undefined && (range.reverse === true ? sk >= last : sk <= last));
-    const keys = [...new Set([...first.items, ...second.items].map((item) => item.sk))].filter(
-      isCovered,
-    );
+    if (first.more || second.more) return cut(second.items, range, second.more);
+    const keys = [...new Set([...first.items, ...second.items].map((item) => item.sk))];
     if (keys.length === 0) return second;
     const split = random.pick(keys);
     const isEarly = (item: Item): boolean =>
@@ -171,8 +169,8 @@ export function createFaultyStore(world: World, engine: Engine, instance: Instan
     const items = [
       ...first.items.filter(isEarly),
       ...second.items.filter((item) => !isEarly(item)),
-    ].filter((item) => isInRange(item.sk, range));
-    return cut(sorted(items, range), range, second.more);
+    ];
+    return cut(sorted(items, range), range, false);
   }
 
   return {
