@@ -9,6 +9,7 @@ import { randomBytes, randomUUID } from "node:crypto";
 import { epochMs } from "../core/types.ts";
 import { createFace } from "../http/face.ts";
 import type { AuthMode } from "../http/authorise.ts";
+import { OPENAPI } from "../http/openapi-document.ts";
 import { ROUTES, type Role } from "../http/routes.ts";
 import type { Service } from "../service/api.ts";
 import { Bell } from "../service/bell.ts";
@@ -37,8 +38,6 @@ export interface LocalOptions {
   readonly relaxed?: boolean;
   /** Hears what each function asks of the storage; every function then has a service of its own. */
   readonly onRequest?: (from: FunctionName, request: StoreRequest) => void;
-  /** The text of `/openapi.json`. */
-  readonly openapi?: string;
   readonly log?: (message: string, error: unknown) => void;
   /** The storage is gone; nothing will be served any more. */
   readonly onFailure?: (error: LocalError) => void;
@@ -77,7 +76,7 @@ export async function startLocal(options: LocalOptions): Promise<Local> {
       role,
       auth,
       log: { error: (message, { error }) => log(message, error) },
-      ...(role === "admin" ? pick(options, "openapi") : {}),
+      ...(role === "admin" ? { openapi: OPENAPI } : {}),
     });
   const gateway = createGateway({
     routes: ROUTES,

@@ -34,6 +34,13 @@ describe.each(["memory", "disk"] as const)("in/on %s", (where) => {
     expect([status, text]).toEqual([200, '{"status":"ok"}']);
   });
 
+  test("the API describes itself", async () => {
+    const { status, json } = await call("GET", "/openapi.json");
+    expect(status).toBe(200);
+    expect(json.openapi).toMatch(/^3\.1\./);
+    expect(Object.keys(json.paths ?? {})).toContain("/v1/queues/{queue}/messages");
+  });
+
   test("a queue is created once, updated, patched, read, listed and deleted", async () => {
     const name = newName("orders");
     const path = `/v1/queues/${name}`;
