@@ -1,5 +1,6 @@
 /** `npm run bench`: what LaneMQ costs and how fast it is, beside the usual queue on DynamoDB. */
 import { Command, InvalidArgumentError } from "commander";
+import { contentionSection } from "./contention.ts";
 import { costSection } from "./cost.ts";
 import { machine, meets, printSection, writeJson } from "./report.ts";
 import type { Section } from "./report.ts";
@@ -11,6 +12,7 @@ type Bench = (quick: boolean, progress: (text: string) => void) => Promise<Secti
 
 const BENCHES: Readonly<Record<string, Bench>> = {
   cost: costSection,
+  contention: contentionSection,
 };
 const NAMES = Object.keys(BENCHES);
 
