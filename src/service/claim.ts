@@ -53,7 +53,7 @@ export type Claim =
       readonly passed: boolean;
       /** C7: passed, with nothing pending: ready to be closed. */
       readonly drained: boolean;
-      /** It moved on, though nothing was delivered: there may be more behind what it passed. */
+      /** It moved on, or looked at run-out leases only: there may be more behind. */
       readonly advanced: boolean;
       readonly nextEventAt: EpochMs | undefined;
       /** L9: its head stands at the lane's end entry. */
@@ -65,7 +65,11 @@ export interface Look {
   readonly view: View | undefined;
 }
 
-type View = Pick<PlanInput, "fresh" | "exhausted" | "lookUp" | "deadLetter" | "missing">;
+/** `isPartial`: fresh entries were not read, as run-out leases seemed to meet the need. */
+type View = { readonly isPartial: boolean } & Pick<
+  PlanInput,
+  "fresh" | "exhausted" | "lookUp" | "deadLetter" | "missing"
+>;
 
 const keyOf = (place: SegmentPlace) =>
   segmentKey(place.queue, place.lane, place.group, place.generation, place.start);
@@ -131,11 +135,11 @@ export class Claims {
         skewMarginMs: this.#deps.skewMarginMs,
         newLeaseId: () => newLeaseId(this.#deps),
       });
-      if (planned.edits.length === 0) return claimed(segment, planned);
+      if (planned.edits.length === 0) return claimed(segment, planned, view.isPartial);
       const applied = await this.#apply(key, planned);
       if (applied === "applied") {
         if (planned.cutAt !== undefined) this.#deps.onEvent?.({ type: "segmentCut" });
-        return claimed(segment, planned);
+        return claimed(segment, planned, view.isPartial);
       }
       this.#deps.onEvent?.({ type: "claimConflict" });
       current = applied.found;
@@ -198,12 +202,12 @@ export class Claims {
       invariant(lastOffset !== undefined, "a parsed lease has something pending");
       const stretch = await this.#log.stretch(place.queue, place.lane, lease.entry, lastOffset);
       for (const at of offsets) {
-        expired.set(
-          at,
-          stretch.find((entry) => entry.offset <= at && at < entry.offset + entry.count) ?? "gone",
-        );
+        const entry = stretch.find((one) => one.offset <= at && at < one.offset + one.count);
+        expired.set(at, entry ?? "gone");
+        // What is past its expiry meets no need, and must not keep a claim from what is fresh.
+        const message = entry?.messages?.[at - entry.offset];
+        if (!isDead && message !== undefined && message.expiresAt > now) room -= 1;
       }
-      if (!isDead) room -= offsets.length;
     }
     const lookUp: PlanInput["lookUp"] = (at) => {
       const entry = expired.get(at);
@@ -211,14 +215,21 @@ export class Claims {
       return entry === "gone" ? "gone" : (entry.messages?.[at - entry.offset] ?? "gone");
     };
     if (wanted > 0 && room <= 0)
-      return { fresh: [], exhausted: false, lookUp, deadLetter, missing };
+      return { isPartial: true, fresh: [], exhausted: false, lookUp, deadLetter, missing };
     const fresh = await this.#log.fresh(place.queue, place.lane, segment, {
       messages: Math.max(1, room),
       entries,
     });
     const last = fresh.entries.at(-1);
     if (last !== undefined && last.count > 0) this.#density.set(laneKey, last.count);
-    return { fresh: fresh.entries, exhausted: fresh.exhausted, lookUp, deadLetter, missing };
+    return {
+      isPartial: false,
+      fresh: fresh.entries,
+      exhausted: fresh.exhausted,
+      lookUp,
+      deadLetter,
+      missing,
+    };
   }
 
   /** C6: which of the dead-letter queues that matter now do not exist. */
@@ -239,7 +250,7 @@ export class Claims {
 const ruleOf = ({ settings: { maxReceives, deadLetter } }: QueueRecord): DeadLetterRule | null =>
   maxReceives === null || deadLetter === null ? null : { maxReceives, queue: deadLetter.queue };
 
-function claimed(segment: Segment, planned: Plan): Claim {
+function claimed(segment: Segment, planned: Plan, isPartial: boolean): Claim {
   const end = planned.cutAt ?? segment.end;
   const isHolding = segment.leases.size > 0 || planned.deliveries.some((given) => given.length > 0);
   return {
@@ -249,7 +260,7 @@ function claimed(segment: Segment, planned: Plan): Claim {
     end,
     passed: end !== undefined && planned.head >= end,
     drained: end !== undefined && planned.head >= end && !isHolding,
-    advanced: planned.head > segment.head,
+    advanced: planned.head > segment.head || (isPartial && planned.edits.length > 0),
     nextEventAt: planned.nextEventAt,
     ended: planned.ended,
   };
