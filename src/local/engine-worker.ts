@@ -79,11 +79,12 @@ function closing(iterator: Closable): Closable {
   return iterator;
 }
 
-/** E2: an error with a status and a body is what dynalite answers with. */
+/** E2: an error with a status and a body is what dynalite answers with. The reason is not for callers. */
 function asAnswer(error: unknown): never {
   const message = error instanceof Error ? error.message : String(error);
   report({ is: "trouble", message });
-  throw Object.assign(new Error(message), { statusCode: 500, body: internal(message) });
+  const body = internal("The storage engine could not write.");
+  throw Object.assign(new Error(message), { statusCode: 500, body });
 }
 
 const internal = (message: string): object => ({
@@ -139,7 +140,7 @@ function replay(
     const message = error instanceof Error ? error.message : String(error);
     report({ is: "trouble", message });
     if (!response.headersSent) response.writeHead(500, { "content-type": "application/json" });
-    response.end(JSON.stringify(internal(message)));
+    response.end(JSON.stringify(internal("The storage engine failed.")));
   }
 }
 

@@ -6,6 +6,7 @@
  * R2  Closing goes from the outside in: requests, then what runs by itself, then the storage.
  */
 import { randomBytes, randomUUID } from "node:crypto";
+import { LaneError } from "../core/errors.ts";
 import { epochMs } from "../core/types.ts";
 import { createFace } from "../http/face.ts";
 import type { AuthMode } from "../http/authorise.ts";
@@ -19,7 +20,7 @@ import type { StoreRequest } from "../store/port.ts";
 import { after, sleep } from "./effects.ts";
 import { isLoopbackHost } from "./gateway-guard.ts";
 import { createGateway, type Face } from "./gateway.ts";
-import { LocalError } from "./local-error.ts";
+import { explainFolderError, LocalError } from "./local-error.ts";
 import { openStorage, type Storage } from "./storage.ts";
 import { runSweeper } from "./sweeper.ts";
 
@@ -55,6 +56,8 @@ const JANITOR_EVERY_MS = 60_000;
 const JANITOR_ROUND_MS = 50_000;
 /** Clocks of processes that share an endpoint; one process has one clock. */
 const SHARED_SKEW_MARGIN_MS = 1_000;
+/** A full disk fails every write; it is said once in a while. */
+const TROUBLE_EVERY_MS = 60_000;
 /** What runs by itself stops at its next step; nothing is lost if it does not. */
 const STOP_MS = 5_000;
 
@@ -65,7 +68,7 @@ export async function startLocal(options: LocalOptions): Promise<Local> {
   checkAccess(host, apiKey);
   const storage = await openStorage({
     ...pick(options, "data", "dynamodb", "onFailure"),
-    onTrouble: (message) => log("the storage engine failed a request", new Error(message)),
+    onTrouble: troubleLog(options, log),
   });
   const serviceOf = services(storage, options);
   const auth: AuthMode =
@@ -168,6 +171,20 @@ function checkAccess(host: string, apiKey: string | undefined): void {
     );
 }
 
+/** LevelDB refuses every write after the first that failed, until it is opened again. */
+function troubleLog(
+  { data = "(in memory)" }: LocalOptions,
+  log: (message: string, error: unknown) => void,
+): (message: string) => void {
+  let saidAt = -Infinity;
+  return (message) => {
+    if (Date.now() - saidAt < TROUBLE_EVERY_MS) return;
+    saidAt = Date.now();
+    const reason = explainFolderError(new Error(message), data);
+    log("the storage engine fails, and may have to be started again", reason);
+  };
+}
+
 async function everyMinute(
   run: () => Promise<void>,
   log: (message: string, error: unknown) => void,
@@ -191,6 +208,8 @@ function pick<T extends object, K extends keyof T>(from: T, ...names: K[]): Pick
 }
 
 function logToStderr(message: string, error: unknown): void {
-  const detail = error instanceof Error ? (error.stack ?? error.message) : String(error);
+  const isOurs =
+    error instanceof LocalError || (error instanceof LaneError && error.code !== "internal");
+  const detail = error instanceof Error && !isOurs ? error.stack : String(error);
   process.stderr.write(`${message}: ${detail}\n`);
 }
