@@ -27,13 +27,13 @@ export const PRICES = {
 
 export const USAGE = {
   /** Units of one janitor round: without queues, and for each empty queue on one lane. */
-  janitorReads: 1,
-  janitorReadsPerQueue: 1,
+  janitorReads: 4,
+  janitorReadsPerQueue: 6,
   janitorWrites: 1,
   /** Read units of one receive that waits 20 s on an empty queue with one lane, in vain. */
-  waitReads: 1,
+  waitReads: 66,
   /** Read units of one receive that does not wait. */
-  pollReads: 1,
+  pollReads: 3,
   /** One line of the access log. */
   accessLogBytes: 400,
   /** Metrics that the alarms watch. */
@@ -125,7 +125,7 @@ export function costTables(): string {
       `| ${title} | a month |`,
       "|---|---:|",
       ...lines.map(({ what, dollars: amount }) => `| ${what} | ${dollars(amount)} |`),
-      `| **together** | **${dollars(total(lines))}** |`,
+      ...(lines.length > 1 ? [`| **together** | **${dollars(total(lines))}** |`] : []),
     ].join("\n");
   return [
     prices(),

@@ -18,6 +18,7 @@ import { createDynamoDbStore } from "../../src/store/dynamodb.ts";
 import type { Store, TableName } from "../../src/store/port.ts";
 import { ensureTables } from "../../src/store/tables.ts";
 import { freshSocketPath, TABLES } from "../engines/engine.ts";
+import { Random } from "../sim/random.ts";
 import { eventOf, type Request } from "../http/face-fixture.ts";
 
 export interface Deployed {
@@ -48,7 +49,10 @@ export async function deploy(): Promise<Deployed> {
   const server = dynalite({ createTableMs: 0 });
   await new Promise<void>((resolve) => server.listen(socketPath, resolve));
   const client = createDynamoDbClient({ socketPath, requestTimeoutMs: 30_000 });
-  let nowMs = Date.now();
+  // The same choices in every run.
+  const chance = new Random(20_260_101);
+  const random = () => chance.bits() / 2 ** 32;
+  let nowMs = Date.UTC(2026, 0, 1);
   const sleep = async (ms: number): Promise<void> => {
     nowMs += ms;
     await turn();
@@ -64,7 +68,7 @@ export async function deploy(): Promise<Deployed> {
         client,
         tables: TABLES,
         sleep,
-        random: Math.random,
+        random,
         returnsFoundItem: false,
         onRequest: ({ table, action }) => sent.get(name)?.add(`${table}:${action}`),
       }),
@@ -72,7 +76,7 @@ export async function deploy(): Promise<Deployed> {
     ),
     clock: { now: () => epochMs(nowMs) },
     sleep,
-    random: Math.random,
+    random,
     randomBytes,
   });
   const handlerOf = (role: Role) =>
