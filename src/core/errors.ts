@@ -112,6 +112,12 @@ export class LaneError extends Error {
 export const isLaneError = (error: unknown, code?: Code): error is LaneError =>
   error instanceof LaneError && (code === undefined || error.code === code);
 
+/** An error of the store after a first change: it may no longer say that nothing was changed. */
+export function afterChange(error: unknown, detail: string): unknown {
+  const saysUnchanged = isLaneError(error, "throttled") || isLaneError(error, "engine-unavailable");
+  return saysUnchanged ? new LaneError("outcome-unknown", detail, { cause: error }) : error;
+}
+
 /** States what the code relies on; a failure is a bug of ours, never of the caller's. */
 export function invariant(condition: unknown, rule: string): asserts condition {
   if (!condition) throw new LaneError("internal", `invariant broken: ${rule}`);

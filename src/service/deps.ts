@@ -21,7 +21,11 @@ export interface Deps {
 export type ServiceEvent =
   | { readonly type: "appendConflict" | "claimConflict" | "laneGrown" | "segmentCut" }
   | { readonly type: "eraseFailed"; readonly error: unknown }
-  | { readonly type: "deadLetterFailed"; readonly queue: string; readonly error: unknown };
+  | {
+      readonly type: "deadLetterFailed" | "tendFailed";
+      readonly queue: string;
+      readonly error: unknown;
+    };
 
 const ID_ALPHABET = "abcdefghijklmnopqrstuvwxyz0123456789";
 

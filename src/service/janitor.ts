@@ -80,13 +80,15 @@ export class Janitor {
           await this.#bury(record);
           continue;
         }
-        const { measured, retired } = await this.#tend(record);
-        queues.push({
-          name: record.name,
-          depth: measured.depth,
-          oldestReadyAgeSeconds: measured.oldestReadyAgeSeconds,
-        });
-        lanesRetired += retired;
+        try {
+          const { measured, retired } = await this.#tend(record);
+          const { depth, oldestReadyAgeSeconds } = measured;
+          queues.push({ name: record.name, depth, oldestReadyAgeSeconds });
+          lanesRetired += retired;
+        } catch (error) {
+          // One queue's trouble must not keep the others waiting; the next round comes in a minute.
+          this.#deps.onEvent?.({ type: "tendFailed", queue: record.name, error });
+        }
       }
       if (!page.more && from === (page.items.at(-1)?.sk ?? from)) {
         complete = clock.now() < deadline;

@@ -7,7 +7,7 @@
  * D4  Deleting is one catalog write: a tombstone for 60 s, longer than any cache of settings. The
  *     janitor clears the rest; a name that is used again before leaves a grave for it.
  */
-import { isLaneError, LaneError } from "../core/errors.ts";
+import { afterChange, LaneError } from "../core/errors.ts";
 import { LIMITS } from "../core/limits.ts";
 import { DEFAULT_SETTINGS, openLanes, readableLanes } from "../core/queue.ts";
 import type { QueueRecord, QueueSettings } from "../core/queue.ts";
@@ -127,10 +127,14 @@ export class Queues {
   /** Passes over everything sent so far; what is sent while it runs may be passed over, too. */
   async purge(name: QueueName): Promise<void> {
     const record = await this.#catalog.fresh(name);
-    for (const lane of readableLanes(record.lanes)) {
-      const { end } = await this.#tails.peek(record.queueId, lane);
-      if (end > 0)
-        await this.#cursors.moveTo({ queue: record.queueId, lane, group: DEFAULT_GROUP }, end);
+    try {
+      for (const lane of readableLanes(record.lanes)) {
+        const { end } = await this.#tails.peek(record.queueId, lane);
+        const stand = { queue: record.queueId, lane, group: DEFAULT_GROUP };
+        if (end > 0) await this.#cursors.moveTo(stand, end);
+      }
+    } catch (error) {
+      throw afterChange(error, `The queue "${name}" may be purged in part; purge it again.`);
     }
   }
 
@@ -275,12 +279,10 @@ export class Queues {
   async #viewChanged(record: QueueRecord): Promise<QueueView> {
     try {
       return await this.#view(record);
-    } catch (cause) {
-      if (!isLaneError(cause)) throw cause;
-      throw new LaneError(
-        "outcome-unknown",
+    } catch (error) {
+      throw afterChange(
+        error,
         `The queue "${record.name}" was changed, but its depth could not be read.`,
-        { cause },
       );
     }
   }

@@ -5,7 +5,7 @@
  * of the place in the dead-letter queue, then acked. A crash in between is resumed by the next redrive,
  * and the message still stands in the target once (E1–E4).
  */
-import { isLaneError, LaneError } from "../core/errors.ts";
+import { afterChange, isLaneError, LaneError } from "../core/errors.ts";
 import { LIMITS } from "../core/limits.ts";
 import { readableLanes } from "../core/queue.ts";
 import type { QueueRecord } from "../core/queue.ts";
@@ -63,6 +63,28 @@ export class Redriver {
       });
     }
     if (request.to !== undefined) await catalog.fresh(request.to);
+    try {
+      const { moved, stuck } = await this.#moveAll(record, request);
+      if (moved === 0 && stuck > 0) {
+        throw new LaneError(
+          "queue-not-found",
+          `The queues that the messages of "${name}" came from do not exist; name one with "to".`,
+        );
+      }
+      const { depth } = await gauge.measure(record);
+      return { moved, remaining: depth.ready + depth.leased + depth.delayed };
+    } catch (error) {
+      throw afterChange(
+        error,
+        "Some messages may have been moved; redrive again, which goes on where this ended.",
+      );
+    }
+  }
+
+  async #moveAll(
+    record: QueueRecord,
+    request: { to?: QueueName; max?: number },
+  ): Promise<{ moved: number; stuck: number }> {
     const deadline = this.#deps.clock.now() + CALL_MS;
     const stuck: string[] = [];
     let moved = 0;
@@ -77,7 +99,8 @@ export class Redriver {
           maxBytes: BATCH_BYTES,
           leaseMs: LEASE_MS,
         };
-        const { given } = await this.#parts.visits.visit(record, stand, [need]);
+        const { given, error } = await this.#parts.visits.visit(record, stand, [need]);
+        if (given.length === 0 && error !== undefined) throw error;
         if (given.length === 0) break;
         const result = await this.#move(record, given, request.to);
         moved += result.moved;
@@ -85,15 +108,11 @@ export class Redriver {
       }
     }
     if (stuck.length > 0)
-      await this.#parts.leases.release(name, stuck, { delaySeconds: 0, countAttempt: false });
-    if (moved === 0 && stuck.length > 0) {
-      throw new LaneError(
-        "queue-not-found",
-        `The queues that the messages of "${name}" came from do not exist; name one with "to".`,
-      );
-    }
-    const { depth } = await gauge.measure(record);
-    return { moved, remaining: depth.ready + depth.leased + depth.delayed };
+      await this.#parts.leases.release(record.name, stuck, {
+        delaySeconds: 0,
+        countAttempt: false,
+      });
+    return { moved, stuck: stuck.length };
   }
 
   async #move(
