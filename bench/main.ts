@@ -2,6 +2,8 @@
 import { Command, InvalidArgumentError } from "commander";
 import { contentionSection } from "./contention.ts";
 import { costSection } from "./cost.ts";
+import { httpSection } from "./http.ts";
+import { memorySection } from "./memory.ts";
 import { machine, meets, printSection, writeJson } from "./report.ts";
 import type { Section } from "./report.ts";
 
@@ -13,6 +15,8 @@ type Bench = (quick: boolean, progress: (text: string) => void) => Promise<Secti
 const BENCHES: Readonly<Record<string, Bench>> = {
   cost: costSection,
   contention: contentionSection,
+  http: httpSection,
+  memory: memorySection,
 };
 const NAMES = Object.keys(BENCHES);
 

@@ -1,0 +1,88 @@
+/**
+ * The servers under load, each a process of its own, built as `npm start` builds them, with its data
+ * in a folder that goes with it.
+ */
+import { spawn } from "node:child_process";
+import { existsSync, readFileSync } from "node:fs";
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { build } from "esbuild";
+
+export interface Served {
+  readonly url: string;
+  readonly pid: number;
+  /** The most memory that the process has held so far, in MB; undefined where the system does not say. */
+  peakMegabytes(): number | undefined;
+  /** Processor time of all its threads so far. */
+  cpuMs(): number | undefined;
+  close(): Promise<void>;
+}
+
+const CLOCK_TICK_MS = 10;
+const OUT = ".bench/built";
+
+/** Once, before anything is served. */
+export async function buildServers(): Promise<void> {
+  await build({
+    entryPoints: ["src/local/main.ts", "src/local/engine-worker.ts", "bench/naive-main.ts"],
+    outdir: OUT,
+    entryNames: "[name]",
+    bundle: true,
+    platform: "node",
+    target: "node20",
+    format: "esm",
+    packages: "external",
+    logLevel: "warning",
+  });
+}
+
+export async function serve(which: "lanes" | "naive"): Promise<Served> {
+  const folder = await mkdtemp(join(tmpdir(), "lanemq-bench-"));
+  const args =
+    which === "lanes"
+      ? [`${OUT}/main.js`, "--port", "0", "--data", folder]
+      : [`${OUT}/naive-main.js`, folder];
+  // What the bench itself was started with (a loader, a profiler) is not for the server.
+  const { NODE_OPTIONS: _, ...env } = process.env;
+  const flags = process.env["LANEMQ_BENCH_NODE_FLAGS"]?.split(" ") ?? [];
+  const child = spawn(process.execPath, [...flags, ...args], {
+    env,
+    stdio: ["ignore", "pipe", "inherit"],
+  });
+  const exited = new Promise<void>((resolve) => child.once("exit", () => resolve()));
+  const url = await new Promise<string>((resolve, reject) => {
+    let said = "";
+    child.stdout.on("data", (text: Buffer) => {
+      said += text.toString();
+      const found = /http:\/\/127\.0\.0\.1:\d+/.exec(said);
+      if (found !== null) resolve(found[0]);
+    });
+    child.once("error", reject);
+    child.once("exit", (code) => reject(new Error(`the server ended with code ${code}`)));
+  });
+  const pid = child.pid ?? 0;
+  return {
+    url,
+    pid,
+    peakMegabytes() {
+      const file = `/proc/${pid}/status`;
+      if (!existsSync(file)) return undefined;
+      const kilobytes = /VmHWM:\s+(\d+)/.exec(readFileSync(file, "utf8"))?.[1];
+      return kilobytes === undefined ? undefined : Number(kilobytes) / 1024;
+    },
+    cpuMs() {
+      const file = `/proc/${pid}/stat`;
+      if (!existsSync(file)) return undefined;
+      // The name of the process, in brackets, may hold spaces; what counts comes after it.
+      const [, fields = ""] = readFileSync(file, "utf8").split(") ");
+      const [user, system] = fields.split(" ").slice(11, 13).map(Number);
+      return ((user ?? 0) + (system ?? 0)) * CLOCK_TICK_MS;
+    },
+    async close() {
+      child.kill("SIGTERM");
+      await exited;
+      await rm(folder, { recursive: true, force: true });
+    },
+  };
+}
