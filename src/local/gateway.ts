@@ -243,13 +243,15 @@ function play(
 ): void {
   if (response.headersSent || response.destroyed) return;
   const status = result.statusCode ?? 200;
-  const body = Buffer.from(result.body ?? "", result.isBase64Encoded === true ? "base64" : "utf8");
+  // As a string, the body leaves in one write with the headers.
+  const text = result.body ?? "";
+  const body = result.isBase64Encoded === true ? Buffer.from(text, "base64") : text;
   const headers: Record<string, string | number | string[]> = { "apigw-requestid": requestId };
   for (const [name, value] of Object.entries(result.headers ?? {}))
     headers[name.toLowerCase()] = String(value);
   if (result.cookies !== undefined) headers["set-cookie"] = result.cookies;
   if (status !== 204 && status !== 304) {
-    headers["content-length"] = body.length;
+    headers["content-length"] = Buffer.byteLength(body);
     headers["content-type"] ??= "text/plain; charset=utf-8";
   }
   response.writeHead(status, headers);
