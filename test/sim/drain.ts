@@ -22,7 +22,7 @@ export async function drain(sim: Simulation, operations: Operations): Promise<vo
   const queues = [...operations.queues.values()].sort(
     (a, b) => Number(a.takesDead) - Number(b.takesDead),
   );
-  if (sim.random.chance(0.5)) await checkDepth(sim, queues);
+  if (sim.random.chance(0.5)) await checkDepth(sim, operations, queues);
   const blockedUntil = Math.max(
     operations.leasedUntil,
     ...sim.auditor.leases.filter((lease) => !lease.over).map((lease) => lease.untilLow),
@@ -75,10 +75,13 @@ async function checkEmpty(sim: Simulation, queue: Incarnation): Promise<void> {
 }
 
 /** What is surely there, and what may be, against what the queue says. */
-async function checkDepth(sim: Simulation, queues: readonly Incarnation[]): Promise<void> {
+async function checkDepth(
+  sim: Simulation,
+  operations: Operations,
+  queues: readonly Incarnation[],
+): Promise<void> {
   for (const queue of queues) {
-    const mayMove = queue.takesDead || queues.some((one) => one.hadDeadLettering);
-    if (mayMove) continue;
+    if (operations.haveMoved || queues.some((one) => one.hadDeadLettering)) continue;
     const now = sim.scheduler.now;
     const { value } = await sim.call(`get ${queue.name}`, (service) =>
       service.getQueue(queue.name),

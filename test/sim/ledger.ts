@@ -36,15 +36,25 @@ export type SettingChange = Partial<QueueSettings>;
 export class Incarnation {
   readonly name: QueueName;
   readonly #changes: { readonly span: Span; readonly settings: SettingChange }[] = [];
-  readonly purges: Span[] = [];
+  readonly purges: Span[];
   deletion: Span | undefined;
   /** Messages may have come here from another queue. */
   readonly takesDead: boolean;
   hadDeadLettering = false;
 
-  constructor(name: QueueName, created: Span, settings: SettingChange, takesDead: boolean) {
+  constructor(
+    name: QueueName,
+    created: Span,
+    settings: SettingChange,
+    takesDead: boolean,
+    before?: Incarnation,
+  ) {
     this.name = name;
     this.takesDead = takesDead;
+    // Calls go by name: what is still at work on the one before may yet do it to this one.
+    this.purges = before?.purges ?? [];
+    for (const change of before === undefined ? [] : before.#changes)
+      if (overAt(change.span) > created.from) this.#changes.push(change);
     // What is not asked for has its default from the start.
     this.changing(created, { ...DEFAULTS, ...settings });
   }

@@ -2,9 +2,11 @@
  * The operations that callers do, each with its bookkeeping: what is told to the auditor before the
  * call, and what its answer means.
  */
+import { isLaneError } from "../../src/core/errors.ts";
 import type { QueueName } from "../../src/core/types.ts";
 import { epochMs } from "../../src/core/types.ts";
 import type { ReceiptResult, Service } from "../../src/service/api.ts";
+import { APPLIED_LATE_MS } from "./faulty-store.ts";
 import { begun, Incarnation, overAt } from "./ledger.ts";
 import type { Delivered, Sent, SettingChange, Span } from "./ledger.ts";
 import { payload } from "./payload.ts";
@@ -19,6 +21,8 @@ export class Operations {
   readonly queues = new Map<QueueName, Incarnation>();
   /** The longest time for which a lease may block a message, by true time. */
   leasedUntil = 0;
+  /** Messages may be in other queues than they were sent to. */
+  haveMoved = false;
   readonly #sim: Simulation;
   /** Names whose queue may or may not exist. */
   readonly #limbo = new Set<QueueName>();
@@ -30,7 +34,7 @@ export class Operations {
   async create(name: QueueName, settings: SettingChange, takesDead: boolean): Promise<void> {
     const sim = this.#sim;
     const span = begun(sim.scheduler.now);
-    const queue = new Incarnation(name, span, settings, takesDead);
+    const queue = new Incarnation(name, span, settings, takesDead, this.queues.get(name));
     for (let attempt = 0; attempt < 40; attempt += 1) {
       const trial = attempt === 0 ? span : begun(sim.scheduler.now);
       if (attempt > 0) queue.changing(trial, settings);
@@ -224,15 +228,23 @@ export class Operations {
       (service) => service.deleteQueue(queue.name),
       span,
     );
+    const trials = [span];
     for (let attempt = 0; span.outcome !== "done" && attempt < 40; attempt += 1) {
       await scheduler.sleep(random.between(1_000, 40_000));
-      const again = await this.#sim.call(`delete ${queue.name} again`, (service) =>
-        service.deleteQueue(queue.name),
+      const trial = begun(scheduler.now);
+      trials.push(trial);
+      const { error } = await this.#sim.call(
+        `delete ${queue.name} again`,
+        (service) => service.deleteQueue(queue.name),
+        trial,
       );
-      // Gone already: the first one did it.
-      if (again.span.outcome !== "unknown")
-        Object.assign(span, { to: again.span.to, outcome: "done" });
+      // Not there any more: an earlier one did it.
+      const isGone = trial.outcome === "done" || isLaneError(error, "queue-not-found");
+      if (isGone) Object.assign(span, { to: trial.to, outcome: "done" });
     }
+    // A deletion that is still at work somewhere would take the next queue of this name.
+    while (trials.some((trial) => trial.settledAt + APPLIED_LATE_MS > scheduler.now))
+      await scheduler.sleep(30_000);
     await scheduler.sleep(random.between(0, 120_000));
     await this.create(queue.name, queue.latest(), false);
   }
@@ -247,6 +259,7 @@ export class Operations {
     const { random, scheduler, auditor } = this.#sim;
     const dead = [...this.queues.values()].find((queue) => queue.takesDead);
     if (dead === undefined) return;
+    this.haveMoved = true;
     const target = this.#any();
     const to = random.chance(0.5) && !target.takesDead ? target : undefined;
     const max = random.chance(0.5) ? random.int(1, 20) : undefined;
