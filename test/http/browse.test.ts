@@ -1,6 +1,6 @@
 /** Hunts for cursors that point elsewhere than they did, and for a state that is told wrongly. */
 import { expect, test } from "vitest";
-import { laneId } from "../../src/core/types.ts";
+import { epochMs, laneId } from "../../src/core/types.ts";
 import type { MessageView } from "../../src/service/api.ts";
 import { fixture, NOW } from "./face-fixture.ts";
 
@@ -11,7 +11,7 @@ const view = (kind: MessageView["kind"], body: string): MessageView => ({
   contentType: "x/y",
   headers: {},
   sentAt: NOW,
-  expiresAt: NOW,
+  expiresAt: epochMs(NOW + 60_000),
 });
 
 test("a message looked up shows its state per group, with times", async () => {
@@ -33,7 +33,7 @@ test("a message looked up shows its state per group, with times", async () => {
     contentType: "x/y",
     headers: {},
     sentAt: "2026-01-02T03:04:05.006Z",
-    expiresAt: "2026-01-02T03:04:05.006Z",
+    expiresAt: "2026-01-02T03:05:05.006Z",
     groups: {
       default: { state: "leased", leaseExpiresAt: "2026-01-02T03:04:05.006Z", receives: 2 },
       late: { state: "delayed", visibleAt: "2026-01-02T03:04:05.006Z" },
@@ -63,7 +63,7 @@ test("browse goes on from its own cursor or from a message id", async () => {
       contentType: "x/y",
       headers: {},
       sentAt: "2026-01-02T03:04:05.006Z",
-      expiresAt: "2026-01-02T03:04:05.006Z",
+      expiresAt: "2026-01-02T03:05:05.006Z",
     },
   ]);
 

@@ -38,10 +38,10 @@ export const receivedMessage = (content: OutgoingMessage): ReceivedMessage => ({
   id: "abcdefghijkl-1-2",
   receipt: "receipt-1",
   sentAt: NOW,
-  expiresAt: NOW,
-  firstReceivedAt: NOW,
+  expiresAt: epochMs(NOW + 60_000),
+  firstReceivedAt: epochMs(NOW + 1000),
   receives: 1,
-  leaseExpiresAt: NOW,
+  leaseExpiresAt: epochMs(NOW + 30_000),
 });
 
 export interface Request {

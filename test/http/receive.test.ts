@@ -3,6 +3,7 @@ import * as fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { LIMITS } from "../../src/core/limits.ts";
 import type { DeadLetterInfo, OutgoingMessage } from "../../src/core/message.ts";
+import { epochMs } from "../../src/core/types.ts";
 import { wireBytes } from "../../src/core/wire-size.ts";
 import type { ReceivedMessage } from "../../src/service/api.ts";
 import { fixture, NOW, receivedMessage } from "./face-fixture.ts";
@@ -37,7 +38,7 @@ const fullest = (one: ReceivedMessage): ReceivedMessage => ({
     offset: Number.MAX_SAFE_INTEGER,
     receives: 1000,
     firstReceivedAt: NOW,
-    deadLetteredAt: NOW,
+    deadLetteredAt: epochMs(NOW + 2000),
   } satisfies DeadLetterInfo,
 });
 
@@ -58,9 +59,9 @@ describe("a received message", () => {
           contentType: "x/y",
           headers: { a: "b" },
           sentAt: "2026-01-02T03:04:05.006Z",
-          firstReceivedAt: "2026-01-02T03:04:05.006Z",
+          firstReceivedAt: "2026-01-02T03:04:06.006Z",
           receives: 1,
-          leaseExpiresAt: "2026-01-02T03:04:05.006Z",
+          leaseExpiresAt: "2026-01-02T03:04:35.006Z",
         },
       ],
     });
@@ -76,7 +77,7 @@ describe("a received message", () => {
       offset: Number.MAX_SAFE_INTEGER,
       receives: 1000,
       firstReceivedAt: "2026-01-02T03:04:05.006Z",
-      deadLetteredAt: "2026-01-02T03:04:05.006Z",
+      deadLetteredAt: "2026-01-02T03:04:07.006Z",
     });
   });
 
