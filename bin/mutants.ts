@@ -56,7 +56,7 @@ console.log(
 );
 process.exitCode = survivors.length === 0 ? 0 : 1;
 
-/** A copy of what the simulation runs, with one text replaced. */
+/** A copy of what the simulation runs, damaged. */
 async function damaged(mutant: Mutant): Promise<string> {
   const folder = join(COPIES, mutant.name);
   await rm(folder, { recursive: true, force: true });
@@ -65,11 +65,16 @@ async function damaged(mutant: Mutant): Promise<string> {
     await cp(join(ROOT, part), join(folder, part), { recursive: true });
   }
   const file = join(folder, mutant.file);
-  const source = await readFile(file, "utf8");
-  const pieces = source.split(mutant.find);
-  if (pieces.length !== 2)
-    throw new Error(`${mutant.name}: its text stands ${pieces.length - 1} times in ${mutant.file}`);
-  await writeFile(file, pieces.join(mutant.replace));
+  let source = await readFile(file, "utf8");
+  for (const [find, replace] of mutant.edits) {
+    const pieces = source.split(find);
+    if (pieces.length !== 2)
+      throw new Error(
+        `${mutant.name}: "${find}" stands ${pieces.length - 1} times in ${mutant.file}`,
+      );
+    source = pieces.join(replace);
+  }
+  await writeFile(file, source);
   return folder;
 }
 

@@ -1,14 +1,366 @@
 /**
  * Damages to the source that the simulation must find: for each rule of the design, what it forbids.
- * `find` stands once in `file`.
+ * Every text to find stands once in its file, which a test checks.
  */
 export interface Mutant {
   readonly name: string;
   /** The rule of the design that it breaks. */
   readonly rule: string;
   readonly file: string;
-  readonly find: string;
-  readonly replace: string;
+  /** Each: a text to find, and its replacement. */
+  readonly edits: readonly (readonly [find: string, replace: string])[];
 }
 
-export const MUTANTS: readonly Mutant[] = [];
+const APPEND = "src/service/append.ts";
+const ONCE = "src/service/append-once.ts";
+const TAIL = "src/service/tail.ts";
+const LOG = "src/service/log.ts";
+const LANES = "src/service/lanes.ts";
+const PLANNER = "src/core/planner.ts";
+const SEGMENT = "src/core/segment.ts";
+const MOVES = "src/core/moves.ts";
+const CLAIM = "src/service/claim.ts";
+const ACK = "src/service/ack.ts";
+const CURSOR = "src/service/cursor.ts";
+const VISIT = "src/service/visit.ts";
+const DEAD = "src/service/dead-letter.ts";
+
+const one = (rule: string, name: string, file: string, find: string, replace: string): Mutant => ({
+  name,
+  rule,
+  file,
+  edits: [[find, replace]],
+});
+
+export const MUTANTS: readonly Mutant[] = [
+  one("L1", "put-overwrites", APPEND, '      absent("pk"),', "      undefined,"),
+  one(
+    "L1",
+    "tail-off-by-one",
+    TAIL,
+    'offset(at + (entry["count"] as number))',
+    'offset(at + (entry["count"] as number) + 1)',
+  ),
+  one(
+    "L3",
+    "own-entry-is-foreign",
+    APPEND,
+    'result.ok || result.found?.["writer"] === draft.writer',
+    "result.ok",
+  ),
+  one(
+    "L3",
+    "doubt-is-forgotten",
+    APPEND,
+    'doubt !== undefined && (tail === "ended" || tail.offset !== doubt.at)',
+    "doubt?.at === -1",
+  ),
+  one(
+    "L3",
+    "unknown-is-refused",
+    APPEND,
+    'if (tail !== undefined && tail !== "ended") doubt = { at: tail.offset, error };',
+    'throw new LaneError("throttled", "");',
+  ),
+  one(
+    "L4",
+    "ttl-below-predecessor",
+    APPEND,
+    "tail.last?.ttl ?? 0, draft.minTtl",
+    "0, draft.minTtl",
+  ),
+  one(
+    "L4",
+    "ttl-before-expiry",
+    APPEND,
+    "message.expiresAt + LIMITS.entryTtlAfterExpiryMs",
+    "message.expiresAt - 30_000",
+  ),
+  one(
+    "L4",
+    "ttl-forgets-records",
+    ONCE,
+    "draftEntry(this.#deps, messages, ttl)",
+    "draftEntry(this.#deps, messages)",
+  ),
+  one(
+    "L4",
+    "expiry-is-not-checked",
+    PLANNER,
+    "message !== undefined && message.expiresAt > now",
+    "message !== undefined",
+  ),
+  one(
+    "L5",
+    "appends-behind-the-dying",
+    TAIL,
+    "left > LIMITS.appendTtlMarginMs",
+    "left > -Infinity",
+  ),
+  one("L5", "never-seals", TAIL, "left >= LIMITS.sealTtlMarginMs", "left >= -Infinity"),
+  one(
+    "L5",
+    "touches-the-sealed",
+    TAIL,
+    'all(exists("count"), absent("sealed"))',
+    'exists("count")',
+  ),
+  one(
+    "L5",
+    "touches-the-deleted",
+    TAIL,
+    'all(exists("count"), absent("sealed"))',
+    'absent("sealed")',
+  ),
+  one(
+    "L5",
+    "seals-the-touched",
+    TAIL,
+    'all(exists("count"), equal(["ttl"], tail.last.ttl))',
+    'exists("count")',
+  ),
+  one(
+    "L5",
+    "touches-too-far",
+    TAIL,
+    "clock.now() + LIMITS.touchTtlMs",
+    "clock.now() + 1_000 * LIMITS.touchTtlMs",
+  ),
+  one(
+    "L6",
+    "tail-is-always-believed",
+    TAIL,
+    "age >= 0 && age < LIMITS.tailBelievedMs",
+    "age < Infinity",
+  ),
+  {
+    name: "anchor-after-log",
+    rule: "L7",
+    file: TAIL,
+    edits: [
+      [
+        "const seenAt = clock.now();\n      const anchor =",
+        "const seenAt = clock.now();\n      const early =",
+      ],
+      [
+        'if (anchor?.["ended"] === true ||',
+        'const anchor = early === null ? early : await store.get("lanes", anchorKey(queue, lane), { consistent: true });\n      if (anchor?.["ended"] === true ||',
+      ],
+    ],
+  },
+  one("L7", "anchor-is-always-trusted", TAIL, "age < LIMITS.anchorTrustedMs", "age < Infinity"),
+  one(
+    "L7",
+    "anchor-is-always-renewed",
+    TAIL,
+    "base !== undefined && age < LIMITS.anchorRenewableMs",
+    "base !== undefined",
+  ),
+  one(
+    "L7",
+    "base-is-next-number",
+    TAIL,
+    "Math.max(now * 1024, (base ?? 0) + 1)",
+    "(base ?? 0) + 1",
+  ),
+  one(
+    "L7",
+    "anchor-without-token",
+    TAIL,
+    'token === undefined ? absent("token") : all(equal(["token"], token), absent("ended"))',
+    "undefined",
+  ),
+  one("L7", "sealed-is-a-tail", TAIL, 'last["sealed"] !== true', 'last["sealed"] !== 1'),
+  one(
+    "L8",
+    "jumps-on-one-query",
+    LOG,
+    "hasGap(first, segment.head) ? await this.query(queue, lane, range) : first",
+    "first",
+  ),
+  one(
+    "L8",
+    "jumps-inner-holes",
+    LOG,
+    "if (before.offset + before.count < entry.offset && entry.offset > head)",
+    "if (before.offset < 0)",
+  ),
+  one(
+    "L9",
+    "end-entry-is-a-tail",
+    TAIL,
+    'anchor?.["ended"] === true || last?.["end"] === true',
+    'anchor?.["ended"] === true',
+  ),
+  one(
+    "L9",
+    "anchor-forgets-the-end",
+    TAIL,
+    'anchor?.["ended"] === true || last?.["end"] === true',
+    'last?.["end"] === true',
+  ),
+  one(
+    "L9",
+    "lane-forgotten-early",
+    LANES,
+    'Math.max(1, ((items[0]?.["ttl"] as number | undefined) ?? 0) * 1000)',
+    "1",
+  ),
+  one("L9", "end-overwrites", LANES, '        absent("pk"),', "        undefined,"),
+  one("C1", "claim-without-head", PLANNER, 'equal(["head"], segment.head),', ""),
+  one(
+    "C1",
+    "claim-without-end",
+    PLANNER,
+    'segment.end === undefined ? absent("end") : equal(["end"], segment.end),',
+    "",
+  ),
+  one(
+    "C1",
+    "claim-of-closed",
+    PLANNER,
+    'segment.absent ? absent("version") : absent("closed")',
+    'absent("nothing")',
+  ),
+  one("C1", "first-claim-unguarded", PLANNER, '? [absent("version")]', "? []"),
+  one(
+    "C1",
+    "own-claim-is-foreign",
+    CLAIM,
+    "planned.ownLease !== undefined &&",
+    "planned.ownLease === null &&",
+  ),
+  one(
+    "C2",
+    "reclaim-undoes-extension",
+    PLANNER,
+    'equal([leaseName(lease.id), "u"], lease.until),',
+    "",
+  ),
+  one(
+    "C2",
+    "reclaim-undoes-ack",
+    PLANNER,
+    "equal([pendingName(lease.id)], lease.pending),\n    );\n    result.edits",
+    ");\n    result.edits",
+  ),
+  one(
+    "C2",
+    "receives-stand-still",
+    PLANNER,
+    "receives: from.receives + 1",
+    "receives: from.receives",
+  ),
+  one("C2", "reclaim-keeps-the-old", PLANNER, "? leaseRemovals(lease.id)\n", "? []\n"),
+  one(
+    "C3",
+    "ack-of-anything-is-done",
+    ACK,
+    "pending?.has(member(receipt, receipt.offset)) === true",
+    "pending?.size !== 0",
+  ),
+  one("C3", "doubt-is-done", ACK, "doubt === undefined ||", ""),
+  one("C4", "move-without-presence", MOVES, "guards: byMember", "guards: 1 > 0 ? [] : byMember"),
+  one("C4", "extends-the-gone", MOVES, "guards: [exists(pendingName(lease.id))]", "guards: []"),
+  one(
+    "C4",
+    "move-leaves-a-copy",
+    MOVES,
+    "isWhole ? leaseRemovals(lease.id) : [discard(pendingName(lease.id), members)]",
+    "isWhole ? leaseRemovals(lease.id) : []",
+  ),
+  one(
+    "C4",
+    "release-counts-always",
+    MOVES,
+    'change.to === "release" && !change.countAttempt ? lease.receives - 1',
+    'change.to === "release" && !change.countAttempt ? lease.receives - 2',
+  ),
+  one("C5", "no-skew-margin", SEGMENT, "now >= lease.until + skewMarginMs", "now >= lease.until"),
+  one(
+    "C6",
+    "one-receive-too-many",
+    PLANNER,
+    "lease.receives >= rule.maxReceives",
+    "lease.receives > rule.maxReceives",
+  ),
+  one(
+    "C6",
+    "one-receive-too-few",
+    PLANNER,
+    "lease.receives >= rule.maxReceives",
+    "lease.receives + 1 >= rule.maxReceives",
+  ),
+  one("C6", "dead-lease-is-delivered", PLANNER, "lease.dead ?? (rule", "(rule"),
+  one(
+    "C6",
+    "dead-letters-without-append",
+    DEAD,
+    "for (const chunk of chunksOf(moved)) await",
+    "for (const chunk of chunksOf(moved)) if (chunk.length < 0) await",
+  ),
+  one(
+    "C6",
+    "dead-letters-twice",
+    ONCE,
+    "named === undefined || named.isExpired",
+    "named === undefined || named.version > 0",
+  ),
+  one(
+    "C6",
+    "record-without-guard",
+    ONCE,
+    'equal(["version"], intent.version)',
+    'any(absent("version"), absent("nothing"))',
+  ),
+  one(
+    "C7",
+    "closes-without-end",
+    VISIT,
+    "if (claim.drained) state.drained.push(start);",
+    "if (claim.passed) state.drained.push(start);",
+  ),
+  one(
+    "C7",
+    "successor-is-forgotten",
+    CURSOR,
+    "current = await this.#replace(stand, current, [...current.segments, cutAt]);",
+    "return current;",
+  ),
+  one(
+    "C7",
+    "cut-inside-an-entry",
+    LOG,
+    "return holding?.offset ?? segment.headEntry;",
+    "return holding === undefined ? segment.start : segment.headEntry;",
+  ),
+  one(
+    "C7",
+    "listed-ones-expire",
+    CURSOR,
+    "if (next.generation === cursor.generation && next.segments.includes(start)) continue;",
+    "",
+  ),
+  one(
+    "C7",
+    "list-without-version",
+    CURSOR,
+    'cursor.absent ? absent("version") : equal(["version"], cursor.version)',
+    'absent("nothing")',
+  ),
+  one(
+    "C8",
+    "purge-closes-nothing",
+    CURSOR,
+    'const closed = await store.update("lanes", key, [set(["closed"], true)], exists("version"));',
+    "const closed = { ok: true };",
+  ),
+  one("C8", "purge-leaves-the-absent", CURSOR, "if (!closed.ok) {", 'if (key.pk === "") {'),
+  one(
+    "C8",
+    "next-is-left-alone",
+    CURSOR,
+    "if (cursor.next === undefined) {",
+    "if (cursor.version >= 0) {",
+  ),
+];
