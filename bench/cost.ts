@@ -30,10 +30,10 @@ export interface Instance {
 }
 
 export interface Bed {
-  lanes(): Instance;
-  naive(): Instance;
+  readonly lanes: () => Instance;
+  readonly naive: () => Instance;
   /** A fresh queue. */
-  queue(settings?: Partial<QueueSettings>): Promise<QueueName>;
+  readonly queue: (settings?: Partial<QueueSettings>) => Promise<QueueName>;
   readonly progress: (text: string) => void;
 }
 

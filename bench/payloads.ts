@@ -41,8 +41,9 @@ export function payloads(bytes: number): (n: number) => string {
     const other = at(n + pass);
     const parts = [`"id":${JSON.stringify(one.id)}`];
     let length = 2 + parts.join().length;
+    const isShort = (): boolean => length < bytes;
     const add = (name: string, value: unknown): void => {
-      if (length >= bytes) return;
+      if (!isShort()) return;
       const part = `${JSON.stringify(name)}:${JSON.stringify(value ?? null)}`;
       parts.push(part);
       length += part.length + 1;
@@ -53,7 +54,7 @@ export function payloads(bytes: number): (n: number) => string {
     for (const name of WHERE) add(name, one.properties[name]);
     for (const name of WHEN.slice(1)) add(name, other.properties[name]);
     for (const name of MORE) add(name, one.properties[name]);
-    for (let step = 1; length < bytes; step++) {
+    for (let step = 1; isShort(); step++) {
       const near = at(n + step);
       add(`nearby${step}`, { ...near.properties, coordinates: near.geometry.coordinates });
     }

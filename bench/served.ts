@@ -13,10 +13,10 @@ export interface Served {
   readonly url: string;
   readonly pid: number;
   /** The most memory that the process has held so far, in MB; undefined where the system does not say. */
-  peakMegabytes(): number | undefined;
+  readonly peakMegabytes: () => number | undefined;
   /** Processor time of all its threads so far. */
-  cpuMs(): number | undefined;
-  close(): Promise<void>;
+  readonly cpuMs: () => number | undefined;
+  readonly close: () => Promise<void>;
 }
 
 const CLOCK_TICK_MS = 10;
