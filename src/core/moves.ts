@@ -42,6 +42,7 @@ export function planMove(
     receives: change.to === "release" && !change.countAttempt ? lease.receives - 1 : lease.receives,
     waiting: change.to === "release" && change.until !== 0,
     pending: members,
+    ...(change.to === "release" ? { leaving: undefined } : {}),
   };
   if (isInPlace) {
     const extended = set([leaseName(lease.id), "u"], next.until);

@@ -8,7 +8,8 @@
  * C2  Expired leases come first; taking from one is guarded by its `until` and its pending set as
  *     read, and what is taken moves to a lease of a new id with one more receive.
  * C5  A lease is expired only after `until` + the skew margin.
- * C6  After `maxReceives` attempts, what an expired lease holds moves to a lease marked dead.
+ * C6  After `maxReceives` attempts, what an expired lease holds moves to a lease
+ *     that leaves for the dead-letter queue.
  * C7  A segment whose item would pass `segmentBytesMax` is cut where the claim stopped.
  * M2  A message past its expiry is passed over; one not yet visible stops the walk.
  */
@@ -28,7 +29,7 @@ import {
   pendingOffsets,
   segmentBytes,
 } from "./segment.ts";
-import type { Lease, Segment } from "./segment.ts";
+import type { Lease, Leaving, Segment } from "./segment.ts";
 import { epochMs, offset } from "./types.ts";
 import type { EpochMs, Offset } from "./types.ts";
 import { wireBytes } from "./wire-size.ts";
@@ -49,6 +50,8 @@ export interface ClaimRequest {
   /** Of `wireBytes`. */
   readonly maxBytes: number;
   readonly leaseMs: number;
+  /** Redrive: what it takes leaves for another queue, and counts no receive. */
+  readonly leaving?: Leaving;
   /** It has messages from elsewhere already: then even the first one here may be refused for its size. */
   readonly isStarted?: boolean;
 }
@@ -85,7 +88,7 @@ export interface Delivery {
 
 export interface DeadLetter {
   readonly lease: Lease;
-  readonly queue: string;
+  readonly leaving: Leaving;
   readonly messages: readonly { readonly offset: Offset; readonly message: StoredMessage }[];
 }
 
@@ -107,8 +110,8 @@ export interface Plan {
   readonly ended: boolean;
 }
 
-/** How long one attempt at moving messages to the dead-letter queue is left alone. */
-export const DEAD_LEASE_MS = 60_000;
+/** How long one attempt at moving messages to another queue is left alone. */
+export const LEAVING_LEASE_MS = 60_000;
 const DEAD_MESSAGES_PER_PLAN = LIMITS.leaseMessages;
 
 /** A stored message's size in an answer, its parts included. */
@@ -184,43 +187,41 @@ function reclaim(input: PlanInput, requests: OpenRequest[]): Reclaimed {
     }
     const members = examine(lease, input);
     if (members === undefined) continue;
-    const target = deadLetterTarget(lease, input.deadLetter);
-    const isDead = target !== undefined && !input.missing.has(target);
-    if (isDead && members.live.length > deadRoom) continue;
+    const leaving = leavingOf(lease, input.deadLetter, input.missing);
+    if (leaving !== undefined && members.live.length > deadRoom) continue;
 
     const taken: Lease[] = [];
-    if (isDead) {
+    if (leaving !== undefined) {
       deadRoom -= members.live.length;
       if (members.live.length > 0) {
         const moved: Lease = {
           ...lease,
           id: input.newLeaseId(),
-          until: now + DEAD_LEASE_MS,
-          dead: target,
+          until: now + LEAVING_LEASE_MS,
+          leaving,
           waiting: false,
           pending: membersOf(lease, members.live),
         };
         taken.push(moved);
-        result.dead.push({ lease: moved, queue: target, messages: members.live });
+        result.dead.push({ lease: moved, leaving, messages: members.live });
       }
     } else {
       taken.push(...hand(lease, members.live, requests, input));
     }
-    const leaving = new Set<string>(members.lost);
-    for (const next of taken) for (const text of next.pending) leaving.add(text);
-    if (leaving.size === 0) continue;
+    const gone = new Set<string>(members.lost);
+    for (const next of taken) for (const text of next.pending) gone.add(text);
+    if (gone.size === 0) continue;
 
     result.guards.push(
       equal([leaseName(lease.id), "u"], lease.until),
       equal([pendingName(lease.id)], lease.pending),
     );
     result.edits.push(
-      ...(leaving.size === lease.pending.size
+      ...(gone.size === lease.pending.size
         ? leaseRemovals(lease.id)
-        : [discard(pendingName(lease.id), leaving)]),
+        : [discard(pendingName(lease.id), gone)]),
     );
-    result.bytesAfter -=
-      leaseBytes(leaving) - (leaving.size === lease.pending.size ? 0 : leaseBytes([]));
+    result.bytesAfter -= leaseBytes(gone) - (gone.size === lease.pending.size ? 0 : leaseBytes([]));
     for (const next of taken) {
       result.edits.push(...leaseEdits(next));
       result.newLeases.push(next.id);
@@ -231,8 +232,16 @@ function reclaim(input: PlanInput, requests: OpenRequest[]): Reclaimed {
 }
 
 /** C6: one that is on its way goes on to where it was going, whatever the settings say by now. */
-export const deadLetterTarget = (lease: Lease, rule: DeadLetterRule | null): string | undefined =>
-  lease.dead ?? (rule !== null && lease.receives >= rule.maxReceives ? rule.queue : undefined);
+export function leavingOf(
+  lease: Lease,
+  rule: DeadLetterRule | null,
+  missing: ReadonlySet<string>,
+): Leaving | undefined {
+  const isDue = rule !== null && lease.receives >= rule.maxReceives;
+  const leaving =
+    lease.leaving ?? (isDue ? { why: "deadLetter" as const, to: rule.queue } : undefined);
+  return leaving?.why === "deadLetter" && missing.has(leaving.to) ? undefined : leaving;
+}
 
 type Placed = { readonly offset: Offset; readonly message: StoredMessage };
 
@@ -271,10 +280,10 @@ function hand(
     const lease: Lease = {
       id: input.newLeaseId(),
       until: input.now + request.leaseMs,
-      receives: from.receives + 1,
+      receives: from.receives + (request.leaving === undefined ? 1 : 0),
       entry: from.entry,
       firstAt: from.firstAt,
-      dead: undefined,
+      leaving: request.leaving,
       waiting: false,
       pending: membersOf(from, batch),
     };
@@ -392,10 +401,10 @@ function claimFresh(
     const lease: Lease = {
       id: input.newLeaseId(),
       until: now + request.leaseMs,
-      receives: 1,
+      receives: request.leaving === undefined ? 1 : 0,
       entry,
       firstAt: now,
-      dead: undefined,
+      leaving: request.leaving,
       waiting: false,
       pending: membersOf({ entry }, placed),
     };

@@ -12,6 +12,13 @@ import { add, remove, set } from "../store/port.ts";
 import { epochMs, offset } from "./types.ts";
 import type { EpochMs, Offset } from "./types.ts";
 
+/** Where a lease's messages are being moved, and why. */
+export interface Leaving {
+  readonly why: "deadLetter" | "redrive";
+  /** Name of the queue; empty: each message to the queue that it was dead-lettered from. */
+  readonly to: string;
+}
+
 export interface Lease {
   readonly id: string;
   /** Epoch ms; 0: released, free at once. */
@@ -20,8 +27,8 @@ export interface Lease {
   /** Offset of the entry that holds its first message; members count from it. */
   readonly entry: Offset;
   readonly firstAt: EpochMs;
-  /** C6: on its way to the dead-letter queue of this name; `until` bounds the attempt. */
-  readonly dead: string | undefined;
+  /** C6: on its way to another queue; `until` bounds the attempt. Nobody holds a receipt of it. */
+  readonly leaving: Leaving | undefined;
   /** Released with a delay: nobody holds it. */
   readonly waiting: boolean;
   readonly pending: ReadonlySet<string>;
@@ -105,7 +112,8 @@ export function parseSegment(start: Offset, item: Item | undefined): Segment {
 /** `undefined` where nothing of the lease is pending. */
 export function parseLease(id: string, item: Attributes): Lease | undefined {
   const fields = item[leaseName(id)] as
-    { u: number; r: number; e: number; f: number; d?: string; w?: boolean } | undefined;
+    | { u: number; r: number; e: number; f: number; d?: string; v?: boolean; w?: boolean }
+    | undefined;
   const pending = item[pendingName(id)] as ReadonlySet<string> | undefined;
   if (fields === undefined || pending === undefined) return undefined;
   return {
@@ -114,7 +122,10 @@ export function parseLease(id: string, item: Attributes): Lease | undefined {
     receives: fields.r,
     entry: offset(fields.e),
     firstAt: epochMs(fields.f),
-    dead: fields.d,
+    leaving:
+      fields.d === undefined
+        ? undefined
+        : { why: fields.v === true ? "redrive" : "deadLetter", to: fields.d },
     waiting: fields.w === true,
     pending,
   };
@@ -128,7 +139,8 @@ export function leaseEdits(lease: Lease): Edit[] {
       r: lease.receives,
       e: lease.entry,
       f: lease.firstAt,
-      ...(lease.dead === undefined ? {} : { d: lease.dead }),
+      ...(lease.leaving === undefined ? {} : { d: lease.leaving.to }),
+      ...(lease.leaving?.why === "redrive" ? { v: true } : {}),
       ...(lease.waiting ? { w: true } : {}),
     }),
     add(pendingName(lease.id), lease.pending),

@@ -6,7 +6,7 @@
  * C7  After two conflicts in a row the segment is cut ahead, so that two heads serve the lane.
  */
 import { invariant, isLaneError } from "../core/errors.ts";
-import { cutAhead, deadLetterTarget, plan } from "../core/planner.ts";
+import { cutAhead, leavingOf, plan } from "../core/planner.ts";
 import type {
   ClaimRequest,
   DeadLetter,
@@ -191,11 +191,15 @@ export class Claims {
     const due = [...segment.leases.values()]
       .filter((lease) => isExpired(lease, now, skewMarginMs))
       .sort((a, b) => a.until - b.until);
-    const targets = new Set(due.flatMap((lease) => deadLetterTarget(lease, deadLetter) ?? []));
-    const missing = await this.#missing(targets);
+    const missing = await this.#missing(
+      new Set(
+        due
+          .flatMap((lease) => leavingOf(lease, deadLetter, NONE))
+          .flatMap((one) => (one?.why === "deadLetter" ? [one.to] : [])),
+      ),
+    );
     for (const lease of due) {
-      const target = deadLetterTarget(lease, deadLetter);
-      const isDead = target !== undefined && !missing.has(target);
+      const isDead = leavingOf(lease, deadLetter, missing) !== undefined;
       if (room <= 0 && !isDead) continue;
       const offsets = pendingOffsets(lease);
       const lastOffset = offsets.at(-1);
@@ -246,6 +250,8 @@ export class Claims {
     return missing;
   }
 }
+
+const NONE: ReadonlySet<string> = new Set();
 
 const ruleOf = ({ settings: { maxReceives, deadLetter } }: QueueRecord): DeadLetterRule | null =>
   maxReceives === null || deadLetter === null ? null : { maxReceives, queue: deadLetter.queue };

@@ -1,27 +1,34 @@
 /**
- * C6: from a dead lease to the dead-letter queue.
+ * C6: from a leaving lease to another queue, for dead-lettering and redrive.
  *
- * The planner has moved the messages to a lease marked dead, so that no late ack or extension meets
- * them. Here they are appended to the dead-letter queue under a dedup id made of their place, and only
- * then removed from the source. A crash in between is resumed when the dead lease expires.
+ * The planner has moved the messages to a lease that leaves, so that no late ack or extension meets
+ * them and no receive delivers them. Here they are appended to the other queue under a dedup id made of
+ * their place, and only then removed from the source. A crash in between is resumed by whoever finds
+ * the lease run out. A redriven message whose queue is gone is released where it is.
  */
+import { LIMITS } from "../core/limits.ts";
+import { isLaneError } from "../core/errors.ts";
 import type { DeadLetterInfo, StoredMessage } from "../core/message.ts";
+import { planMove } from "../core/moves.ts";
 import type { DeadLetter } from "../core/planner.ts";
 import type { QueueRecord } from "../core/queue.ts";
 import { messageId } from "../core/receipt.ts";
-import { pendingName } from "../core/segment.ts";
-import { epochMs } from "../core/types.ts";
-import type { EpochMs, QueueName } from "../core/types.ts";
-import { LIMITS } from "../core/limits.ts";
+import { member, pendingName } from "../core/segment.ts";
+import type { Lease } from "../core/segment.ts";
+import { epochMs, isQueueName } from "../core/types.ts";
+import type { EpochMs, Offset } from "../core/types.ts";
 import { segmentKey } from "../store/keys.ts";
-import { discard, exists } from "../store/port.ts";
+import { all, discard, exists } from "../store/port.ts";
 import type { OnceAppender, OnceMessage } from "./append-once.ts";
 import type { Bell } from "./bell.ts";
 import type { Catalog } from "./catalog.ts";
 import type { SegmentPlace } from "./claim.ts";
+import { newLeaseId } from "./deps.ts";
 import type { Deps } from "./deps.ts";
 import type { LogReader } from "./log.ts";
 import { chunksOf, writeParts } from "./send.ts";
+
+type Leaver = DeadLetter["messages"][number];
 
 export class DeadLetters {
   readonly #deps: Deps;
@@ -44,65 +51,131 @@ export class DeadLetters {
     return this.#moved;
   }
 
-  /** Never throws: what fails is resumed when its dead lease expires. */
-  async move(record: QueueRecord, place: SegmentPlace, dead: readonly DeadLetter[]): Promise<void> {
-    for (const one of dead) {
+  /** Never throws: what fails is resumed when its lease has run out. */
+  async resume(
+    record: QueueRecord,
+    place: SegmentPlace,
+    leaving: readonly DeadLetter[],
+  ): Promise<void> {
+    for (const one of leaving) {
       try {
-        await this.#move(record, place, one);
+        await this.move(record, place, one);
       } catch (error) {
         this.#deps.onEvent?.({ type: "deadLetterFailed", queue: record.name, error });
       }
     }
   }
 
-  async #move(
+  /** Moves what one lease holds; what has no queue to go to is released. */
+  async move(
     record: QueueRecord,
     place: SegmentPlace,
-    { lease, queue, messages }: DeadLetter,
+    dead: DeadLetter,
+  ): Promise<{ moved: number; stuck: number }> {
+    const groups = new Map<string, Leaver[]>();
+    for (const one of dead.messages) {
+      const to = dead.leaving.to === "" ? (one.message.deadLetter?.queue ?? "") : dead.leaving.to;
+      groups.set(to, [...(groups.get(to) ?? []), one]);
+    }
+    const result = { moved: 0, stuck: 0 };
+    for (const [to, messages] of groups) {
+      const target = await this.#find(to);
+      if (target === undefined) {
+        await this.#release(place, dead.lease, messages);
+        result.stuck += messages.length;
+      } else {
+        await this.#append(record, place, dead, messages, target);
+        await this.#remove(place, dead.lease, messages);
+        result.moved += messages.length;
+        this.#bell.ring(target.queueId);
+      }
+    }
+    if (dead.leaving.why === "deadLetter") this.#moved += result.moved;
+    return result;
+  }
+
+  async #append(
+    record: QueueRecord,
+    place: SegmentPlace,
+    { lease, leaving }: DeadLetter,
+    messages: readonly Leaver[],
+    target: QueueRecord,
   ): Promise<void> {
-    const name = queue as QueueName;
-    const target = await this.#catalog.get(name);
     const now = this.#deps.clock.now();
-    const moved: OnceMessage[] = [];
+    const copies: OnceMessage[] = [];
     for (const { offset, message } of messages) {
       const body = await this.#log.body(record.queueId, message);
       if (body === undefined) continue;
-      const info: DeadLetterInfo = {
-        reason: "maxReceives",
-        queue: record.name,
-        queueId: record.queueId,
-        group: place.group,
-        lane: place.lane,
-        offset,
-        receives: lease.receives,
-        firstReceivedAt: lease.firstAt,
-        deadLetteredAt: now,
-      };
       const id = message.id ?? messageId({ queueId: record.queueId, lane: place.lane, offset });
-      const dedupId = `dead#${record.queueId}#${place.lane}#${place.group}#${offset}`;
+      const dedupId = `${leaving.why}#${record.queueId}#${place.lane}#${place.group}#${offset}`;
       const copy = carry(message, { id, dedupId, body, target, now });
-      moved.push({
-        ...(await writeParts(this.#deps, target.queueId, { ...copy, deadLetter: info })),
-        dedupId,
-      });
+      const info =
+        leaving.why === "redrive" ? undefined : infoOf(record, place, lease, offset, now);
+      const whole = info === undefined ? copy : { ...copy, deadLetter: info };
+      copies.push({ ...(await writeParts(this.#deps, target.queueId, whole)), dedupId });
     }
-    // The record outlives every attempt to dead-letter the same message again: those end with its expiry.
+    // The record outlives every attempt to move the same message again: those end with its expiry.
     const last = Math.max(now, ...messages.map(({ message }) => message.expiresAt));
     const ttl = Math.ceil((last + LIMITS.entryTtlAfterExpiryMs) / 1000);
-    for (const chunk of chunksOf(moved)) await this.#once.append(name, chunk as OnceMessage[], ttl);
+    for (const chunk of chunksOf(copies))
+      await this.#once.append(target.name, chunk as OnceMessage[], ttl);
+  }
+
+  async #remove(place: SegmentPlace, lease: Lease, messages: readonly Leaver[]): Promise<void> {
+    const pending = pendingName(lease.id);
     await this.#deps.store.update(
       "lanes",
-      segmentKey(place.queue, place.lane, place.group, place.generation, place.start),
-      [discard(pendingName(lease.id), lease.pending)],
-      exists(pendingName(lease.id)),
+      keyOf(place),
+      [discard(pending, membersOf(lease, messages))],
+      exists(pending),
     );
-    this.#moved += messages.length;
-    this.#bell.ring(target.queueId);
+  }
+
+  async #release(place: SegmentPlace, lease: Lease, messages: readonly Leaver[]): Promise<void> {
+    const change = { to: "release", until: 0, countAttempt: true } as const;
+    const { edits, guards } = planMove(lease, membersOf(lease, messages), change, () =>
+      newLeaseId(this.#deps),
+    );
+    await this.#deps.store.update("lanes", keyOf(place), edits, all(...guards));
+  }
+
+  async #find(name: string): Promise<QueueRecord | undefined> {
+    if (!isQueueName(name)) return undefined;
+    try {
+      return await this.#catalog.get(name);
+    } catch (error) {
+      if (isLaneError(error, "queue-not-found")) return undefined;
+      throw error;
+    }
   }
 }
 
+const keyOf = (place: SegmentPlace) =>
+  segmentKey(place.queue, place.lane, place.group, place.generation, place.start);
+
+const membersOf = (lease: Lease, messages: readonly Leaver[]): Set<string> =>
+  new Set(messages.map(({ offset }) => member(lease, offset)));
+
+const infoOf = (
+  record: QueueRecord,
+  place: SegmentPlace,
+  lease: Lease,
+  offset: Offset,
+  now: EpochMs,
+): DeadLetterInfo => ({
+  reason: "maxReceives",
+  queue: record.name,
+  queueId: record.queueId,
+  group: place.group,
+  lane: place.lane,
+  offset,
+  receives: lease.receives,
+  firstReceivedAt: lease.firstAt,
+  deadLetteredAt: now,
+});
+
 /** A message as it goes on to another queue: its id and sent time stay, its life begins anew. */
-export function carry(
+function carry(
   message: StoredMessage,
   to: { id: string; dedupId: string; body: Uint8Array; target: QueueRecord; now: EpochMs },
 ): OnceMessage {

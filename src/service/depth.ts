@@ -128,7 +128,7 @@ export class Gauge {
         const message = messageAt(entries, at);
         if (message === undefined || message.expiresAt <= now) continue;
         if (!isExpired(lease, now, 0)) count[lease.waiting ? "delayed" : "leased"] += 1;
-        else if (lease.dead !== undefined) count.leased += 1;
+        else if (lease.leaving !== undefined) count.leased += 1;
         else ready(count, message);
       }
     }

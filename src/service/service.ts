@@ -42,7 +42,7 @@ export function createService(deps: Deps, bell: Bell = new Bell(deps)): Service 
   const acker = new Acker(deps, catalog, new Eraser(deps, cursors, log));
   const leases = new LeaseChanger(deps, catalog, bell);
   const browser = new Browser(deps, catalog, cursors, log);
-  const redriver = new Redriver(deps, { catalog, visits, once, acker, leases, log, gauge, bell });
+  const redriver = new Redriver(deps, catalog, visits, deadLetters, gauge);
   const keys = new ApiKeys(deps);
   const janitor = new Janitor(deps, visits, gauge, lanes, deadLetters);
 

@@ -30,7 +30,11 @@ export interface Need extends ClaimRequest {
   readonly place: number;
 }
 
-type Open = { -readonly [Field in keyof Required<Need>]: Need[Field] & {} };
+interface Open extends Need {
+  max: number;
+  maxBytes: number;
+  isStarted: boolean;
+}
 
 export interface Given {
   readonly place: number;
@@ -198,7 +202,7 @@ export class Visits {
     // One that moved on without giving enough may have more behind what it passed.
     if (claim.passed || !claim.advanced) state.visited.add(start);
     if (claim.drained) state.drained.push(start);
-    if (claim.dead.length > 0) await this.#deadLetters.move(record, place, claim.dead);
+    if (claim.dead.length > 0) await this.#deadLetters.resume(record, place, claim.dead);
     const isLast = start === cursor.segments.at(-1);
     if (claim.end !== undefined && isLast && cursor.segments.length < LIMITS.segmentsPerLane) {
       state.cursor = await this.#cursors.addSuccessor(stand, cursor, claim.end);
