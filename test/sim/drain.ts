@@ -14,6 +14,8 @@ import { Violation } from "./violation.ts";
 /** The time for which an interrupted dead-lettering is left alone, and then some. */
 const DEAD_LEASE_MS = 70_000;
 const RECEIVES_PER_QUEUE = 400;
+/** Left for a dead-letter queue, redriven from there, dead-lettered once more; then nothing is left. */
+const PASSES = 3;
 
 export async function drain(sim: Simulation, operations: Operations): Promise<void> {
   sim.world.faults = calm(sim.plan);
@@ -30,11 +32,11 @@ export async function drain(sim: Simulation, operations: Operations): Promise<vo
   await sim.scheduler.sleep(
     Math.max(0, blockedUntil - sim.scheduler.now) + 4 * sim.plan.skewMs + 15_000,
   );
-  for (const queue of queues) {
-    // Twice: what was left half way to the dead-letter queue comes when its lease has run out.
-    await empty(sim, operations, queue);
+  // Again and again: what was left half way to another queue goes on when its lease has run out, and
+  // that may be to a queue that has been emptied before.
+  for (let pass = 0; pass < PASSES; pass += 1) {
+    for (const queue of queues) await empty(sim, operations, queue);
     await sim.scheduler.sleep(DEAD_LEASE_MS + 4 * sim.plan.skewMs);
-    await empty(sim, operations, queue);
   }
   const left = sim.auditor.outstanding(sim.scheduler.now);
   const first = left[0];
