@@ -27,7 +27,10 @@ export class Auditor {
   readonly #ids = new Map<string, Sent>();
   readonly #bounds: Bounds;
   /** Receives under way or of unknown outcome: each may hold what no one knows of. */
-  readonly receives = new Map<Incarnation, Span[]>();
+  readonly receives = new Map<
+    Incarnation,
+    { readonly span: Span; readonly leaseSeconds: number | undefined }[]
+  >();
 
   constructor(bounds: Bounds) {
     this.#bounds = bounds;
@@ -160,6 +163,7 @@ export class Auditor {
   #checkGone(message: Sent, span: Span, label: string): void {
     const { queue } = message;
     if (
+      message.span.outcome === "done" &&
       queue.deletion?.outcome === "done" &&
       queue.deletion.to + this.#bounds.cachedMs < span.from
     ) {
@@ -232,9 +236,11 @@ export class Auditor {
       );
     }
     if (this.#bounds.reliable) {
-      const underWay = (this.receives.get(queue) ?? []).filter(
-        (other) => other !== span && overAt(other) >= span.from,
-      ).length;
+      const others = (this.receives.get(queue) ?? []).filter(
+        (other) => other.span !== span && overAt(other.span) >= span.from,
+      );
+      // A lease of no length may be taken again by the very call that took it.
+      const underWay = others.some((other) => other.leaseSeconds === 0) ? Infinity : others.length;
       const atMost = 1 + here.length + underWay;
       if (view.receives > atMost)
         throw new Violation(

@@ -98,7 +98,7 @@ export class Operations {
     const span = begun(scheduler.now);
     const spans = auditor.receives.get(queue) ?? [];
     auditor.receives.set(queue, spans);
-    spans.push(span);
+    spans.push({ span, leaseSeconds: request.leaseSeconds });
     const call = await this.#sim.call(
       `receive ${queue.name} ${JSON.stringify(request)}`,
       (service) => service.receive(queue.name, { ...request, group: "default" }),
