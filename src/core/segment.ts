@@ -134,31 +134,69 @@ export function parseLease(id: string, item: Attributes): Lease | undefined {
 /** The edits that write a lease as new. */
 export function leaseEdits(lease: Lease): Edit[] {
   return [
-    set([leaseName(lease.id)], {
-      u: lease.until,
-      r: lease.receives,
-      e: lease.entry,
-      f: lease.firstAt,
-      ...(lease.leaving === undefined ? {} : { d: lease.leaving.to }),
-      ...(lease.leaving?.why === "redrive" ? { v: true } : {}),
-      ...(lease.waiting ? { w: true } : {}),
-    }),
+    set([leaseName(lease.id)], leaseFields(lease)),
     add(pendingName(lease.id), lease.pending),
   ];
 }
+
+const leaseFields = (lease: Lease) => ({
+  u: lease.until,
+  r: lease.receives,
+  e: lease.entry,
+  f: lease.firstAt,
+  ...(lease.leaving === undefined ? {} : { d: lease.leaving.to }),
+  ...(lease.leaving?.why === "redrive" ? { v: true } : {}),
+  ...(lease.waiting ? { w: true } : {}),
+});
 
 export const leaseRemovals = (id: string): Edit[] => [
   remove(leaseName(id)),
   remove(pendingName(id)),
 ];
 
-/** Attributes of a segment item with nothing claimed: written when it must exist before its first claim. */
-export const freshSegment = (start: Offset, end: Offset | undefined): Attributes => ({
-  head: start,
-  headEntry: start,
-  version: 0,
-  ...(end === undefined ? {} : { end }),
-});
+/** A segment as a new item. */
+export function segmentAttributes(segment: Segment): Attributes {
+  const leases = [...segment.leases.values()].flatMap((lease) => [
+    [leaseName(lease.id), leaseFields(lease)] as const,
+    [pendingName(lease.id), lease.pending] as const,
+  ]);
+  return {
+    head: segment.head,
+    headEntry: segment.headEntry,
+    version: segment.version,
+    ...(segment.end === undefined ? {} : { end: segment.end }),
+    ...Object.fromEntries(leases),
+  };
+}
+
+/**
+ * What of a generation's segments, closed and so at rest, stands at or behind `start`: the next
+ * generation begins with it. `start` is the beginning of an entry.
+ */
+export function carryOver(segments: readonly Segment[], start: Offset): Segment[] {
+  return segments.flatMap((segment) => {
+    if (segment.end !== undefined && segment.end <= start) return [];
+    const from = offset(Math.max(segment.start, start));
+    const leases = [...segment.leases.values()].flatMap((lease) => {
+      const pending = new Set(
+        [...lease.pending].filter((text) => memberOffset(lease, text) >= from),
+      );
+      return pending.size === 0 ? [] : [[lease.id, { ...lease, pending }] as const];
+    });
+    const isBehind = segment.head >= from;
+    return {
+      start: from,
+      absent: segment.end === undefined && segment.head <= from && leases.length === 0,
+      head: isBehind ? segment.head : from,
+      headEntry: isBehind ? segment.headEntry : from,
+      end: segment.end,
+      closed: false,
+      version: 0,
+      leases: new Map(leases),
+      spent: [],
+    };
+  });
+}
 
 const SEGMENT_BASE_BYTES = 150;
 const LEASE_BASE_BYTES = 72;

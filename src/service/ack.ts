@@ -1,7 +1,8 @@
 /**
  * Ack: one blind set-deletion per segment, for as many messages as the callers like.
  *
- * C3  Guarded only by existence, so acks never conflict with claims and an acked message stays acked.
+ * C3  Guarded only by existence, and by the segment not being closed (C8: what is carried over from a
+ *     closed one must not be acked there), so acks never conflict with claims and an acked message stays acked.
  *     The old item is asked for: a member that was not in it is `gone`, never `done`. An expired lease
  *     that nobody has re-claimed can still be acked.
  * A1  After an ack of unknown outcome, a member that is pending nowhere in the segment while its lease
@@ -12,7 +13,7 @@ import { isLaneError, LaneError } from "../core/errors.ts";
 import type { Receipt } from "../core/receipt.ts";
 import { leaseName, member, pendingName } from "../core/segment.ts";
 import type { EpochMs, QueueName } from "../core/types.ts";
-import { discard, exists } from "../store/port.ts";
+import { absent, all, discard, exists } from "../store/port.ts";
 import type { Edit, Item } from "../store/port.ts";
 import type { ReceiptResult } from "./api.ts";
 import type { Catalog } from "./catalog.ts";
@@ -69,9 +70,15 @@ export class Acker {
     let isRepeated = false;
     for (let attempt = 1; ; attempt++) {
       try {
-        const result = await this.#deps.store.update("lanes", first.key, edits, exists("version"), {
-          wantOld: true,
-        });
+        const result = await this.#deps.store.update(
+          "lanes",
+          first.key,
+          edits,
+          all(exists("version"), absent("closed")),
+          {
+            wantOld: true,
+          },
+        );
         const old = result.ok ? result.old : undefined;
         const doubt = isRepeated ? { now: this.#deps.clock.now() } : undefined;
         return groups.map(

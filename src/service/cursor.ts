@@ -7,8 +7,9 @@
  *     segment leaves the list only once it is closed, and gets a ttl only once it has left. A cached
  *     list (10 min at most) does no harm, because the guards refuse cut and closed segments.
  * C8  An absent cursor means one segment at offset 0 of generation 0. Purge and seek write `next`,
- *     close every listed segment, creating absent ones as closed, then switch; whoever meets `next`
- *     finishes it.
+ *     close every listed segment, creating absent ones as closed, carry over what stands at or behind
+ *     `start`, then switch; whoever meets `next` finishes it, however late, and nothing sent after the
+ *     purge began is passed over.
  */
 import { LRUCache } from "lru-cache";
 import { LIMITS } from "../core/limits.ts";
@@ -17,6 +18,7 @@ import type { EpochMs, GroupId, LaneId, Offset, QueueId } from "../core/types.ts
 import { cursorKey, segmentKey } from "../store/keys.ts";
 import { absent, equal, exists, remove, set } from "../store/port.ts";
 import type { Edit, Item } from "../store/port.ts";
+import { carryOver, parseSegment, segmentAttributes } from "../core/segment.ts";
 import type { Deps } from "./deps.ts";
 
 /** A group's claim on a lane, named. */
@@ -113,10 +115,7 @@ export class Cursors {
     return next;
   }
 
-  /**
-   * C8: everything before `start` is passed over, and what was claimed behind it meanwhile, too: a
-   * purge never brings back what was acked.
-   */
+  /** C8: everything before `start`, the beginning of an entry, is passed over. */
   async moveTo(stand: Stand, start: Offset): Promise<void> {
     for (;;) {
       const cursor = await this.refresh(stand);
@@ -167,19 +166,26 @@ export class Cursors {
           await store.update("lanes", key, [set(["closed"], true)], exists("version"));
       }
     }
-    // Closed segments no longer move: every finisher sees the same head.
-    const last = await store.get(
-      "lanes",
-      this.#segment(stand, cursor.generation, cursor.segments.at(-1) ?? next.start),
-      { consistent: true },
+    // Closed segments no longer move: every finisher sees the same, and carries over the same.
+    const closed = await Promise.all(
+      cursor.segments.map(async (start) => {
+        const key = this.#segment(stand, cursor.generation, start);
+        return parseSegment(start, await store.get("lanes", key, { consistent: true }));
+      }),
     );
-    const start = offset(Math.max(next.start, (last?.["head"] as number | undefined) ?? 0));
+    const carried = carryOver(closed, next.start);
+    const starts = carried.length === 0 ? [next.start] : carried.map((segment) => segment.start);
+    for (const segment of carried) {
+      if (segment.absent) continue;
+      const key = this.#segment(stand, next.generation, segment.start);
+      await store.put("lanes", { ...key, ...segmentAttributes(segment) }, absent("version"));
+    }
     const switched = await store.update(
       "lanes",
       cursorKey(stand.queue, stand.lane, stand.group),
       [
         set(["generation"], next.generation),
-        set(["segments"], encodeStarts([start])),
+        set(["segments"], encodeStarts(starts)),
         set(["version"], cursor.version + 1),
         remove("next"),
       ],
