@@ -66,6 +66,8 @@ export interface PlanInput {
   readonly lookUp: (at: Offset) => StoredMessage | "gone" | "notLoaded";
   readonly requests: readonly ClaimRequest[];
   readonly now: EpochMs;
+  /** When the caller's visit began: what it leased since then is not taken from it again. */
+  readonly startedAt: EpochMs;
   readonly skewMarginMs: number;
   /** After how many receives messages go where; null: they go on being delivered. */
   readonly deadLetter: DeadLetterRule | null;
@@ -181,7 +183,7 @@ function reclaim(input: PlanInput, requests: OpenRequest[]): Reclaimed {
   };
   let deadRoom = DEAD_MESSAGES_PER_PLAN;
   for (const lease of [...segment.leases.values()].sort((a, b) => a.until - b.until)) {
-    if (!isExpired(lease, now, skewMarginMs)) {
+    if (!isExpired(lease, now, skewMarginMs) || lease.until > input.startedAt) {
       result.nextEventAt ??= epochMs(lease.until + skewMarginMs);
       continue;
     }
@@ -279,7 +281,7 @@ function hand(
     if (batch.length === 0) continue;
     const lease: Lease = {
       id: input.newLeaseId(),
-      until: input.now + request.leaseMs,
+      until: untilOf(input, request),
       receives: from.receives + (request.leaving === undefined ? 1 : 0),
       entry: from.entry,
       firstAt: from.firstAt,
@@ -292,6 +294,10 @@ function hand(
   }
   return leases;
 }
+
+/** At least a millisecond, so that a lease of 0 s is still told from one that was there before. */
+const untilOf = ({ now }: PlanInput, request: ClaimRequest): number =>
+  now + Math.max(1, request.leaseMs);
 
 const membersOf = (lease: Pick<Lease, "entry">, messages: readonly Placed[]): Set<string> =>
   new Set(messages.map((placed) => member(lease, placed.offset)));
@@ -400,7 +406,7 @@ function claimFresh(
     if (placed.length === 0) continue;
     const lease: Lease = {
       id: input.newLeaseId(),
-      until: now + request.leaseMs,
+      until: untilOf(input, request),
       receives: request.leaving === undefined ? 1 : 0,
       entry,
       firstAt: now,

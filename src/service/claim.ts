@@ -106,6 +106,7 @@ export class Claims {
     record: QueueRecord,
     place: SegmentPlace,
     requests: readonly ClaimRequest[],
+    startedAt: EpochMs,
     seen?: Look,
   ): Promise<Claim> {
     const { store } = this.#deps;
@@ -132,6 +133,7 @@ export class Claims {
         segment,
         requests,
         now: this.#deps.clock.now(),
+        startedAt,
         skewMarginMs: this.#deps.skewMarginMs,
         newLeaseId: () => newLeaseId(this.#deps),
       });

@@ -56,6 +56,7 @@ export interface VisitResult {
 /** A visit under way. */
 interface Tour {
   readonly stand: Stand;
+  readonly startedAt: EpochMs;
   cursor: Cursor;
   queue: readonly Offset[];
   readonly visited: Set<Offset>;
@@ -109,6 +110,7 @@ export class Visits {
     const cursor = await this.#cursors.get(stand);
     const state: Tour = {
       stand,
+      startedAt: this.#deps.clock.now(),
       cursor,
       queue: this.#order(stand, cursor),
       visited: new Set(),
@@ -154,7 +156,7 @@ export class Visits {
     const isLookedAt = first?.place.start === start && first.place.generation === generation;
     const seen = isLookedAt ? first.seen : look(state.items, start);
     state.items = without(state.items, start);
-    const claim = await this.#claims.claim(record, place, unmet, seen);
+    const claim = await this.#claims.claim(record, place, unmet, state.startedAt, seen);
     if (claim.is === "contended") visited.add(start);
     else if (claim.is === "closed") await this.#leaveClosed(state, start);
     else await this.#take(record, state, place, unmet, claim);
