@@ -13,14 +13,16 @@ import type { Mutant } from "../test/sim/mutants.ts";
 const ROOT = join(import.meta.dirname, "..");
 const COPIES = join(ROOT, ".cache", "mutants");
 
+interface Failure {
+  readonly seed: number;
+  readonly invariant?: string;
+  readonly text?: string;
+}
+
 interface Verdict {
   readonly schedules: number;
   readonly seconds: number;
-  readonly failures: readonly {
-    readonly seed: number;
-    readonly invariant?: string;
-    readonly text?: string;
-  }[];
+  readonly failures: readonly Failure[];
 }
 
 const command = new Command("mutants")
@@ -35,19 +37,20 @@ const chosen = MUTANTS.filter(
     command.args.length === 0 || command.args.includes(name) || command.args.includes(rule),
 );
 
+const BASELINE = join(COPIES, "baseline");
+await copy(ROOT, BASELINE);
 const survivors: string[] = [];
 for (const mutant of chosen) {
   const folder = await damaged(mutant);
-  const { schedules, seconds, failures } = await simulate(folder);
+  const { schedules, seconds, failure } = await firstFailure(folder);
   await rm(folder, { recursive: true, force: true });
-  const first = failures[0];
   const label = `${mutant.rule.padEnd(4)} ${mutant.name.padEnd(34)}`;
-  if (first === undefined) {
+  if (failure === undefined) {
     survivors.push(mutant.name);
     console.log(`SURVIVED ${label} ${schedules} schedules, ${Math.round(seconds)} s`);
   } else {
     console.log(
-      `killed   ${label} by ${first.invariant ?? "?"} after ${schedules} schedules (seed ${first.seed}), ${Math.round(seconds)} s`,
+      `killed   ${label} by ${failure.invariant ?? "?"} after ${schedules} schedules (seed ${failure.seed}), ${Math.round(seconds)} s`,
     );
   }
 }
@@ -56,14 +59,39 @@ console.log(
 );
 process.exitCode = survivors.length === 0 ? 0 : 1;
 
-/** A copy of what the simulation runs, damaged. */
+/** The first failure that the undamaged source does not have, too. */
+async function firstFailure(
+  folder: string,
+): Promise<{ schedules: number; seconds: number; failure: Failure | undefined }> {
+  let seconds = 0;
+  let from = options.from;
+  const end = options.from + options.schedules;
+  while (from < end) {
+    const verdict = await simulate(folder, from, end - from);
+    seconds += verdict.seconds;
+    const failure = verdict.failures[0];
+    if (failure === undefined) break;
+    const sound = await simulate(BASELINE, failure.seed, 1);
+    const schedules = from - options.from + verdict.schedules;
+    if (sound.failures.length === 0) return { schedules, seconds, failure };
+    console.log(`         the undamaged source fails at seed ${failure.seed}, too`);
+    from = failure.seed + 1;
+  }
+  return { schedules: options.schedules, seconds, failure: undefined };
+}
+
+/** What the simulation runs. */
+async function copy(from: string, to: string): Promise<void> {
+  await rm(to, { recursive: true, force: true });
+  await mkdir(to, { recursive: true });
+  for (const part of ["src/core", "src/store", "src/service", "test/sim", "bin/sim.ts"]) {
+    await cp(join(from, part), join(to, part), { recursive: true });
+  }
+}
+
 async function damaged(mutant: Mutant): Promise<string> {
   const folder = join(COPIES, mutant.name);
-  await rm(folder, { recursive: true, force: true });
-  await mkdir(folder, { recursive: true });
-  for (const part of ["src/core", "src/store", "src/service", "test/sim", "bin/sim.ts"]) {
-    await cp(join(ROOT, part), join(folder, part), { recursive: true });
-  }
+  await copy(BASELINE, folder);
   const file = join(folder, mutant.file);
   let source = await readFile(file, "utf8");
   for (const [find, replace] of mutant.edits) {
@@ -78,8 +106,8 @@ async function damaged(mutant: Mutant): Promise<string> {
   return folder;
 }
 
-function simulate(folder: string): Promise<Verdict> {
-  const { schedules, from, workers } = options;
+function simulate(folder: string, from: number, schedules: number): Promise<Verdict> {
+  const { workers } = options;
   const args = ["--import", "tsx", join(folder, "bin/sim.ts"), "--json", "--first"];
   args.push("--schedules", String(schedules), "--from", String(from), "--workers", String(workers));
   return new Promise((resolve, reject) => {

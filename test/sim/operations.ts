@@ -15,6 +15,8 @@ import { Violation } from "./violation.ts";
 
 const DEFAULT_LEASE_SECONDS = 30;
 const RECENT_LEASES = 60;
+/** A queue is missed by all that follows; instances may be frozen for many minutes. */
+const CREATE_ATTEMPTS = 400;
 
 export class Operations {
   /** The present life of each queue. */
@@ -35,7 +37,7 @@ export class Operations {
     const sim = this.#sim;
     const span = begun(sim.scheduler.now);
     const queue = new Incarnation(name, span, settings, takesDead, this.queues.get(name));
-    for (let attempt = 0; attempt < 40; attempt += 1) {
+    for (let attempt = 0; attempt < CREATE_ATTEMPTS; attempt += 1) {
       const trial = attempt === 0 ? span : begun(sim.scheduler.now);
       if (attempt > 0) queue.changing(trial, settings);
       await sim.call(`put ${name}`, (service) => service.putQueue(name, settings), trial);
@@ -46,7 +48,7 @@ export class Operations {
       }
       await sim.scheduler.sleep(sim.random.between(1_000, 15_000));
     }
-    throw new Violation("drains", `queue ${name} could not be made in 40 attempts`);
+    throw new Violation("drains", `queue ${name} could not be made in ${CREATE_ATTEMPTS} attempts`);
   }
 
   async send(): Promise<void> {
