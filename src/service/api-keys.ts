@@ -27,7 +27,7 @@ interface Known {
 
 export class ApiKeys {
   readonly #deps: Deps;
-  readonly #cache = new LRUCache<string, Known>({ max: 10_000 });
+  readonly #cache = new LRUCache<string, Known>({ max: 2_000 });
 
   constructor(deps: Deps) {
     this.#deps = deps;

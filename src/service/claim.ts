@@ -5,6 +5,7 @@
  * C1  A refused claim that finds its own new lease id in the item has succeeded.
  * C7  After two conflicts in a row the segment is cut ahead, so that two heads serve the lane.
  */
+import { LRUCache } from "lru-cache";
 import { invariant, isLaneError } from "../core/errors.ts";
 import { cutAhead, leavingOf, plan } from "../core/planner.ts";
 import type {
@@ -79,7 +80,7 @@ export class Claims {
   readonly #catalog: Catalog;
   readonly #log: LogReader;
   /** Messages per entry as last seen, by lane: how many entries a page should have. */
-  readonly #density = new Map<string, number>();
+  readonly #density = new LRUCache<string, number>({ max: 2_000 });
 
   constructor(deps: Deps, catalog: Catalog, log: LogReader) {
     this.#deps = deps;

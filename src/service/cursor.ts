@@ -44,7 +44,7 @@ interface Cached {
 
 export class Cursors {
   readonly #deps: Deps;
-  readonly #cache = new LRUCache<string, Cached>({ max: 10_000 });
+  readonly #cache = new LRUCache<string, Cached>({ max: 2_000 });
 
   constructor(deps: Deps) {
     this.#deps = deps;

@@ -36,7 +36,7 @@ export class LogReader {
   readonly #cache = new LRUCache<string, LogEntry>({ maxSize: CACHED_BYTES });
 
   /** The last entry that was read ahead, by lane: a new segment mostly begins in it. */
-  readonly #reached = new LRUCache<string, Offset>({ max: 10_000 });
+  readonly #reached = new LRUCache<string, Offset>({ max: 2_000 });
 
   constructor(deps: Deps) {
     this.#deps = deps;

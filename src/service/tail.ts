@@ -30,7 +30,7 @@ export const laneKey = (queue: QueueId, lane: LaneId): string => `${queue}#${lan
 
 export class Tails {
   readonly #deps: Deps;
-  readonly #believed = new LRUCache<string, Tail>({ max: 10_000 });
+  readonly #believed = new LRUCache<string, Tail>({ max: 2_000 });
 
   constructor(deps: Deps) {
     this.#deps = deps;

@@ -79,7 +79,7 @@ export class Visits {
   readonly #cursors: Cursors;
   readonly #claims: Claims;
   readonly #deadLetters: DeadLetters;
-  readonly #known = new LRUCache<string, Known>({ max: 20_000 });
+  readonly #known = new LRUCache<string, Known>({ max: 4_000 });
   #turn = 0;
 
   constructor(deps: Deps, cursors: Cursors, claims: Claims, deadLetters: DeadLetters) {
