@@ -22,8 +22,8 @@ export const GRANTS: Readonly<
   },
   receive: {
     catalog: ["GetItem"],
-    // It puts what it dead-letters.
-    lanes: ["GetItem", "Query", "PutItem", "UpdateItem"],
+    // It puts what it dead-letters, and deletes its parts where the queue erases.
+    lanes: ["GetItem", "Query", "PutItem", "UpdateItem", "DeleteItem"],
   },
   ack: {
     catalog: ["GetItem"],
@@ -32,7 +32,7 @@ export const GRANTS: Readonly<
   },
   admin: {
     catalog: ["GetItem", "Query", "PutItem", "UpdateItem", "DeleteItem"],
-    // Redriving sends, receives and acks.
+    // Redriving claims, appends and erases.
     lanes: ["GetItem", "Query", "PutItem", "UpdateItem", "DeleteItem"],
   },
   janitor: {

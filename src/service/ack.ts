@@ -95,16 +95,11 @@ export class Acker {
 
   async #erase(group: SegmentReceipts, answers: Answers): Promise<void> {
     const done = group.receipts.filter((receipt) => answers.get(receipt)?.status === "done");
-    if (done.length === 0) return;
-    try {
+    if (done.length > 0)
       await this.#eraser.erase(
         group.place,
         done.map((receipt) => receipt.offset),
       );
-    } catch (error) {
-      // The acks stand; what could not be erased goes with its entry's ttl.
-      this.#deps.onEvent?.({ type: "eraseFailed", error });
-    }
   }
 }
 

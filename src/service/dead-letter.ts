@@ -25,6 +25,7 @@ import type { Catalog } from "./catalog.ts";
 import type { SegmentPlace } from "./claim.ts";
 import { newLeaseId } from "./deps.ts";
 import type { Deps } from "./deps.ts";
+import type { Eraser } from "./erase.ts";
 import type { LogReader } from "./log.ts";
 import { chunksOf, writeParts } from "./send.ts";
 
@@ -35,14 +36,23 @@ export class DeadLetters {
   readonly #catalog: Catalog;
   readonly #once: OnceAppender;
   readonly #log: LogReader;
+  readonly #eraser: Eraser;
   readonly #bell: Bell;
   #moved = 0;
 
-  constructor(deps: Deps, catalog: Catalog, once: OnceAppender, log: LogReader, bell: Bell) {
+  constructor(
+    deps: Deps,
+    catalog: Catalog,
+    once: OnceAppender,
+    log: LogReader,
+    eraser: Eraser,
+    bell: Bell,
+  ) {
     this.#deps = deps;
     this.#catalog = catalog;
     this.#once = once;
     this.#log = log;
+    this.#eraser = eraser;
     this.#bell = bell;
   }
 
@@ -85,7 +95,7 @@ export class DeadLetters {
         result.stuck += messages.length;
       } else {
         await this.#append(record, place, dead, messages, target);
-        await this.#remove(place, dead.lease, messages);
+        await this.#remove(record, place, dead.lease, messages);
         result.moved += messages.length;
         this.#bell.ring(target.queueId);
       }
@@ -121,7 +131,12 @@ export class DeadLetters {
       await this.#once.append(target.name, chunk as OnceMessage[], ttl);
   }
 
-  async #remove(place: SegmentPlace, lease: Lease, messages: readonly Leaver[]): Promise<void> {
+  async #remove(
+    record: QueueRecord,
+    place: SegmentPlace,
+    lease: Lease,
+    messages: readonly Leaver[],
+  ): Promise<void> {
     const pending = pendingName(lease.id);
     await this.#deps.store.update(
       "lanes",
@@ -129,6 +144,11 @@ export class DeadLetters {
       [discard(pending, membersOf(lease, messages))],
       exists(pending),
     );
+    if (record.settings.eraseOnAck)
+      await this.#eraser.erase(
+        place,
+        messages.map(({ offset }) => offset),
+      );
   }
 
   async #release(place: SegmentPlace, lease: Lease, messages: readonly Leaver[]): Promise<void> {

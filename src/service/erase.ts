@@ -28,8 +28,19 @@ export class Eraser {
     this.#log = log;
   }
 
-  /** Erases those of the entries holding `offsets` that are done with. */
+  /**
+   * Erases those of the entries holding `offsets` that are done with. Never throws: what was acked or
+   * moved stays so, and what could not be erased goes with its entry's ttl.
+   */
   async erase(place: SegmentPlace, offsets: readonly Offset[]): Promise<void> {
+    try {
+      await this.#eraseDone(place, offsets);
+    } catch (error) {
+      this.#deps.onEvent?.({ type: "eraseFailed", error });
+    }
+  }
+
+  async #eraseDone(place: SegmentPlace, offsets: readonly Offset[]): Promise<void> {
     const entries = new Map<Offset, LogEntry>();
     for (const at of offsets) {
       if (

@@ -182,7 +182,7 @@ async function erasedDeadLetters(): Promise<void> {
   const deadLetter = { queue: "erased" };
   await call(
     "putQueue",
-    { queue: "heavy", body: { maxReceives: 1, leaseSeconds: 1, deadLetter } },
+    { queue: "heavy", body: { eraseOnAck: true, maxReceives: 1, leaseSeconds: 1, deadLetter } },
     201,
   );
   await send("heavy", 1, "y".repeat(1_000_000));
