@@ -38,6 +38,7 @@ export async function drain(sim: Simulation, operations: Operations): Promise<vo
     for (const queue of queues) await empty(sim, operations, queue);
     await sim.scheduler.sleep(DEAD_LEASE_MS + 4 * sim.plan.skewMs);
   }
+  operations.lowerExpiries();
   const left = sim.auditor.outstanding(sim.scheduler.now);
   const first = left[0];
   if (first !== undefined) {

@@ -25,6 +25,7 @@ export class Operations {
   leasedUntil = 0;
   /** Messages may be in other queues than they were sent to. */
   haveMoved = false;
+  readonly #redrives: Span[] = [];
   readonly #sim: Simulation;
   /** Names whose queue may or may not exist. */
   readonly #limbo = new Set<QueueName>();
@@ -265,27 +266,43 @@ export class Operations {
     const target = this.#any();
     const to = random.chance(0.5) && !target.takesDead ? target : undefined;
     const max = random.chance(0.5) ? random.int(1, 20) : undefined;
-    // A message that goes back lives by its new queue's retention, from then on.
+    const span = begun(scheduler.now);
+    this.#redrives.push(span);
+    this.lowerExpiries();
+    for (const message of auditor.messages) {
+      if (!message.queue.mayLoseToOthers) continue;
+      if (to?.deletion !== undefined || message.queue.deletion !== undefined)
+        message.waived ??= "redriven to a queue that is deleted";
+    }
+    await this.#sim.call(
+      `redrive to ${to?.name ?? "source"} max ${max ?? "all"}`,
+      (service) =>
+        service.redrive(dead.name, {
+          ...(to === undefined ? {} : { to: to.name }),
+          ...(max === undefined ? {} : { max }),
+        }),
+      span,
+    );
+  }
+
+  /** A message that was redriven lives by its new queue's retention, from then on. */
+  lowerExpiries(): void {
     const shortest = Math.min(
       ...[...this.queues.values()].flatMap((queue) =>
         queue.possible("retentionSeconds", 345_600, 0, Infinity, Infinity),
       ),
     );
-    for (const message of auditor.messages) {
+    for (const message of this.#sim.auditor.messages) {
       if (!message.queue.mayLoseToOthers) continue;
-      message.expiresLow = Math.min(
-        message.expiresLow,
-        scheduler.now - 2 * this.#sim.plan.skewMs + shortest * 1_000,
-      );
-      if (to?.deletion !== undefined || message.queue.deletion !== undefined)
-        message.waived ??= "redriven to a queue that is deleted";
+      for (const redrive of this.#redrives) {
+        if (overAt(redrive) < message.span.from) continue;
+        const movedAt = Math.max(redrive.from, message.span.from);
+        message.expiresLow = Math.min(
+          message.expiresLow,
+          movedAt - 2 * this.#sim.plan.skewMs + shortest * 1_000,
+        );
+      }
     }
-    await this.#sim.call(`redrive to ${to?.name ?? "source"} max ${max ?? "all"}`, (service) =>
-      service.redrive(dead.name, {
-        ...(to === undefined ? {} : { to: to.name }),
-        ...(max === undefined ? {} : { max }),
-      }),
-    );
   }
 
   async look(): Promise<void> {
