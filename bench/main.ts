@@ -3,6 +3,7 @@ import { Command, InvalidArgumentError } from "commander";
 import { contentionSection } from "./contention.ts";
 import { costSection } from "./cost.ts";
 import { httpSection } from "./http.ts";
+import { writeMarkdown } from "./markdown.ts";
 import { memorySection } from "./memory.ts";
 import { machine, meets, printSection, writeJson } from "./report.ts";
 import type { Section } from "./report.ts";
@@ -27,8 +28,14 @@ const command = new Command("npm run bench --")
   .option("--only <names>", `some of ${NAMES.join(", ")}`, listed, NAMES)
   .option("--quick", "smaller amounts: a first impression, no figures to quote", false)
   .option("--json <file>", "where the figures go", ".bench/results.json")
+  .option("--markdown <file>", "a page of the figures as well")
   .parse();
-const options = command.opts<{ only: string[]; quick: boolean; json: string }>();
+const options = command.opts<{
+  only: string[];
+  quick: boolean;
+  json: string;
+  markdown?: string;
+}>();
 
 process.stdout.write(`${machine()}, Node ${process.versions.node}\n`);
 const sections: Section[] = [];
@@ -40,6 +47,7 @@ for (const name of options.only) {
   printSection(section);
   writeJson(options.json, sections, options.quick);
 }
+if (options.markdown !== undefined) writeMarkdown(options.markdown, sections);
 const missed = sections.flatMap(({ rows }) => rows).filter((row) => !meets(row)).length;
 process.stdout.write(
   `\n${missed === 0 ? "Every target is met." : `${missed} targets are missed.`} The figures: ${options.json}\n`,

@@ -86,10 +86,10 @@ const BARE = Object.fromEntries(
     .map((name) => [name, ""]),
 );
 
-function targetOf({ target }: Row): string {
+export function targetOf({ target }: Row): string {
   if (target === undefined) return "";
   return "atMost" in target ? `≤ ${figure(target.atMost)}` : `≥ ${figure(target.atLeast)}`;
 }
 
-const figure = (value: number): string =>
+export const figure = (value: number): string =>
   value.toLocaleString("en-US", { maximumFractionDigits: value >= 100 ? 0 : value >= 1 ? 2 : 3 });
