@@ -11,6 +11,9 @@ import type { Section } from "./report.ts";
 // The SDK would greet a reader on Node 20 with a notice about itself.
 process.env.AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED ??= "true";
 
+// A server under load is stopped when this process exits, which a signal alone would not tell it.
+for (const signal of ["SIGINT", "SIGTERM"] as const) process.once(signal, () => process.exit(130));
+
 type Bench = (quick: boolean, progress: (text: string) => void) => Promise<Section>;
 
 const BENCHES: Readonly<Record<string, Bench>> = {

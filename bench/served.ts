@@ -3,7 +3,7 @@
  * in a folder that goes with it.
  */
 import { spawn } from "node:child_process";
-import { existsSync, readFileSync } from "node:fs";
+import { existsSync, readFileSync, rmSync } from "node:fs";
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -43,7 +43,7 @@ export async function serve(which: "lanes" | "naive"): Promise<Served> {
     which === "lanes"
       ? [`${OUT}/main.js`, "--port", "0", "--data", folder]
       : [`${OUT}/naive-main.js`, folder];
-  // What the bench itself was started with (a loader, a profiler) is not for the server.
+  // What the bench itself was started with (a loader) is not for the server; a profiler may be.
   const { NODE_OPTIONS: _, ...env } = process.env;
   const flags = process.env["LANEMQ_BENCH_NODE_FLAGS"]?.split(" ") ?? [];
   const child = spawn(process.execPath, [...flags, ...args], {
@@ -51,6 +51,12 @@ export async function serve(which: "lanes" | "naive"): Promise<Served> {
     stdio: ["ignore", "pipe", "inherit"],
   });
   const exited = new Promise<void>((resolve) => child.once("exit", () => resolve()));
+  // However the bench ends, the server does not outlive it.
+  const abandon = (): void => {
+    child.kill("SIGKILL");
+    rmSync(folder, { recursive: true, force: true });
+  };
+  process.once("exit", abandon);
   const url = await new Promise<string>((resolve, reject) => {
     let said = "";
     child.stdout.on("data", (text: Buffer) => {
@@ -82,6 +88,7 @@ export async function serve(which: "lanes" | "naive"): Promise<Served> {
     async close() {
       child.kill("SIGTERM");
       await exited;
+      process.off("exit", abandon);
       await rm(folder, { recursive: true, force: true });
     },
   };
