@@ -48,8 +48,10 @@ export const LIMITS = {
   inlineMessageBytes: 256 * KIB,
   partBytes: 380 * KIB,
 
-  /** C7: an item that would pass this is cut. */
+  /** C7: no claim makes an open segment's item larger: at most 2 write units. */
   segmentBytes: 1_536,
+  /** C7: a segment is cut once another lease like its last would pass this: mostly 1 write unit. */
+  segmentRoomyBytes: 1_000,
   /** C3/C4: one lease; its pending set stays below a kilobyte. */
   leaseMessages: 256,
   /** C4: expressions are limited to 4 KB and 300 operators. */

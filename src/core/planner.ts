@@ -10,7 +10,7 @@
  * C5  A lease is expired only after `until` + the skew margin.
  * C6  After `maxReceives` attempts, what an expired lease holds moves to a lease
  *     that leaves for the dead-letter queue.
- * C7  A segment whose item would pass `segmentBytesMax` is cut where the claim stopped.
+ * C7  A segment is cut where a claim stopped for want of room, or left too little for another like it.
  * M2  A message past its expiry is passed over; one not yet visible stops the walk.
  */
 import type { Condition, Edit } from "../store/port.ts";
@@ -418,7 +418,10 @@ function claimFresh(
     result.newLeases.push(lease.id);
     for (const one of placed) request.deliveries.push({ ...one, lease });
   }
-  if (full) result.cutAt = result.head;
+  const lastLease = drafts.at(-1);
+  const another = lastLease === undefined ? 0 : leaseBytes(membersOf(lastLease, lastLease.placed));
+  const isCrowded = another > 0 && bytes + another > LIMITS.segmentRoomyBytes;
+  if (segment.end === undefined && (full || isCrowded)) result.cutAt = result.head;
   if (result.head !== segment.head || result.cutAt !== undefined) {
     result.edits.push(set(["head"], result.head), set(["headEntry"], result.headEntry));
     result.guards.push(...headGuards(segment));
