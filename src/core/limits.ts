@@ -56,6 +56,8 @@ export const LIMITS = {
   leaseMessages: 256,
   /** C4: expressions are limited to 4 KB and 300 operators. */
   moveMembers: 100,
+  /** Leases that one update touches: expressions are limited to 4 KB and 300 operators. */
+  leasesPerUpdate: 40,
   /** C7: hard cap of listed segments per lane and group; beyond it receive says `too-many-leases`. */
   segmentsPerLane: 1_000,
 

@@ -110,6 +110,8 @@ export interface Plan {
   readonly nextEventAt: EpochMs | undefined;
   /** The walk met the lane's end entry. */
   readonly ended: boolean;
+  /** More leases have run out than one update may touch. */
+  readonly more: boolean;
 }
 
 /** How long one attempt at moving messages to another queue is left alone. */
@@ -138,7 +140,8 @@ export function plan(input: PlanInput): Plan {
   const edits = [...reclaimed.edits, ...claimed.edits];
   const guards = [...reclaimed.guards, ...claimed.guards];
   if (edits.length > 0) {
-    for (const id of segment.spent) edits.push(...leaseRemovals(id).slice(0, 1));
+    for (const id of segment.spent.slice(0, LIMITS.leasesPerUpdate))
+      edits.push(...leaseRemovals(id).slice(0, 1));
     edits.push(set(["version"], segment.version + 1));
     guards.push(segment.absent ? absent("version") : absent("closed"));
   }
@@ -153,6 +156,7 @@ export function plan(input: PlanInput): Plan {
     cutAt: claimed.cutAt,
     nextEventAt: earliest(reclaimed.nextEventAt, claimed.nextEventAt),
     ended: claimed.ended,
+    more: reclaimed.more,
   };
 
   function earliest(a: EpochMs | undefined, b: EpochMs | undefined): EpochMs | undefined {
@@ -168,6 +172,7 @@ interface Reclaimed {
   readonly newLeases: string[];
   bytesAfter: number;
   nextEventAt: EpochMs | undefined;
+  more: boolean;
 }
 
 /** C2, C6: expired leases, the longest expired first. */
@@ -180,7 +185,9 @@ function reclaim(input: PlanInput, requests: OpenRequest[]): Reclaimed {
     newLeases: [],
     bytesAfter: segmentBytes({ ...segment, spent: [] }),
     nextEventAt: undefined,
+    more: false,
   };
+  let touched = 0;
   let deadRoom = DEAD_MESSAGES_PER_PLAN;
   for (const lease of [...segment.leases.values()].sort((a, b) => a.until - b.until)) {
     if (!isExpired(lease, now, skewMarginMs) || lease.until > input.startedAt) {
@@ -190,7 +197,13 @@ function reclaim(input: PlanInput, requests: OpenRequest[]): Reclaimed {
     const members = examine(lease, input);
     if (members === undefined) continue;
     const leaving = leavingOf(lease, input.deadLetter, input.missing);
-    if (leaving !== undefined && members.live.length > deadRoom) continue;
+    if (
+      touched >= LIMITS.leasesPerUpdate ||
+      (leaving !== undefined && members.live.length > deadRoom)
+    ) {
+      result.more = true;
+      continue;
+    }
 
     const taken: Lease[] = [];
     if (leaving !== undefined) {
@@ -213,6 +226,7 @@ function reclaim(input: PlanInput, requests: OpenRequest[]): Reclaimed {
     const gone = new Set<string>(members.lost);
     for (const next of taken) for (const text of next.pending) gone.add(text);
     if (gone.size === 0) continue;
+    touched += Math.max(1, taken.length);
 
     result.guards.push(
       equal([leaseName(lease.id), "u"], lease.until),
@@ -382,6 +396,7 @@ function claimFresh(
         const request = queue[0];
         if (request === undefined) break walk;
         if (draft === undefined || draft.placed.length >= LIMITS.leaseMessages) {
+          if (drafts.length >= LIMITS.leasesPerUpdate) break walk;
           draft = { request, entry: entry.offset, placed: [] };
           bytes += leaseBytes([]);
           drafts.push(draft);

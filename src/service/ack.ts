@@ -14,7 +14,7 @@ import type { Receipt } from "../core/receipt.ts";
 import { leaseName, member, pendingName } from "../core/segment.ts";
 import type { EpochMs, QueueName } from "../core/types.ts";
 import { absent, all, discard, exists } from "../store/port.ts";
-import type { Edit, Item } from "../store/port.ts";
+import type { Item, Key } from "../store/port.ts";
 import type { ReceiptResult } from "./api.ts";
 import type { Catalog } from "./catalog.ts";
 import { Combiner } from "./combiner.ts";
@@ -26,6 +26,8 @@ import type { SegmentReceipts } from "./receipts.ts";
 
 const ATTEMPTS = 3;
 const MEMBERS_PER_UPDATE = 4_000;
+/** Expressions are limited to 4 KB and 300 operators. */
+const LEASES_PER_UPDATE = 100;
 
 type Answers = ReadonlyMap<Receipt, ReceiptResult>;
 
@@ -66,28 +68,35 @@ export class Acker {
         members.set(receipt.lease, set.add(member(receipt, receipt.offset)));
       }
     }
-    const edits: Edit[] = [...members].map(([lease, set]) => discard(pendingName(lease), set));
-    let isRepeated = false;
+    const answers = groups.map(() => new Map<Receipt, ReceiptResult>());
+    const leases = [...members];
+    for (let at = 0; at < leases.length; at += LEASES_PER_UPDATE) {
+      const some = new Map(leases.slice(at, at + LEASES_PER_UPDATE));
+      const { old, doubt } = await this.#discard(first.key, some);
+      groups.forEach(({ receipts }, index) => {
+        for (const receipt of receipts) {
+          if (some.has(receipt.lease)) answers[index]?.set(receipt, judge(receipt, old, doubt));
+        }
+      });
+    }
+    return answers;
+  }
+
+  async #discard(
+    key: Key,
+    members: ReadonlyMap<string, ReadonlySet<string>>,
+  ): Promise<{ old: Item | undefined; doubt: Doubt }> {
+    const edits = [...members].map(([lease, set]) => discard(pendingName(lease), set));
+    const guard = all(exists("version"), absent("closed"));
     for (let attempt = 1; ; attempt++) {
       try {
-        const result = await this.#deps.store.update(
-          "lanes",
-          first.key,
-          edits,
-          all(exists("version"), absent("closed")),
-          {
-            wantOld: true,
-          },
-        );
-        const old = result.ok ? result.old : undefined;
-        const doubt = isRepeated ? { now: this.#deps.clock.now() } : undefined;
-        return groups.map(
-          ({ receipts }) =>
-            new Map(receipts.map((receipt) => [receipt, judge(receipt, old, doubt)])),
-        );
+        const result = await this.#deps.store.update("lanes", key, edits, guard, { wantOld: true });
+        return {
+          old: result.ok ? result.old : undefined,
+          doubt: attempt === 1 ? undefined : { now: this.#deps.clock.now() },
+        };
       } catch (error) {
         if (!isLaneError(error, "outcome-unknown") || attempt === ATTEMPTS) throw error;
-        isRepeated = true;
         await this.#deps.sleep(backoffMs(this.#deps, attempt, 20, 200));
       }
     }
@@ -103,12 +112,10 @@ export class Acker {
   }
 }
 
-/** `doubt`: an attempt of unknown outcome went before. */
-function judge(
-  receipt: Receipt,
-  old: Item | undefined,
-  doubt: { now: EpochMs } | undefined,
-): ReceiptResult {
+/** Set: an attempt of unknown outcome went before. */
+type Doubt = { readonly now: EpochMs } | undefined;
+
+function judge(receipt: Receipt, old: Item | undefined, doubt: Doubt): ReceiptResult {
   const pending = old?.[pendingName(receipt.lease)] as ReadonlySet<string> | undefined;
   if (pending?.has(member(receipt, receipt.offset)) === true) return { status: "done" };
   const lease = old?.[leaseName(receipt.lease)] as { u: number } | undefined;

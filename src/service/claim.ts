@@ -269,7 +269,8 @@ function claimed(segment: Segment, planned: Plan, isPartial: boolean): Claim {
     end,
     passed: end !== undefined && planned.head >= end,
     drained: end !== undefined && planned.head >= end && !isHolding,
-    advanced: planned.head > segment.head || (isPartial && planned.edits.length > 0),
+    advanced:
+      planned.head > segment.head || ((isPartial || planned.more) && planned.edits.length > 0),
     nextEventAt: planned.nextEventAt,
     ended: planned.ended,
   };
