@@ -3,18 +3,25 @@ import type { OutgoingMessage } from "../../src/core/message.ts";
 import { epochMs, queueName } from "../../src/core/types.ts";
 import type { EpochMs } from "../../src/core/types.ts";
 import type { Service } from "../../src/service/api.ts";
-import type { ServiceEvent } from "../../src/service/deps.ts";
+import type { Deps, ServiceEvent } from "../../src/service/deps.ts";
 import { createService } from "../../src/service/service.ts";
 import { createMemoryStore } from "../../src/store/memory.ts";
-import type { Store, StoreRequest } from "../../src/store/port.ts";
+import type { MemoryStore } from "../../src/store/memory.ts";
+import type { Item, Store, StoreRequest } from "../../src/store/port.ts";
 
 export interface World {
-  readonly store: Store;
+  readonly store: MemoryStore;
   readonly requests: StoreRequest[];
   readonly events: ServiceEvent[];
   now(): EpochMs;
   /** Lets time pass; sleepers whose time has come wake. */
   advance(ms: number): Promise<void>;
+  /** Lets as much time pass as a call needs, and not more. */
+  through<T>(call: Promise<T>): Promise<T>;
+  /** TTL: deletes what is past its `ttl`, or of that what is chosen. */
+  sweep(chosen?: (item: Item) => boolean): Promise<void>;
+  /** What an instance needs of this world, for parts of a service alone. */
+  deps(store?: Store): Deps;
   /** Another instance: own caches, same store and clock. */
   instance(store?: Store): Service;
 }
@@ -30,6 +37,33 @@ export function createWorld(options: { skewMarginMs?: number; relaxed?: boolean 
     seed = (Math.imul(seed, 1_103_515_245) + 12_345) & 0x7fffffff;
     return seed / 0x80000000;
   };
+  const due = (until: number) =>
+    [...sleepers].filter((one) => one.at <= until).sort((a, b) => a.at - b.at)[0];
+  const wake = (sleeper: { at: number; wake: () => void }) => {
+    now = Math.max(now, sleeper.at);
+    sleepers.delete(sleeper);
+    sleeper.wake();
+  };
+  const deps = (own: Store = store): Deps => ({
+    store: own,
+    clock: { now: () => epochMs(now) },
+    random,
+    randomBytes: (length) => Uint8Array.from({ length }, () => Math.floor(random() * 256)),
+    skewMarginMs: options.skewMarginMs ?? 0,
+    relaxed: options.relaxed ?? false,
+    onEvent: (event) => void events.push(event),
+    sleep: (ms, signal) =>
+      new Promise((resolve) => {
+        const sleeper = { at: now + ms, wake: resolve };
+        sleepers.add(sleeper);
+        const stop = () => {
+          sleepers.delete(sleeper);
+          resolve();
+        };
+        if (signal?.aborted === true) stop();
+        else signal?.addEventListener("abort", stop, { once: true });
+      }),
+  });
   return {
     store,
     requests,
@@ -39,36 +73,34 @@ export function createWorld(options: { skewMarginMs?: number; relaxed?: boolean 
       const target = now + ms;
       for (;;) {
         await settle();
-        const next = [...sleepers].filter((one) => one.at <= target).sort((a, b) => a.at - b.at)[0];
+        const next = due(target);
         if (next === undefined) break;
-        now = Math.max(now, next.at);
-        sleepers.delete(next);
-        next.wake();
+        wake(next);
       }
       now = target;
       await settle();
     },
-    instance: (own = store) =>
-      createService({
-        store: own,
-        clock: { now: () => epochMs(now) },
-        random,
-        randomBytes: (length) => Uint8Array.from({ length }, () => Math.floor(random() * 256)),
-        skewMarginMs: options.skewMarginMs ?? 0,
-        relaxed: options.relaxed ?? false,
-        onEvent: (event) => void events.push(event),
-        sleep: (ms, signal) =>
-          new Promise((resolve) => {
-            const sleeper = { at: now + ms, wake: resolve };
-            sleepers.add(sleeper);
-            const stop = () => {
-              sleepers.delete(sleeper);
-              resolve();
-            };
-            if (signal?.aborted === true) stop();
-            else signal?.addEventListener("abort", stop, { once: true });
-          }),
-      }),
+    async through(call) {
+      const state = { isOver: false };
+      const over = () => void (state.isOver = true);
+      call.then(over, over);
+      for (let idle = 0; !state.isOver && idle < 3;) {
+        await settle();
+        const next = due(Number.POSITIVE_INFINITY);
+        if (next === undefined) idle += 1;
+        else if (!state.isOver) wake(next);
+      }
+      return call;
+    },
+    async sweep(chosen = () => true) {
+      for (const item of store.items("lanes")) {
+        const ttl = item["ttl"] as number | undefined;
+        if (ttl !== undefined && ttl * 1000 <= now && chosen(item))
+          await store.delete("lanes", { pk: item.pk, sk: item.sk });
+      }
+    },
+    deps,
+    instance: (own) => createService(deps(own)),
   };
 }
 
