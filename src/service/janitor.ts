@@ -95,10 +95,10 @@ export class Janitor {
         break;
       }
     }
-    await store.put("catalog", {
-      ...JANITOR,
-      ...(complete || from === undefined ? {} : { after: from }),
-    });
+    const after = complete ? undefined : from;
+    if (after !== state?.["after"]) {
+      await store.put("catalog", { ...JANITOR, ...(after === undefined ? {} : { after }) });
+    }
     const deletedQueuesCleared = clock.now() < deadline ? await this.#clearGraves(deadline) : 0;
     return {
       queues,
