@@ -51,7 +51,11 @@ export async function drain(sim: Simulation, operations: Operations): Promise<vo
   for (const queue of queues) await checkEmpty(sim, queue);
 }
 
-async function empty(sim: Simulation, operations: Operations, queue: Incarnation): Promise<void> {
+export async function empty(
+  sim: Simulation,
+  operations: Operations,
+  queue: Incarnation,
+): Promise<void> {
   for (let round = 0; round < RECEIVES_PER_QUEUE; round += 1) {
     const given: Delivered[] | undefined = await operations.receiveFrom(queue, {
       max: sim.random.pick([10, 100, 1_000]),

@@ -89,6 +89,26 @@ export function drawFaults(random: Random): FaultPlan {
   };
 }
 
+/** Few requests, each in trouble: for schedules that wait for the fences of one lane. */
+export function drawFenceFaults(random: Random): FaultPlan {
+  const plan = drawFaults(random);
+  const often = (): number => (random.chance(0.5) ? random.between(0.05, 0.3) : 0);
+  return {
+    ...plan,
+    replyLost: often(),
+    requestLost: often() / 2,
+    late: often(),
+    doubled: often(),
+    clockStep: often(),
+    tornQuery: random.pick([0, 0.9]),
+    freeze: random.pick([0, 0.02, 0.05]),
+    crash: random.pick([0, 0.02]),
+    throttled: 0,
+    unavailable: 0,
+    ttl: random.pick<TtlMode>(["atOnce", "atOnce", "mixed"]),
+  };
+}
+
 export const calm = (plan: FaultPlan): FaultPlan => ({ ...plan, ...NONE });
 
 export class FaultCounts {

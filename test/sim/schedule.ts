@@ -1,7 +1,8 @@
 /** One schedule from its seed: the workload under its faults, the drain, the verdict. */
 import { drain } from "./drain.ts";
-import { describe, drawFaults } from "./faults.ts";
+import { describe, drawFaults, drawFenceFaults } from "./faults.ts";
 import type { FaultKind } from "./faults.ts";
+import { runFences } from "./fences.ts";
 import { Stuck } from "./scheduler.ts";
 import { Simulation } from "./simulation.ts";
 import { Violation } from "./violation.ts";
@@ -21,17 +22,20 @@ export interface ScheduleReport {
     { readonly invariant: Invariant | "harness"; readonly text: string } | undefined;
 }
 
+/** Every so many schedules one waits for the fences of a single lane. */
+const FENCES_EVERY = 4;
 const EVENTS_MAX = 1_500_000;
 
 export async function runSchedule(
   seed: number,
   trace?: (line: string) => void,
 ): Promise<ScheduleReport> {
-  const sim = new Simulation(seed, drawFaults, trace);
+  const isAtFences = seed % FENCES_EVERY === 0;
+  const sim = new Simulation(seed, isAtFences ? drawFenceFaults : drawFaults, trace);
   let failure: ScheduleReport["failure"];
   try {
     await sim.scheduler.run(async () => {
-      await drain(sim, await runWorkload(sim));
+      await drain(sim, await (isAtFences ? runFences(sim) : runWorkload(sim)));
     }, EVENTS_MAX);
     sim.check();
   } catch (error) {

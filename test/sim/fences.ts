@@ -1,0 +1,94 @@
+/**
+ * Schedules for the rules that need hours (L4–L8): one lane whose entries are short-lived, a few
+ * senders at a time, and waits that end right around what the lane is about to go through: the last
+ * entry's `ttl`, ten and two minutes before it, ten and twenty minutes after its anchor.
+ *
+ * After each burst everything is received at once, for what is sent here lives for a minute only.
+ */
+import { LIMITS } from "../../src/core/limits.ts";
+import type { QueueName } from "../../src/core/types.ts";
+import { empty } from "./drain.ts";
+import { calm } from "./faults.ts";
+import { Operations } from "./operations.ts";
+import type { Simulation } from "./simulation.ts";
+import { Violation } from "./violation.ts";
+
+const SECOND = 1_000;
+/** A message younger than this is not yet missed. */
+const SPARE_MS = 2 * SECOND;
+
+export async function runFences(sim: Simulation): Promise<Operations> {
+  const { random, scheduler } = sim;
+  const operations = new Operations(sim);
+  for (let at = random.int(2, 4); at > 0; at -= 1) sim.start();
+  const retentionSeconds = random.pick([60, 60, 120, 600]);
+  await operations.create(
+    "queue1" as QueueName,
+    { retentionSeconds, leaseSeconds: 1, lanes: 1 },
+    false,
+  );
+  for (let burst = random.int(4, 12); burst > 0; burst -= 1) {
+    sim.world.faults = sim.plan;
+    const longest = random.pick([10, SECOND, 20 * SECOND]);
+    await Promise.all(
+      Array.from({ length: random.int(1, 4) }, () => sender(sim, operations, longest)),
+    );
+    sim.world.faults = calm(sim.plan);
+    await checkpoint(sim, operations);
+    await scheduler.sleep(untilFence(sim));
+  }
+  return operations;
+}
+
+async function sender(sim: Simulation, operations: Operations, longest: number): Promise<void> {
+  for (let count = sim.random.int(1, 3); count > 0; count -= 1) {
+    await operations.send();
+    await sim.scheduler.sleep(sim.random.skewed(1, longest));
+  }
+}
+
+/** Everything that is there comes out now, and nothing that must be there is missing. */
+async function checkpoint(sim: Simulation, operations: Operations): Promise<void> {
+  // A crash or a freeze may still be on its way; and what a clock that is ahead has sent is not yet
+  // visible to one that is behind.
+  await sim.scheduler.sleep(2 * sim.plan.skewMs + 20 * sim.plan.latencyMs);
+  for (const { instance } of sim.members) instance.thaw();
+  await sim.scheduler.sleep(10);
+  const startedAt = sim.scheduler.now;
+  for (const queue of operations.queues.values()) await empty(sim, operations, queue);
+  const missing = sim.auditor
+    .outstanding(sim.scheduler.now + SPARE_MS + 4 * sim.plan.skewMs)
+    .find((message) => message.span.to < startedAt);
+  if (missing === undefined) return;
+  throw new Violation(
+    "lost",
+    `m${missing.number} (${missing.id ?? "?"}) does not come, though it lives until ${missing.expiresLow}`,
+  );
+}
+
+function untilFence(sim: Simulation): number {
+  const { random, scheduler, engine } = sim;
+  const now = scheduler.now;
+  const lastTtl = Math.max(
+    0,
+    ...[...engine.ttls.values()]
+      .filter(({ key }) => key.pk.startsWith("log#"))
+      .map(({ ttl }) => ttl * SECOND),
+  );
+  const anchors = [...engine.anchoredAt.values()].flatMap((since) => [
+    since + LIMITS.anchorTrustedMs,
+    since + LIMITS.anchorRenewableMs,
+  ]);
+  const fences = [
+    lastTtl,
+    lastTtl - LIMITS.sealTtlMarginMs,
+    lastTtl - LIMITS.appendTtlMarginMs,
+    ...anchors,
+  ].filter((at) => at > now);
+  if (fences.length === 0 || random.chance(0.15))
+    return random.pick([30 * SECOND, 5 * SECOND, 900 * SECOND, 4_000 * SECOND]);
+  return Math.max(
+    0,
+    random.pick(fences) - now + random.pick([-1, 1]) * random.skewed(1, 40 * SECOND),
+  );
+}
