@@ -50,7 +50,7 @@ for (const name of options.only) {
   printSection(section);
   writeJson(options.json, sections, options.quick);
 }
-if (options.markdown !== undefined) writeMarkdown(options.markdown, sections);
+if (options.markdown !== undefined) await writeMarkdown(options.markdown, sections);
 const missed = sections.flatMap(({ rows }) => rows).filter((row) => !meets(row)).length;
 process.stdout.write(
   `\n${missed === 0 ? "Every target is met." : `${missed} targets are missed.`} The figures: ${options.json}\n`,

@@ -1,9 +1,10 @@
 /** The figures of a run as a page of the documentation, which is written by nothing else. */
 import { writeFileSync } from "node:fs";
+import { format } from "prettier";
 import { figure, machine, meets, targetOf } from "./report.ts";
 import type { Row, Section } from "./report.ts";
 
-export function writeMarkdown(file: string, sections: readonly Section[]): void {
+export async function writeMarkdown(file: string, sections: readonly Section[]): Promise<void> {
   const day = new Date().toISOString().slice(0, 10);
   const intro = [
     "# Benchmarks",
@@ -18,7 +19,7 @@ export function writeMarkdown(file: string, sections: readonly Section[]): void 
     "client, server and engine share its processors.",
   ];
   const page = [intro.join("\n"), ...sections.map(sectionOf)].join("\n\n");
-  writeFileSync(file, `${page}\n`);
+  writeFileSync(file, await format(page, { parser: "markdown" }));
 }
 
 const sectionOf = ({ title, method, rows }: Section): string =>
