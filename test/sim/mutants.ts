@@ -222,7 +222,15 @@ export const MUTANTS: readonly Mutant[] = [
     'segment.absent ? absent("version") : absent("closed")',
     'absent("nothing")',
   ),
-  one("C1", "first-claim-unguarded", PLANNER, '? [absent("version")]', "? []"),
+  {
+    name: "first-claim-unguarded",
+    rule: "C1",
+    file: PLANNER,
+    edits: [
+      ['? [absent("version")]', "? []"],
+      ['segment.absent ? absent("version") : absent("closed")', 'absent("closed")'],
+    ],
+  },
   one(
     "C1",
     "own-claim-is-foreign",
