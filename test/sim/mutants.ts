@@ -267,7 +267,7 @@ export const MUTANTS: readonly Mutant[] = [
     "pending?.has(member(receipt, receipt.offset)) === true",
     "pending?.size !== 0",
   ),
-  one("C3", "doubt-is-done", ACK, "doubt === undefined ||", ""),
+  one("C3", "doubt-is-done", ACK, "if (lease.u > doubt.now) return", "return"),
   one("C4", "move-without-presence", MOVES, "guards: byMember", "guards: 1 > 0 ? [] : byMember"),
   one("C4", "extends-the-gone", MOVES, "guards: [exists(pendingName(lease.id))]", "guards: []"),
   one(
