@@ -1,4 +1,4 @@
-import fc from "fast-check";
+import * as fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { LIMITS } from "../../src/core/limits.ts";
 import { deliveredBytes } from "../../src/core/planner.ts";
@@ -163,7 +163,7 @@ describe("what a fresh claim passes over", () => {
       new0: [0, 1],
       new1: [RUN, RUN + 1],
     });
-    const texts = [...planned.deliveries.flat()].flatMap(({ lease: of }) => [...of.pending]);
+    const texts = planned.deliveries.flat().flatMap(({ lease: of }) => [...of.pending]);
     expect(texts.every((text) => text.length === 1)).toBe(true);
   });
 });
@@ -185,7 +185,7 @@ describe("where a fresh claim stops", () => {
   });
 
   it("L9: at the lane's end entry, and says so", () => {
-    const planned = planOf({ fresh: [entry(0, 2), endEntry(2)] });
+    const planned = planOf({ fresh: [entry(0, 2), endEntry(2), entry(2, 3)] });
     expect(offsetsOf(planned)).toEqual([[0, 1]]);
     expect(planned).toMatchObject({ ended: true, head: 2 });
     expect(planOf({ segment: segment({ head: at(2) }), fresh: [endEntry(2)] }).edits).toEqual([]);

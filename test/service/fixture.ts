@@ -1,10 +1,14 @@
 /** A service over the in-memory store with a clock that only the test moves. */
+import { LaneError } from "../../src/core/errors.ts";
 import type { OutgoingMessage } from "../../src/core/message.ts";
-import { epochMs, queueName } from "../../src/core/types.ts";
-import type { EpochMs } from "../../src/core/types.ts";
-import type { Service } from "../../src/service/api.ts";
+import type { QueueRecord } from "../../src/core/queue.ts";
+import { epochMs, laneId, queueName } from "../../src/core/types.ts";
+import type { EpochMs, QueueName } from "../../src/core/types.ts";
+import type { ReceiptResult, ReceivedMessage, SendResult, Service } from "../../src/service/api.ts";
+import { parseRecord } from "../../src/service/catalog.ts";
 import type { Deps, ServiceEvent } from "../../src/service/deps.ts";
 import { createService } from "../../src/service/service.ts";
+import { anchorKey, logKey, queueKey } from "../../src/store/keys.ts";
 import { createMemoryStore } from "../../src/store/memory.ts";
 import type { MemoryStore } from "../../src/store/memory.ts";
 import type { Item, Store, StoreRequest } from "../../src/store/port.ts";
@@ -125,3 +129,57 @@ export const texts = (count: number, prefix = "m"): OutgoingMessage[] =>
 
 export const bodyOf = (message: { body: Uint8Array }): string =>
   Buffer.from(message.body).toString();
+
+export const ALL = { max: 1_000, group: "default" } as const;
+
+export async function recordOf(world: World, name: QueueName = Q): Promise<QueueRecord> {
+  const item = await world.store.get("catalog", queueKey(name), { consistent: true });
+  if (item === undefined) throw new Error(`there is no queue ${name}`);
+  return parseRecord(item);
+}
+
+/** The items of a lane's log, by offset. */
+export async function logOf(world: World, name: QueueName = Q, lane = 0): Promise<readonly Item[]> {
+  const pk = logKey((await recordOf(world, name)).queueId, laneId(lane));
+  return world.store.items("lanes").filter((item) => item.pk === pk);
+}
+
+export const offsetOf = (entry: Item | undefined): number => Number(entry?.sk);
+
+/** L1: within a run, an entry begins where the one before it ends. */
+export const isDense = (log: readonly Item[]): boolean =>
+  log.every(
+    (entry, index) =>
+      index === 0 ||
+      offsetOf(entry) === offsetOf(log[index - 1]) + (log[index - 1]?.["count"] as number),
+  );
+
+export async function anchorOf(world: World, name: QueueName = Q, lane = 0) {
+  const { queueId } = await recordOf(world, name);
+  return world.store.get("lanes", anchorKey(queueId, laneId(lane)), { consistent: true });
+}
+
+export const idsOf = (results: readonly SendResult[]): string[] =>
+  results.map((result) => ("id" in result ? result.id : result.error.code));
+
+export const receiptsOf = (messages: readonly ReceivedMessage[]): string[] =>
+  messages.map((message) => message.receipt);
+
+export const statusesOf = (results: readonly ReceiptResult[]): string[] =>
+  results.map((result) => result.status);
+
+export const unknown = (): LaneError => new LaneError("outcome-unknown", "no answer");
+export const throttled = (): LaneError => new LaneError("throttled", "too many requests");
+/** A process that ends in the middle of what it does. */
+export const crash = (): Error => new Error("the process has ended");
+
+/** Receives and acks until nothing comes any more; gives the bodies, in order of delivery. */
+export async function drain(service: Service, name: QueueName = Q): Promise<string[]> {
+  const bodies: string[] = [];
+  for (;;) {
+    const batch = await service.receive(name, ALL);
+    if (batch.length === 0) return bodies;
+    bodies.push(...batch.map(bodyOf));
+    await service.ack(name, receiptsOf(batch));
+  }
+}

@@ -16,9 +16,11 @@ export interface Fault {
   /** Comes before the call. */
   readonly before?: () => Promise<unknown>;
   /** What the caller gets instead of an answer. */
-  readonly throws?: Error;
+  readonly throws?: () => Error;
   /** The call takes effect nevertheless. */
   readonly applied?: boolean;
+  /** Comes after the call, before its caller hears of it. */
+  readonly after?: () => Promise<unknown>;
   /** What the caller of a query sees of the page. */
   readonly show?: (page: QueryPage) => QueryPage;
 }
@@ -35,9 +37,12 @@ export function tampered(store: Store, judge: (call: Call) => Fault | undefined)
     calls.push(call);
     const fault = judge(call);
     await fault?.before?.();
-    if (fault?.throws === undefined) return act();
-    if (fault.applied === true) await act();
-    throw fault.throws;
+    if (fault?.throws === undefined || fault.applied === true) {
+      const answer = await act();
+      await fault?.after?.();
+      if (fault?.throws === undefined) return answer;
+    }
+    throw fault.throws();
   };
   return {
     calls,
@@ -49,7 +54,7 @@ export function tampered(store: Store, judge: (call: Call) => Fault | undefined)
         calls.push(call);
         const fault = judge(call);
         await fault?.before?.();
-        if (fault?.throws !== undefined) throw fault.throws;
+        if (fault?.throws !== undefined) throw fault.throws();
         const page = await store.query(table, pk, range);
         return fault?.show === undefined ? page : fault.show(page);
       },
