@@ -135,7 +135,8 @@ export function plan(input: PlanInput): Plan {
     bytes: 0,
   }));
   const reclaimed = reclaim(input, requests);
-  const claimed = claimFresh(input, requests, reclaimed.bytesAfter);
+  const room = LIMITS.leasesPerUpdate - reclaimed.newLeases.length;
+  const claimed = claimFresh(input, requests, reclaimed.bytesAfter, room);
 
   const edits = [...reclaimed.edits, ...claimed.edits];
   const guards = [...reclaimed.guards, ...claimed.guards];
@@ -221,7 +222,10 @@ function reclaim(input: PlanInput, requests: OpenRequest[]): Reclaimed {
         result.dead.push({ lease: moved, leaving, messages: members.live });
       }
     } else {
-      taken.push(...hand(lease, members.live, requests, input));
+      const room = LIMITS.leasesPerUpdate - touched;
+      const handed = hand(lease, members.live, requests, input, room);
+      if (handed.length === room) result.more = true;
+      taken.push(...handed);
     }
     const gone = new Set<string>(members.lost);
     for (const next of taken) for (const text of next.pending) gone.add(text);
@@ -280,10 +284,12 @@ function hand(
   messages: readonly Placed[],
   requests: OpenRequest[],
   input: PlanInput,
+  room: number,
 ): Lease[] {
   const leases: Lease[] = [];
   let next = 0;
   for (const request of requests) {
+    if (leases.length >= room) break;
     const batch: Placed[] = [];
     while (next < messages.length) {
       const placed = messages[next];
@@ -347,6 +353,7 @@ function claimFresh(
   input: PlanInput,
   requests: readonly OpenRequest[],
   bytesBefore: number,
+  room: number,
 ): Fresh {
   const { segment, now } = input;
   const result: Fresh = {
@@ -396,7 +403,7 @@ function claimFresh(
         const request = queue[0];
         if (request === undefined) break walk;
         if (draft === undefined || draft.placed.length >= LIMITS.leaseMessages) {
-          if (drafts.length >= LIMITS.leasesPerUpdate) break walk;
+          if (drafts.length >= room) break walk;
           draft = { request, entry: entry.offset, placed: [] };
           bytes += leaseBytes([]);
           drafts.push(draft);
@@ -486,8 +493,12 @@ export function cutAhead(
     ),
   );
   if (at <= segment.head) return undefined;
+  // A segment may begin within an entry, which is then the first of those read.
+  const first = fresh[0];
+  const headEntry =
+    first !== undefined && first.offset <= segment.head ? first.offset : segment.headEntry;
   const start: Edit[] = segment.absent
-    ? [set(["head"], segment.head), set(["headEntry"], segment.headEntry)]
+    ? [set(["head"], segment.head), set(["headEntry"], headEntry)]
     : [];
   return {
     at,

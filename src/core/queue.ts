@@ -32,6 +32,8 @@ export interface Lanes {
   /** Retired, but perhaps still holding messages; `until` ms: when the last of them has expired. 0: no end entry yet. */
   readonly ended: readonly { readonly lane: LaneId; readonly until: number }[];
   readonly next: number;
+  /** When senders that met last opened more, in ms. */
+  readonly grownAt?: number;
 }
 
 export interface QueueRecord {
@@ -71,13 +73,13 @@ export const readableLanes = (lanes: Lanes): LaneId[] => [
 /** The lanes with `count` open ones more. */
 export function openLanes(lanes: Lanes, count: number): Lanes {
   const added = Array.from({ length: count }, (_, index) => (lanes.next + index) as LaneId);
-  return { open: [...lanes.open, ...added], ended: lanes.ended, next: lanes.next + count };
+  return { ...lanes, open: [...lanes.open, ...added], next: lanes.next + count };
 }
 
 /** The lanes with only the first `keep` open; the others await their end entries. */
 export function closeLanes(lanes: Lanes, keep: number): Lanes {
   const closing = lanes.open.slice(keep).map((lane) => ({ lane, until: 0 }));
-  return { open: lanes.open.slice(0, keep), ended: [...lanes.ended, ...closing], next: lanes.next };
+  return { ...lanes, open: lanes.open.slice(0, keep), ended: [...lanes.ended, ...closing] };
 }
 
 /** The number of lanes that settings ask for, where they do. */

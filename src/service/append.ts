@@ -23,8 +23,8 @@ import { tailAfter } from "./tail.ts";
 import type { Tail, Tails } from "./tail.ts";
 
 const ATTEMPTS = 12;
-/** A conflict this many times in a row says that the tail has moved far: read it instead of following. */
-const FOLLOWS = 3;
+/** A conflict at a tail seen longer ago says little of who appends now, and the tail may be far: read it. */
+const FRESH_MS = 250;
 
 export interface Draft {
   readonly messages: readonly StoredMessage[];
@@ -35,7 +35,9 @@ export interface Draft {
 }
 
 export type Appended =
-  | { readonly at: Offset; readonly conflicts: number }
+  | { readonly at: Offset; /** With others that append now. */ readonly conflicts: number }
+  /** Others met here more often than the caller had patience for; nothing was stored. */
+  | "crowded"
   /** L9: the lane has been retired; read the settings afresh. */
   | "ended";
 
@@ -62,6 +64,7 @@ export class Appender {
     queue: QueueId,
     lane: LaneId,
     messages: readonly StoredMessage[],
+    patience = ATTEMPTS,
   ): Promise<Appended> {
     const draft = draftEntry(this.#deps, messages);
     let conflicts = 0;
@@ -83,13 +86,16 @@ export class Appender {
           doubt = undefined;
         }
         if (tail === "ended") return tail;
+        const startedAt = this.#deps.clock.now();
         const outcome = await this.put(queue, lane, tail, draft);
         if (outcome.is === "stored") return { at: tail.offset, conflicts };
-        conflicts += 1;
         this.#deps.onEvent?.({ type: "appendConflict" });
         // Somebody else's entry stands where ours was to go: no put of ours can be applied there any more.
         if (outcome.is === "occupied") doubt = undefined;
-        if (outcome.is === "vanished" || conflicts % FOLLOWS === 0) this.tails.forget(queue, lane);
+        const isStale = startedAt - tail.seenAt > FRESH_MS;
+        if (!isStale) conflicts += 1;
+        if (isStale || outcome.is === "vanished") this.tails.forget(queue, lane);
+        if (conflicts >= patience && doubt === undefined) return "crowded";
       } catch (error) {
         if (!isLaneError(error, "outcome-unknown") || error === doubt?.error)
           throw doubt?.error ?? error;

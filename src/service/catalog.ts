@@ -31,10 +31,10 @@ export class Catalog {
   }
 
   /** @throws LaneError `queue-not-found`, also for a queue deleted a moment ago. */
-  async get(name: QueueName): Promise<QueueRecord> {
+  async get(name: QueueName, maxAgeMs: number = LIMITS.settingsCachedMs): Promise<QueueRecord> {
     const cached = this.#cache.get(name);
     const age = cached === undefined ? -1 : this.#deps.clock.now() - cached.readAt;
-    if (cached !== undefined && age >= 0 && age < LIMITS.settingsCachedMs) return cached.record;
+    if (cached !== undefined && age >= 0 && age < maxAgeMs) return cached.record;
     return this.fresh(name);
   }
 
@@ -97,6 +97,7 @@ export function parseRecord(item: Item): QueueRecord {
     open: number[];
     ended: { lane: number; until: number }[];
     next: number;
+    grownAt?: number;
   };
   return {
     name: item.sk as QueueName,
@@ -109,6 +110,7 @@ export function parseRecord(item: Item): QueueRecord {
       open: lanes.open.map(laneId),
       ended: lanes.ended.map(({ lane, until }) => ({ lane: laneId(lane), until })),
       next: lanes.next,
+      ...(lanes.grownAt === undefined ? {} : { grownAt: lanes.grownAt }),
     },
     secret: item["secret"] as Uint8Array,
     createdAt: epochMs(item["createdAt"] as number),
@@ -135,4 +137,5 @@ const storedLanes = (lanes: Lanes) => ({
   open: lanes.open,
   ended: lanes.ended.map(({ lane, until }) => ({ lane, until })),
   next: lanes.next,
+  ...(lanes.grownAt === undefined ? {} : { grownAt: lanes.grownAt }),
 });

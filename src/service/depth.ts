@@ -114,17 +114,15 @@ export class Gauge {
   }
 
   async #pending(stand: Stand, segment: Segment, now: EpochMs, count: Count): Promise<void> {
-    const leases = [...segment.leases.values()];
-    if (leases.length === 0) return;
-    const offsets = leases.flatMap(pendingOffsets);
-    const entries = await this.#log.stretch(
-      stand.queue,
-      stand.lane,
-      offset(Math.min(...leases.map((lease) => lease.entry))),
-      offset(Math.max(...offsets)),
-    );
-    for (const lease of leases) {
-      for (const at of pendingOffsets(lease)) {
+    for (const lease of segment.leases.values()) {
+      const offsets = pendingOffsets(lease);
+      const entries = await this.#log.stretch(
+        stand.queue,
+        stand.lane,
+        lease.entry,
+        offsets.at(-1) ?? lease.entry,
+      );
+      for (const at of offsets) {
         const message = messageAt(entries, at);
         if (message === undefined || message.expiresAt <= now) continue;
         if (!isExpired(lease, now, 0)) count[lease.waiting ? "delayed" : "leased"] += 1;

@@ -50,27 +50,29 @@ export class Eraser {
       const entry = await this.#log.holding(place.queue, place.lane, at);
       if (entry?.messages !== undefined) entries.set(entry.offset, entry);
     }
-    if (entries.size === 0) return;
-    const segments = await this.#segments(place, [...entries.values()]);
-    for (const entry of entries.values())
-      if (segments.every((segment) => isDone(segment, entry))) await this.#erase(place, entry);
+    for (const entry of entries.values()) {
+      if (await this.#isDone(place, entry)) await this.#erase(place, entry);
+    }
   }
 
-  /** The listed segments that overlap the entries, read after the entries were known. */
-  async #segments(place: SegmentPlace, entries: readonly LogEntry[]): Promise<Segment[]> {
+  /** X1, by the listed segments that overlap the entry, read after the entry was known. */
+  async #isDone(place: SegmentPlace, entry: LogEntry): Promise<boolean> {
     const cursor = await this.#cursors.refresh(place);
-    const low = Math.min(...entries.map((entry) => entry.offset));
-    const high = Math.max(...entries.map((entry) => entry.offset + entry.count));
-    const starts = cursor.segments.filter(
-      (start, index) =>
-        start < high && (cursor.segments[index + 1] ?? Number.POSITIVE_INFINITY) > low,
-    );
-    return Promise.all(
+    const entryEnd = entry.offset + entry.count;
+    const starts = cursor.segments.filter((start, index) => {
+      const next = cursor.segments[index + 1] ?? Number.POSITIVE_INFINITY;
+      return start < entryEnd && next > entry.offset;
+    });
+    const segments = await Promise.all(
       starts.map(async (start) => {
         const key = segmentKey(place.queue, place.lane, place.group, cursor.generation, start);
         return parseSegment(start, await this.#deps.store.get("lanes", key, { consistent: true }));
       }),
     );
+    // What lies behind the end of the last listed one belongs to a successor that is not listed yet.
+    const last = cursor.segments.at(-1) === starts.at(-1) ? segments.at(-1) : undefined;
+    if (last?.end !== undefined && last.end < entryEnd) return false;
+    return segments.every((segment) => isDone(segment, entry));
   }
 
   async #erase(place: SegmentPlace, entry: LogEntry): Promise<void> {

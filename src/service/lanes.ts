@@ -18,6 +18,8 @@ import type { Deps } from "./deps.ts";
 import type { Tails } from "./tail.ts";
 
 const RETIRE_ATTEMPTS = 8;
+/** What a growth does shows only when other senders have met their old lanes and read the settings afresh. */
+const GROW_EVERY_MS = 2_000;
 
 export class LaneKeeper {
   readonly #deps: Deps;
@@ -30,12 +32,14 @@ export class LaneKeeper {
     this.#tails = tails;
   }
 
-  /** Doubles the lanes of a queue whose senders meet; one of many who try at once succeeds. */
+  /** Doubles the lanes of a queue whose senders meet, at most every 2 s; one of many who try succeeds. */
   async grow(record: QueueRecord): Promise<void> {
     if (record.settings.lanes !== "auto") return;
+    const now = this.#deps.clock.now();
     const more = Math.min(record.lanes.open.length, LIMITS.lanesMax - record.lanes.open.length);
-    if (more <= 0) return;
-    const changed = await this.#catalog.change(record, { lanes: openLanes(record.lanes, more) });
+    if (more <= 0 || now - (record.lanes.grownAt ?? 0) < GROW_EVERY_MS) return;
+    const lanes = { ...openLanes(record.lanes, more), grownAt: now };
+    const changed = await this.#catalog.change(record, { lanes });
     if (changed !== undefined) this.#deps.onEvent?.({ type: "laneGrown" });
   }
 

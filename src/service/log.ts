@@ -100,7 +100,8 @@ export class LogReader {
 
   /** A segment begins where the one before it was cut, which may be within an entry. */
   async #headEntry(queue: QueueId, lane: LaneId, segment: Segment): Promise<Offset> {
-    if (!segment.absent || segment.start === 0) return segment.headEntry;
+    const isAtStart = segment.head === segment.start && segment.headEntry === segment.start;
+    if (!isAtStart || segment.start === 0) return segment.headEntry;
     const holding = await this.holding(
       queue,
       lane,

@@ -7,7 +7,7 @@
  * D4  Deleting is one catalog write: a tombstone for 60 s, longer than any cache of settings. The
  *     janitor clears the rest; a name that is used again before leaves a grave for it.
  */
-import { afterChange, LaneError } from "../core/errors.ts";
+import { afterChange, isLaneError, LaneError } from "../core/errors.ts";
 import { LIMITS } from "../core/limits.ts";
 import { DEFAULT_SETTINGS, openLanes, readableLanes } from "../core/queue.ts";
 import type { QueueRecord, QueueSettings } from "../core/queue.ts";
@@ -224,14 +224,15 @@ export class Queues {
     if (!ok) throw missing(target);
   }
 
+  /** Best effort: a name left behind is recognised by the source's own settings (D3). */
   async #unlink(target: QueueName | undefined, name: QueueName): Promise<void> {
     if (target === undefined) return;
-    await this.#deps.store.update(
-      "catalog",
-      queueKey(target),
-      [discard("sources", new Set([name]))],
-      exists("queueId"),
-    );
+    const edits = [discard("sources", new Set([name]))];
+    try {
+      await this.#deps.store.update("catalog", queueKey(target), edits, exists("queueId"));
+    } catch (error) {
+      if (!isLaneError(error)) throw error;
+    }
   }
 
   async #checkChain(name: QueueName, target: QueueName): Promise<void> {

@@ -1,5 +1,5 @@
 /** Receipts of one call, opened and sorted by the segment that holds their leases. */
-import { LaneError } from "../core/errors.ts";
+import { afterChange, LaneError } from "../core/errors.ts";
 import type { QueueRecord } from "../core/queue.ts";
 import { openReceipt } from "../core/receipt.ts";
 import type { Receipt } from "../core/receipt.ts";
@@ -51,8 +51,12 @@ export async function byReceipt(
     groups.set(name, group);
   }
   const answers = new Map<Receipt, ReceiptResult>();
-  for (const part of await Promise.all([...groups.values()].map(handle)))
-    for (const [receipt, result] of part) answers.set(receipt, result);
+  const parts = await Promise.allSettled([...groups.values()].map(handle));
+  for (const part of parts) {
+    if (part.status === "rejected")
+      throw isAtomic(opened) ? part.reason : afterChange(part.reason, PARTLY);
+    for (const [receipt, result] of part.value) answers.set(receipt, result);
+  }
   return texts.map((text) => {
     const receipt = opened.get(text);
     return receipt === undefined
@@ -60,3 +64,9 @@ export async function byReceipt(
       : (answers.get(receipt) ?? { status: "gone" });
   });
 }
+
+const PARTLY = "Some of the receipts may have been handled; the same call can be made again.";
+
+/** All of one lease: one update handles them. */
+const isAtomic = (opened: ReadonlyMap<string, Receipt | undefined>): boolean =>
+  new Set([...opened.values()].flatMap((receipt) => receipt?.lease ?? [])).size <= 1;

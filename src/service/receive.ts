@@ -9,7 +9,7 @@
  * V3  After the caller's signal has fired nothing more is leased for it.
  */
 import { LRUCache } from "lru-cache";
-import { LaneError } from "../core/errors.ts";
+import { afterChange, LaneError } from "../core/errors.ts";
 import { LIMITS } from "../core/limits.ts";
 import { deliveredBytes } from "../core/planner.ts";
 import { readableLanes } from "../core/queue.ts";
@@ -56,6 +56,8 @@ const WAVES = [1, 3, 8, 16];
 const ROUND_MESSAGES = 4_000;
 const LOOK_FIRST_MS = 50;
 const LOOK_MAX_MS = 1_000;
+/** Who waits in vain reads the settings afresh this often, for senders may have opened lanes. */
+const WAITING_SETTINGS_MS = 2_000;
 
 export class Receiver {
   readonly #deps: Deps;
@@ -108,7 +110,7 @@ export class Receiver {
       );
       const due = answer.nextEventAt === undefined ? pause : Math.max(1, answer.nextEventAt - now);
       await this.#bell.wait(record.queueId, Math.min(pause, due), request.signal);
-      record = await this.#catalog.get(name);
+      record = await this.#catalog.get(name, WAITING_SETTINGS_MS);
     }
     return [];
   }
@@ -195,8 +197,15 @@ export class Receiver {
     given: readonly Given[],
   ): Promise<ReceivedMessage[]> {
     const messages: ReceivedMessage[] = [];
+    let failure: unknown;
     for (const { stand, generation, segment, delivery } of given) {
-      const body = await this.#log.body(record.queueId, delivery.message);
+      // A body that cannot be read now comes back with its lease; the others must not wait for it.
+      const body = await this.#log
+        .body(record.queueId, delivery.message)
+        .catch((error: unknown) => {
+          failure = error;
+          return undefined;
+        });
       if (body === undefined) continue;
       const { lease, offset } = delivery;
       messages.push({
@@ -222,6 +231,12 @@ export class Receiver {
         receives: lease.receives,
         leaseExpiresAt: epochMs(lease.until),
       });
+    }
+    if (messages.length === 0 && failure !== undefined) {
+      throw afterChange(
+        failure,
+        "Messages were leased, but could not be read; they come back when their leases end.",
+      );
     }
     return messages;
   }

@@ -1,12 +1,14 @@
 /**
  * Send: messages into entries, entries onto a lane.
  *
- * A sender picks an open lane at random. What one process sends to a lane at the same time goes as one
- * entry (group commit). After conflicts with other instances it doubles the queue's lanes.
+ * A sender picks an open lane at random and keeps it until it meets another sender there. What one
+ * process sends at the same time goes as one entry (group commit). Senders that keep meeting double the
+ * queue's lanes.
  *
  * S1  Parts are written before the entry that names them.
  * S2  Every message gets its own answer: stored, surely not stored, or unknown.
  */
+import { LRUCache } from "lru-cache";
 import { isLaneError, LaneError } from "../core/errors.ts";
 import { LIMITS } from "../core/limits.ts";
 import type { OutgoingMessage, StoredMessage } from "../core/message.ts";
@@ -26,8 +28,8 @@ import { randomId } from "./deps.ts";
 import type { Deps } from "./deps.ts";
 import type { LaneKeeper } from "./lanes.ts";
 
-/** Conflicts of one append after which the queue gets more lanes. */
-const GROW_AFTER = 3;
+/** Conflicts of one append after which the queue gets more lanes, and the sender tries another. */
+const PATIENCE = 3;
 const LANE_ATTEMPTS = 4;
 
 interface Chunk {
@@ -35,9 +37,11 @@ interface Chunk {
   readonly lane: LaneId;
   readonly messages: readonly StoredMessage[];
   readonly bytes: number;
+  /** No other lane will be tried: conflicts are followed for longer. */
+  readonly isLastTry: boolean;
 }
 
-type Stored = { readonly at: Offset } | "ended";
+type Stored = { readonly at: Offset } | "ended" | "crowded";
 
 export class Sender {
   readonly #deps: Deps;
@@ -46,6 +50,7 @@ export class Sender {
   readonly #lanes: LaneKeeper;
   readonly #bell: Bell;
   readonly #appends: Combiner<Chunk, Stored>;
+  readonly #kept = new LRUCache<string, LaneId>({ max: 1_000 });
 
   constructor(deps: Deps, catalog: Catalog, appender: Appender, lanes: LaneKeeper, bell: Bell) {
     this.#deps = deps;
@@ -91,15 +96,15 @@ export class Sender {
     let record = first;
     try {
       for (let attempt = 0; attempt < LANE_ATTEMPTS; attempt++) {
-        const { open } = record.lanes;
-        const lane = open[Math.floor(this.#deps.random() * open.length)] as LaneId;
+        const lane = this.#laneOf(record);
         const stored = await this.#appends.submit(`${record.queueId}#${lane}`, {
           record,
           lane,
           messages,
           bytes,
+          isLastTry: attempt === LANE_ATTEMPTS - 1,
         });
-        if (stored !== "ended") {
+        if (stored !== "ended" && stored !== "crowded") {
           return {
             ids: messages.map((_, index) =>
               messageId({ queueId: record.queueId, lane, offset: (stored.at + index) as Offset }),
@@ -118,18 +123,34 @@ export class Sender {
     }
   }
 
+  /** A random one, kept for as long as nobody else appends there: its tail is then known. */
+  #laneOf(record: QueueRecord): LaneId {
+    const { open } = record.lanes;
+    const kept = this.#kept.get(record.queueId);
+    if (kept !== undefined && open.includes(kept)) return kept;
+    const lane = open[Math.floor(this.#deps.random() * open.length)] as LaneId;
+    this.#kept.set(record.queueId, lane);
+    return lane;
+  }
+
   /** All chunks are for one lane of one queue. */
   async #append(chunks: readonly Chunk[]): Promise<readonly Stored[]> {
     const [first] = chunks;
     if (first === undefined) return [];
     const { record, lane } = first;
+    const isLast = chunks.some((chunk) => chunk.isLastTry);
     const appended = await this.#appender.append(
       record.queueId,
       lane,
       chunks.flatMap((chunk) => chunk.messages),
+      isLast ? undefined : PATIENCE,
     );
-    if (appended === "ended") return chunks.map(() => appended);
-    if (appended.conflicts >= GROW_AFTER) await this.#lanes.grow(record).catch(() => undefined);
+    if (appended === "crowded") await this.#lanes.grow(record).catch(() => undefined);
+    if (appended === "ended" || appended === "crowded") {
+      this.#kept.delete(record.queueId);
+      return chunks.map(() => appended);
+    }
+    if (appended.conflicts > 0) this.#kept.delete(record.queueId);
     let at: number = appended.at;
     return chunks.map((chunk) => {
       const stored = { at: at as Offset };
