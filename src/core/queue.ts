@@ -27,10 +27,17 @@ export interface QueueSettings {
   readonly tags: Readonly<Record<string, string>>;
 }
 
+export interface EndedLane {
+  readonly lane: LaneId;
+  readonly until: number;
+  /** The default group is through with it: receives pass it by, browse and look-up do not. */
+  readonly isDrained?: true;
+}
+
 export interface Lanes {
   readonly open: readonly LaneId[];
   /** Retired, but perhaps still holding messages; `until` ms: when the last of them has expired. 0: no end entry yet. */
-  readonly ended: readonly { readonly lane: LaneId; readonly until: number }[];
+  readonly ended: readonly EndedLane[];
   readonly next: number;
   /** When senders that met last opened more, in ms. */
   readonly grownAt?: number;
@@ -68,6 +75,12 @@ export const DEFAULT_SETTINGS: QueueSettings = {
 export const readableLanes = (lanes: Lanes): LaneId[] => [
   ...lanes.open,
   ...lanes.ended.map(({ lane }) => lane),
+];
+
+/** The lanes in which a receive may find something. */
+export const receivableLanes = (lanes: Lanes): LaneId[] => [
+  ...lanes.open,
+  ...lanes.ended.filter((one) => one.isDrained !== true).map(({ lane }) => lane),
 ];
 
 /** The lanes with `count` open ones more. */

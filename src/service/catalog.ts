@@ -95,7 +95,7 @@ export class Catalog {
 export function parseRecord(item: Item): QueueRecord {
   const lanes = item["lanes"] as {
     open: number[];
-    ended: { lane: number; until: number }[];
+    ended: { lane: number; until: number; drained?: boolean }[];
     next: number;
     grownAt?: number;
   };
@@ -108,7 +108,11 @@ export function parseRecord(item: Item): QueueRecord {
     },
     lanes: {
       open: lanes.open.map(laneId),
-      ended: lanes.ended.map(({ lane, until }) => ({ lane: laneId(lane), until })),
+      ended: lanes.ended.map(({ lane, until, drained }) => ({
+        lane: laneId(lane),
+        until,
+        ...(drained === true ? { isDrained: true as const } : {}),
+      })),
       next: lanes.next,
       ...(lanes.grownAt === undefined ? {} : { grownAt: lanes.grownAt }),
     },
@@ -135,7 +139,11 @@ export function recordItem(record: QueueRecord): Item {
 
 const storedLanes = (lanes: Lanes) => ({
   open: lanes.open,
-  ended: lanes.ended.map(({ lane, until }) => ({ lane, until })),
+  ended: lanes.ended.map(({ lane, until, isDrained }) => ({
+    lane,
+    until,
+    ...(isDrained === true ? { drained: true } : {}),
+  })),
   next: lanes.next,
   ...(lanes.grownAt === undefined ? {} : { grownAt: lanes.grownAt }),
 });

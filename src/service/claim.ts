@@ -23,18 +23,31 @@ import type { Segment } from "../core/segment.ts";
 import type { EpochMs, Offset, QueueName } from "../core/types.ts";
 import { segmentKey } from "../store/keys.ts";
 import { all } from "../store/port.ts";
-import type { Item } from "../store/port.ts";
+import type { Item, Key } from "../store/port.ts";
 import type { Catalog } from "./catalog.ts";
 import type { Stand } from "./cursor.ts";
-import { backoffMs, newLeaseId } from "./deps.ts";
+import { newLeaseId } from "./deps.ts";
 import type { Deps } from "./deps.ts";
 import type { LogReader } from "./log.ts";
 
-const ATTEMPTS = 6;
+/** A claim that others keep refusing leaves the lane to them; there are mostly other lanes. */
+const ATTEMPTS = 2;
 const CUT_AHEAD_AFTER = 2;
+/** About what one claim may take before its segment is cut: reading further ahead is wasted. */
+const WANTED_MAX = 450;
 /** Entries of a page that nobody asked messages of: enough to pass over what has expired. */
 const TIDY_ENTRIES = 8;
 const ENTRIES_MAX = 64;
+/** Of a page that goes over what has expired; 1 MB ends it anyway. */
+const STRIDE_MAX = 1_024;
+
+export interface ClaimOptions {
+  readonly requests: readonly ClaimRequest[];
+  /** When the caller's visit began. */
+  readonly startedAt: EpochMs;
+  /** How many times larger than usual a page may be: doubled while all that it shows has expired. */
+  readonly stride: number;
+}
 
 export interface SegmentPlace extends Stand {
   readonly generation: number;
@@ -57,8 +70,8 @@ export type Claim =
       /** It moved on, or looked at run-out leases only: there may be more behind. */
       readonly advanced: boolean;
       readonly nextEventAt: EpochMs | undefined;
-      /** L9: its head stands at the lane's end entry. */
-      readonly ended: boolean;
+      /** L9: its head stands at the lane's end entry, and nothing is pending. */
+      readonly finished: boolean;
     };
 
 export interface Look {
@@ -72,6 +85,8 @@ type View = { readonly isPartial: boolean } & Pick<
   "fresh" | "exhausted" | "lookUp" | "deadLetter" | "missing"
 >;
 
+const nameOf = (key: Key): string => `${key.pk}/${key.sk}`;
+
 const keyOf = (place: SegmentPlace) =>
   segmentKey(place.queue, place.lane, place.group, place.generation, place.start);
 
@@ -81,6 +96,8 @@ export class Claims {
   readonly #log: LogReader;
   /** Messages per entry as last seen, by lane: how many entries a page should have. */
   readonly #density = new LRUCache<string, number>({ max: 2_000 });
+  /** Claims refused in a row, by segment. */
+  readonly #refused = new LRUCache<string, number>({ max: 2_000 });
 
   constructor(deps: Deps, catalog: Catalog, log: LogReader) {
     this.#deps = deps;
@@ -98,7 +115,7 @@ export class Claims {
     const segment = parseSegment(place.start, item);
     return {
       item,
-      view: segment.closed ? undefined : await this.#view(record, place, segment, requests),
+      view: segment.closed ? undefined : await this.#view(record, place, segment, requests, 1),
     };
   }
 
@@ -106,11 +123,11 @@ export class Claims {
   async claim(
     record: QueueRecord,
     place: SegmentPlace,
-    requests: readonly ClaimRequest[],
-    startedAt: EpochMs,
+    options: ClaimOptions,
     seen?: Look,
   ): Promise<Claim> {
-    const { store } = this.#deps;
+    const { requests, startedAt, stride } = options;
+    const { store, clock, skewMarginMs } = this.#deps;
     const key = keyOf(place);
     let current =
       seen === undefined ? await store.get("lanes", key, { consistent: true }) : seen.item;
@@ -119,43 +136,47 @@ export class Claims {
       if (segment.closed) return { is: "closed" };
       const view =
         (attempt === 0 ? seen?.view : undefined) ??
-        (await this.#view(record, place, segment, requests));
-      if (attempt >= CUT_AHEAD_AFTER && segment.end === undefined) {
-        const cut = cutAhead(segment, view.fresh);
-        if (cut !== undefined) {
-          const done = await store.update("lanes", key, cut.edits, all(...cut.guards));
-          if (done.ok) this.#deps.onEvent?.({ type: "segmentCut" });
-          current = await store.get("lanes", key, { consistent: true });
-          continue;
-        }
+        (await this.#view(record, place, segment, requests, stride));
+      if (await this.#isCutAhead(key, segment, view)) {
+        current = await store.get("lanes", key, { consistent: true });
+        continue;
       }
+      const newId = () => newLeaseId(this.#deps);
       const planned = plan({
         ...view,
         segment,
         requests,
-        now: this.#deps.clock.now(),
         startedAt,
-        skewMarginMs: this.#deps.skewMarginMs,
-        newLeaseId: () => newLeaseId(this.#deps),
+        skewMarginMs,
+        now: clock.now(),
+        newLeaseId: newId,
       });
       if (planned.edits.length === 0) return claimed(segment, planned, view.isPartial);
       const applied = await this.#apply(key, planned);
       if (applied === "applied") {
+        this.#refused.delete(nameOf(key));
         if (planned.cutAt !== undefined) this.#deps.onEvent?.({ type: "segmentCut" });
         return claimed(segment, planned, view.isPartial);
       }
+      this.#refused.set(nameOf(key), (this.#refused.get(nameOf(key)) ?? 0) + 1);
       this.#deps.onEvent?.({ type: "claimConflict" });
       current = applied.found;
-      if (attempt >= CUT_AHEAD_AFTER)
-        await this.#deps.sleep(backoffMs(this.#deps, attempt - CUT_AHEAD_AFTER, 5, 80));
     }
     return { is: "contended" };
   }
 
-  async #apply(
-    key: { pk: string; sk: string },
-    planned: Plan,
-  ): Promise<"applied" | { found: Item | undefined }> {
+  /** C7 */
+  async #isCutAhead(key: Key, segment: Segment, view: View): Promise<boolean> {
+    if ((this.#refused.get(nameOf(key)) ?? 0) < CUT_AHEAD_AFTER) return false;
+    const cut = cutAhead(segment, view.fresh);
+    if (cut === undefined) return false;
+    this.#refused.delete(nameOf(key));
+    const { ok } = await this.#deps.store.update("lanes", key, cut.edits, all(...cut.guards));
+    if (ok) this.#deps.onEvent?.({ type: "segmentCut" });
+    return true;
+  }
+
+  async #apply(key: Key, planned: Plan): Promise<"applied" | { found: Item | undefined }> {
     let found: Item | undefined;
     try {
       const result = await this.#deps.store.update(
@@ -180,14 +201,19 @@ export class Claims {
     place: SegmentPlace,
     segment: Segment,
     requests: readonly ClaimRequest[],
+    stride: number,
   ): Promise<View> {
     const now = this.#deps.clock.now();
     const { skewMarginMs } = this.#deps;
-    const wanted = requests.reduce((sum, request) => sum + request.max, 0);
+    const wanted = Math.min(
+      WANTED_MAX,
+      requests.reduce((sum, request) => sum + request.max, 0),
+    );
     const laneKey = `${place.queue}#${place.lane}`;
     const density = this.#density.get(laneKey) ?? 1;
-    const entries =
+    const usual =
       wanted === 0 ? TIDY_ENTRIES : Math.min(ENTRIES_MAX, Math.max(1, Math.ceil(wanted / density)));
+    const entries = Math.min(STRIDE_MAX, usual * stride);
     const expired = new Map<Offset, LogEntry | "gone">();
     let room = wanted;
     const deadLetter = ruleOf(record);
@@ -272,6 +298,6 @@ function claimed(segment: Segment, planned: Plan, isPartial: boolean): Claim {
     advanced:
       planned.head > segment.head || ((isPartial || planned.more) && planned.edits.length > 0),
     nextEventAt: planned.nextEventAt,
-    ended: planned.ended,
+    finished: planned.ended && !isHolding,
   };
 }

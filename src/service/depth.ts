@@ -7,7 +7,7 @@
  *     while settings stay; right after a change of retention or delay the figures are approximate.
  */
 import type { LogEntry } from "../core/planner.ts";
-import { readableLanes } from "../core/queue.ts";
+import { receivableLanes } from "../core/queue.ts";
 import type { QueueRecord } from "../core/queue.ts";
 import { isExpired, parseSegment, pendingOffsets } from "../core/segment.ts";
 import type { Segment } from "../core/segment.ts";
@@ -61,7 +61,7 @@ export class Gauge {
       oldest: Number.POSITIVE_INFINITY,
       newest: 0,
     };
-    const lanes = readableLanes(record.lanes);
+    const lanes = receivableLanes(record.lanes);
     for (let index = 0; index < lanes.length; index += LANES_AT_ONCE) {
       await Promise.all(
         lanes
@@ -80,7 +80,7 @@ export class Gauge {
   async #lane(stand: Stand, now: EpochMs, count: Count): Promise<void> {
     const cursor = await this.#cursors.refresh(stand);
     const tail = await this.#tails.peek(stand.queue, stand.lane);
-    if (tail.last !== undefined)
+    if (tail.last !== undefined && tail.last["end"] !== true)
       count.newest = Math.max(count.newest, tail.last["sentAt"] as number);
     for (const segment of await this.segments(stand, cursor)) {
       if (segment.closed) continue;

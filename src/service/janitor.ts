@@ -7,9 +7,11 @@
  *
  * J1  What belongs to a deleted queue is deleted an hour after its deletion, long after the last
  *     instance that might still know its settings; its log goes by TTL.
+ * J2  Where it stands is saved as it goes, before a queue is tended, so that a queue that takes longer
+ *     than the function lives is passed by the next round.
  */
 import { LIMITS } from "../core/limits.ts";
-import { readableLanes } from "../core/queue.ts";
+import { readableLanes, receivableLanes } from "../core/queue.ts";
 import type { QueueRecord } from "../core/queue.ts";
 import { DEFAULT_GROUP, epochMs, laneId, queueId } from "../core/types.ts";
 import type { EpochMs, LaneId, QueueId } from "../core/types.ts";
@@ -36,6 +38,16 @@ import type { Visits } from "./visit.ts";
 const QUIET_MS = 30 * 60_000;
 const GRAVE_MS = 3_600_000;
 const PAGE = 50;
+const SAVE_EVERY_MS = 5_000;
+
+/** A round under way. */
+interface Round {
+  readonly deadline: EpochMs;
+  readonly queues: JanitorReport["queues"][number][];
+  lanesRetired: number;
+  saved: string | undefined;
+  savedAt: EpochMs;
+}
 
 export class Janitor {
   readonly #deps: Deps;
@@ -61,12 +73,18 @@ export class Janitor {
   async run(deadline: EpochMs): Promise<JanitorReport> {
     const { store, clock } = this.#deps;
     const before = this.#deadLetters.moved;
-    const queues: JanitorReport["queues"][number][] = [];
-    let lanesRetired = 0;
-    let complete = false;
+    const round: Round = {
+      deadline,
+      queues: [],
+      lanesRetired: 0,
+      saved: undefined,
+      savedAt: clock.now(),
+    };
     const state = await store.get("catalog", JANITOR, { consistent: true });
     let from = state?.["after"] as string | undefined;
-    while (clock.now() < deadline) {
+    round.saved = from;
+    let complete = false;
+    while (clock.now() < deadline && !complete) {
       const page = await store.query("catalog", QUEUES, {
         ...(from === undefined ? {} : { from: `${from}\0` }),
         limit: PAGE,
@@ -75,43 +93,61 @@ export class Janitor {
       for (const item of page.items) {
         if (clock.now() >= deadline) break;
         from = item.sk;
-        const record = parseRecord(item);
-        if (record.deletedAt !== undefined) {
-          await this.#bury(record);
-          continue;
-        }
-        try {
-          const { measured, retired } = await this.#tend(record);
-          const { depth, oldestReadyAgeSeconds } = measured;
-          queues.push({ name: record.name, depth, oldestReadyAgeSeconds });
-          lanesRetired += retired;
-        } catch (error) {
-          // One queue's trouble must not keep the others waiting; the next round comes in a minute.
-          this.#deps.onEvent?.({ type: "tendFailed", queue: record.name, error });
-        }
+        await this.#save(round, from, SAVE_EVERY_MS);
+        await this.#attend(parseRecord(item), round);
       }
-      if (!page.more && from === (page.items.at(-1)?.sk ?? from)) {
-        complete = clock.now() < deadline;
-        break;
-      }
+      complete = !page.more && from === (page.items.at(-1)?.sk ?? from) && clock.now() < deadline;
     }
-    const after = complete ? undefined : from;
-    if (after !== state?.["after"]) {
-      await store.put("catalog", { ...JANITOR, ...(after === undefined ? {} : { after }) });
-    }
+    await this.#save(round, complete ? undefined : from, 0);
     const deletedQueuesCleared = clock.now() < deadline ? await this.#clearGraves(deadline) : 0;
+    const { queues, lanesRetired } = round;
     return {
       queues,
-      deadLettered: this.#deadLetters.moved - before,
       lanesRetired,
+      deadLettered: this.#deadLetters.moved - before,
       deletedQueuesCleared,
       complete,
     };
   }
 
-  async #tend(record: QueueRecord): Promise<{ measured: Measured; retired: number }> {
-    for (const lane of readableLanes(record.lanes)) {
-      await this.#visits.visit(record, { queue: record.queueId, lane, group: DEFAULT_GROUP }, []);
+  /** J2 */
+  async #save(round: Round, after: string | undefined, everyMs: number): Promise<void> {
+    const now = this.#deps.clock.now();
+    if (after === round.saved || now - round.savedAt < everyMs) return;
+    await this.#deps.store.put("catalog", {
+      ...JANITOR,
+      ...(after === undefined ? {} : { after }),
+    });
+    round.saved = after;
+    round.savedAt = now;
+  }
+
+  async #attend(record: QueueRecord, round: Round): Promise<void> {
+    try {
+      if (record.deletedAt !== undefined) {
+        await this.#bury(record);
+        return;
+      }
+      const { measured, retired } = await this.#tend(record, round.deadline);
+      const { depth, oldestReadyAgeSeconds } = measured;
+      round.queues.push({ name: record.name, depth, oldestReadyAgeSeconds });
+      round.lanesRetired += retired;
+    } catch (error) {
+      // One queue's trouble must not keep the others waiting; the next round comes in a minute.
+      this.#deps.onEvent?.({ type: "tendFailed", queue: record.name, error });
+    }
+  }
+
+  async #tend(
+    record: QueueRecord,
+    deadline: EpochMs,
+  ): Promise<{ measured: Measured; retired: number }> {
+    const finished = new Set<LaneId>();
+    for (const lane of receivableLanes(record.lanes)) {
+      if (this.#deps.clock.now() >= deadline) break;
+      const stand = { queue: record.queueId, lane, group: DEFAULT_GROUP };
+      const visit = await this.#visits.visit(record, stand, []);
+      if (visit.finished) finished.add(lane);
     }
     const measured = await this.#gauge.measure(record);
     const { ready, leased, delayed } = measured.depth;
@@ -123,9 +159,10 @@ export class Janitor {
       current =
         (await this.#lanes.shrink(record, Math.ceil(record.lanes.open.length / 2))) ?? record;
     }
-    const { record: after, ended, forgotten } = await this.#lanes.finish(current);
-    for (const lane of forgotten)
+    const { record: after, ended, forgotten } = await this.#lanes.finish(current, finished);
+    for (const lane of forgotten) {
       if (!readableLanes(after.lanes).includes(lane)) await this.#clearLane(record.queueId, lane);
+    }
     return { measured, retired: ended };
   }
 

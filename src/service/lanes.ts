@@ -8,7 +8,7 @@
  */
 import { LIMITS } from "../core/limits.ts";
 import { closeLanes, lanesWanted, openLanes } from "../core/queue.ts";
-import type { Lanes, QueueRecord } from "../core/queue.ts";
+import type { EndedLane, Lanes, QueueRecord } from "../core/queue.ts";
 import type { LaneId } from "../core/types.ts";
 import { anchorKey, entryKey, logKey } from "../store/keys.ts";
 import { absent, equal, set } from "../store/port.ts";
@@ -18,8 +18,10 @@ import type { Deps } from "./deps.ts";
 import type { Tails } from "./tail.ts";
 
 const RETIRE_ATTEMPTS = 8;
-/** What a growth does shows only when other senders have met their old lanes and read the settings afresh. */
-const GROW_EVERY_MS = 2_000;
+/** For each lane there is: what a growth does shows only when senders have read the settings afresh. */
+const GROW_EVERY_MS = 60;
+/** The record of a queue holds 400 KB at most. */
+const ENDED_MAX = 2_000;
 
 export class LaneKeeper {
   readonly #deps: Deps;
@@ -32,12 +34,17 @@ export class LaneKeeper {
     this.#tails = tails;
   }
 
-  /** Doubles the lanes of a queue whose senders meet, at most every 2 s; one of many who try succeeds. */
+  /** Doubles the lanes of a queue whose senders meet, at most so often; one of many who try succeeds. */
   async grow(record: QueueRecord): Promise<void> {
     if (record.settings.lanes !== "auto") return;
     const now = this.#deps.clock.now();
     const more = Math.min(record.lanes.open.length, LIMITS.lanesMax - record.lanes.open.length);
-    if (more <= 0 || now - (record.lanes.grownAt ?? 0) < GROW_EVERY_MS) return;
+    if (
+      more <= 0 ||
+      record.lanes.ended.length > ENDED_MAX ||
+      now - (record.lanes.grownAt ?? 0) < GROW_EVERY_MS * record.lanes.open.length
+    )
+      return;
     const lanes = { ...openLanes(record.lanes, more), grownAt: now };
     const changed = await this.#catalog.change(record, { lanes });
     if (changed !== undefined) this.#deps.onEvent?.({ type: "laneGrown" });
@@ -48,28 +55,35 @@ export class LaneKeeper {
     return this.#catalog.change(record, { lanes: closeLanes(record.lanes, keep) });
   }
 
-  /** Gives closing lanes their end entries, and forgets ended ones whose last message has expired. */
+  /**
+   * Gives closing lanes their end entries, marks those that the group is through with, and forgets ended
+   * ones whose last message has expired.
+   */
   async finish(
     record: QueueRecord,
+    finished: ReadonlySet<LaneId>,
   ): Promise<{ record: QueueRecord; ended: number; forgotten: readonly LaneId[] }> {
     const now = this.#deps.clock.now();
-    const ended: { lane: LaneId; until: number }[] = [];
+    const ended: EndedLane[] = [];
     const forgotten: LaneId[] = [];
-    let changes = 0;
+    let retired = 0;
+    let isChanged = false;
     for (const one of record.lanes.ended) {
       if (one.until !== 0 && one.until <= now) {
         forgotten.push(one.lane);
         continue;
       }
       const until = one.until === 0 ? await this.#end(record, one.lane) : one.until;
-      if (until !== one.until) changes += 1;
-      ended.push({ lane: one.lane, until });
+      const isNewlyDrained = one.isDrained !== true && until !== 0 && finished.has(one.lane);
+      if (until !== one.until) retired += 1;
+      isChanged ||= until !== one.until || isNewlyDrained;
+      ended.push({ ...one, until, ...(isNewlyDrained ? { isDrained: true as const } : {}) });
     }
-    if (changes === 0 && forgotten.length === 0) return { record, ended: 0, forgotten: [] };
+    if (!isChanged && forgotten.length === 0) return { record, ended: 0, forgotten: [] };
     const changed = await this.#catalog.change(record, { lanes: { ...record.lanes, ended } });
     return changed === undefined
       ? { record, ended: 0, forgotten: [] }
-      : { record: changed, ended: changes, forgotten };
+      : { record: changed, ended: retired, forgotten };
   }
 
   /** Appends the end entry; gives when the lane's last message has expired, or 0: not done yet. */

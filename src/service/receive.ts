@@ -5,14 +5,15 @@
  * a caller who has something is kept for one more wave at most. Callers of one process that ask for
  * the same queue and group share one round (group commit).
  *
- * V2  "Empty" is answered only when every segment of every lane has been looked at (V1).
+ * V2  "Empty" is answered only when every segment of every lane has been looked at and no look was
+ *     unsure (V1), or the call's time has run out.
  * V3  After the caller's signal has fired nothing more is leased for it.
  */
 import { LRUCache } from "lru-cache";
 import { afterChange, LaneError } from "../core/errors.ts";
 import { LIMITS } from "../core/limits.ts";
 import { deliveredBytes } from "../core/planner.ts";
-import { readableLanes } from "../core/queue.ts";
+import { receivableLanes } from "../core/queue.ts";
 import type { QueueRecord } from "../core/queue.ts";
 import { sealReceipt } from "../core/receipt.ts";
 import { DEFAULT_GROUP, epochMs, groupId } from "../core/types.ts";
@@ -21,6 +22,7 @@ import type { ReceivedMessage } from "./api.ts";
 import type { Bell } from "./bell.ts";
 import type { Catalog } from "./catalog.ts";
 import { Combiner } from "./combiner.ts";
+import type { Stand } from "./cursor.ts";
 import { backoffMs } from "./deps.ts";
 import type { Deps } from "./deps.ts";
 import type { LogReader } from "./log.ts";
@@ -49,6 +51,8 @@ interface RoundAnswer {
   readonly nextEventAt: EpochMs | undefined;
   /** What ended the round early; of interest to those who got nothing. */
   readonly error: unknown;
+  /** Something may be there that the round did not see: it must not be answered as empty (V2). */
+  readonly unsure: boolean;
 }
 
 /** Lanes of the first wave, then of the next ones: the first mostly satisfies. */
@@ -56,6 +60,8 @@ const WAVES = [1, 3, 8, 16];
 const ROUND_MESSAGES = 4_000;
 const LOOK_FIRST_MS = 50;
 const LOOK_MAX_MS = 1_000;
+/** How often a look is made again at once because others were claiming where it looked. */
+const UNSURE_LOOKS = 20;
 /** Who waits in vain reads the settings afresh this often, for senders may have opened lanes. */
 const WAITING_SETTINGS_MS = 2_000;
 
@@ -66,6 +72,8 @@ export class Receiver {
   readonly #log: LogReader;
   readonly #bell: Bell;
   readonly #rounds: Combiner<RoundRequest, RoundAnswer>;
+  /** Retired lanes that a group is through with. */
+  readonly #finished = new LRUCache<string, true>({ max: 4_000 });
   /** Lanes that gave something lately, by queue. */
   readonly #fruitful = new LRUCache<string, LaneId>({ max: 1_000 });
 
@@ -91,6 +99,7 @@ export class Receiver {
     const { clock } = this.#deps;
     let record = await this.#catalog.get(name);
     const deadline = clock.now() + (request.waitSeconds ?? record.settings.waitSeconds) * 1000;
+    let unsureLooks = 0;
     for (let look = 0; request.signal?.aborted !== true; look++) {
       const group = groupId(request.group);
       const answer = await this.#rounds.submit(`${record.queueId}#${group}`, {
@@ -103,6 +112,12 @@ export class Receiver {
       if (answer.given.length === 0 && answer.error !== undefined) throw answer.error;
       if (answer.given.length > 0) return this.#received(record, group, answer.given);
       const now = clock.now();
+      if (answer.unsure && unsureLooks < UNSURE_LOOKS) {
+        unsureLooks += 1;
+        await this.#deps.sleep(backoffMs(this.#deps, unsureLooks, 4, 60), request.signal);
+        continue;
+      }
+      unsureLooks = 0;
       if (now >= deadline) break;
       const pause = Math.min(
         backoffMs(this.#deps, look, LOOK_FIRST_MS, LOOK_MAX_MS),
@@ -132,8 +147,9 @@ export class Receiver {
     });
     let nextEventAt: EpochMs | undefined;
     let isCapped = false;
+    let unsure = false;
     let error: unknown;
-    let lanes = this.#lanesOf(record);
+    let lanes = this.#lanesOf(record, group);
     for (let wave = 0; lanes.length > 0 && open.size > 0 && error === undefined; wave++) {
       const size = WAVES[Math.min(wave, WAVES.length - 1)] ?? 1;
       const needs = [...open.values()];
@@ -150,6 +166,8 @@ export class Receiver {
           const visit = await this.#visits.visit(record, stand, [...open.values()], looks[index]);
           nextEventAt = earlier(nextEventAt, visit.nextEventAt);
           isCapped ||= visit.capped;
+          unsure ||= visit.unsure;
+          if (visit.finished) this.#finished.set(nameOf(stand), true);
           error ??= visit.error;
           if (visit.given.length > 0) this.#fruitful.set(record.queueId, stand.lane);
           for (const one of visit.given) this.#hand(one, given, open);
@@ -160,7 +178,7 @@ export class Receiver {
       for (const need of started) open.delete(need.place);
     }
     if (isCapped) error ??= tooMany(record);
-    return given.map((list) => ({ given: list, nextEventAt, error }));
+    return given.map((list) => ({ given: list, nextEventAt, error, unsure }));
   }
 
   #hand(one: Given, given: Given[][], open: Map<number, Need>): void {
@@ -178,8 +196,10 @@ export class Receiver {
   }
 
   /** All readable lanes: the one that gave last, then the others in random order. */
-  #lanesOf(record: QueueRecord): LaneId[] {
-    const lanes = readableLanes(record.lanes);
+  #lanesOf(record: QueueRecord, group: GroupId): LaneId[] {
+    const lanes = receivableLanes(record.lanes).filter(
+      (lane) => !this.#finished.has(nameOf({ queue: record.queueId, lane, group })),
+    );
     for (let index = lanes.length - 1; index > 0; index--) {
       const other = Math.floor(this.#deps.random() * (index + 1));
       [lanes[index], lanes[other]] = [lanes[other] as LaneId, lanes[index] as LaneId];
@@ -241,6 +261,8 @@ export class Receiver {
     return messages;
   }
 }
+
+const nameOf = (stand: Stand): string => `${stand.queue}#${stand.lane}#${stand.group}`;
 
 const tooMany = (record: QueueRecord): LaneError =>
   new LaneError(

@@ -5,7 +5,7 @@
  * C2  Segments whose leases are known to have run out come first; by turns one older segment is looked at.
  * C7  A cut segment gets its successor, a drained one is closed, a closed one that is still listed leaves.
  * V1  A lane counts as empty only when every segment that its cursor lists has been looked at, the
- *     last of them uncut.
+ *     last of them uncut, and no claim there was refused; otherwise the visit says that it is unsure.
  */
 import { LRUCache } from "lru-cache";
 import { LIMITS } from "../core/limits.ts";
@@ -23,6 +23,8 @@ import type { Deps } from "./deps.ts";
 
 /** Every so many visits an older segment is looked at though nothing is known to be due there. */
 const OLDER_EVERY = 8;
+/** API Gateway ends a call after 30 s: what a visit has found by then must get out, and what it passed stays passed. */
+const VISIT_MS = 8_000;
 /** More segments than this are read by one query instead of singly. */
 const QUERY_FROM = 3;
 
@@ -49,6 +51,10 @@ export interface VisitResult {
   readonly nextEventAt: EpochMs | undefined;
   /** The hard cap of segments was met. */
   readonly capped: boolean;
+  /** Others were claiming there, or time ran out: the lane may hold more than was seen. */
+  readonly unsure: boolean;
+  /** L9: a retired lane that the group is through with for good. */
+  readonly finished: boolean;
   /** What ended the visit early; what had been leased by then is given all the same. */
   readonly error?: unknown;
 }
@@ -66,6 +72,10 @@ interface Tour {
   readonly given: Given[];
   readonly drained: Offset[];
   nextEventAt: EpochMs | undefined;
+  /** Pages in a row that showed only what has expired. */
+  fruitless: number;
+  unsure: boolean;
+  finished: boolean;
 }
 
 interface Known {
@@ -80,6 +90,8 @@ export class Visits {
   readonly #claims: Claims;
   readonly #deadLetters: DeadLetters;
   readonly #known = new LRUCache<string, Known>({ max: 4_000 });
+  /** Lanes with a segment more than before: the oldest is due for a look, so that the list stays short. */
+  readonly #overdue = new LRUCache<string, true>({ max: 2_000 });
   #turn = 0;
 
   constructor(deps: Deps, cursors: Cursors, claims: Claims, deadLetters: DeadLetters) {
@@ -119,6 +131,9 @@ export class Visits {
       given: [],
       drained: [],
       nextEventAt: undefined,
+      fruitless: 0,
+      unsure: false,
+      finished: false,
     };
     let error: unknown;
     try {
@@ -128,9 +143,16 @@ export class Visits {
     } catch (cause) {
       error = cause;
     }
-    const { given, nextEventAt } = state;
+    const { given, nextEventAt, unsure, finished } = state;
     const capped = state.cursor.segments.length >= LIMITS.segmentsPerLane;
-    return { given, nextEventAt, capped, ...(error === undefined ? {} : { error }) };
+    return {
+      given,
+      nextEventAt,
+      capped,
+      unsure,
+      finished,
+      ...(error === undefined ? {} : { error }),
+    };
   }
 
   /** One claim on the next segment of the tour; false: there is nothing more to do. */
@@ -144,6 +166,10 @@ export class Visits {
     if (state.open.length > 0 && unmet.length === 0) return false;
     const start = state.queue.find((one) => !visited.has(one));
     if (start === undefined) return false;
+    if (this.#deps.clock.now() - state.startedAt > VISIT_MS) {
+      state.unsure = true;
+      return false;
+    }
     if (
       state.items === undefined &&
       visited.size > 0 &&
@@ -156,9 +182,12 @@ export class Visits {
     const isLookedAt = first?.place.start === start && first.place.generation === generation;
     const seen = isLookedAt ? first.seen : look(state.items, start);
     state.items = without(state.items, start);
-    const claim = await this.#claims.claim(record, place, unmet, state.startedAt, seen);
-    if (claim.is === "contended") visited.add(start);
-    else if (claim.is === "closed") await this.#leaveClosed(state, start);
+    const options = { requests: unmet, startedAt: state.startedAt, stride: 2 ** state.fruitless };
+    const claim = await this.#claims.claim(record, place, options, seen);
+    if (claim.is === "contended") {
+      visited.add(start);
+      state.unsure = true;
+    } else if (claim.is === "closed") await this.#leaveClosed(state, start);
     else await this.#take(record, state, place, unmet, claim);
     return true;
   }
@@ -201,6 +230,11 @@ export class Visits {
       nextEventAt: claim.nextEventAt,
     });
     state.nextEventAt = earlier(state.nextEventAt, claim.nextEventAt);
+    const isFruitless =
+      claim.advanced && claim.deliveries.every((deliveries) => deliveries.length === 0);
+    state.fruitless = isFruitless ? Math.min(10, state.fruitless + 1) : 0;
+    const isOnly = cursor.segments.length === 1;
+    state.finished = claim.finished && isOnly;
     // One that moved on without giving enough may have more behind what it passed.
     if (claim.passed || !claim.advanced) state.visited.add(start);
     if (claim.drained) state.drained.push(start);
@@ -209,6 +243,11 @@ export class Visits {
     if (claim.end !== undefined && isLast && cursor.segments.length < LIMITS.segmentsPerLane) {
       state.cursor = await this.#cursors.addSuccessor(stand, cursor, claim.end);
       if (state.cursor.generation !== generation) state.drained.length = 0;
+      else if (!cursor.segments.includes(claim.end) && state.cursor.segments.at(-1) === claim.end) {
+        // It has just been listed: nobody has claimed there yet, or the guards will tell.
+        state.items = new Map([...(state.items ?? []), [claim.end, undefined]]);
+        this.#overdue.set(standKey(stand), true);
+      }
       state.queue = [...new Set([...state.queue, ...state.cursor.segments])];
     }
   }
@@ -226,10 +265,10 @@ export class Visits {
       else serving.push(start);
     }
     this.#turn += 1;
-    const turn =
-      this.#turn % OLDER_EVERY === 0
-        ? others.splice(Math.floor(this.#deps.random() * others.length), 1)
-        : [];
+    const isOverdue = this.#overdue.delete(standKey(stand));
+    const turn = isOverdue ? others.splice(0, 1) : [];
+    if (this.#turn % OLDER_EVERY === 0)
+      turn.push(...others.splice(Math.floor(this.#deps.random() * others.length), 1));
     rotate(serving, Math.floor(this.#deps.random() * serving.length));
     return [...turn, ...due, ...serving, ...others];
   }
@@ -260,8 +299,10 @@ export class Visits {
   }
 }
 
+const standKey = (stand: Stand): string => `${stand.queue}#${stand.lane}#${stand.group}`;
+
 const knownKey = (stand: Stand, generation: number, start: Offset): string =>
-  `${stand.queue}#${stand.lane}#${stand.group}#${generation}#${start}`;
+  `${standKey(stand)}#${generation}#${start}`;
 
 const look = (
   items: ReadonlyMap<Offset, Item | undefined> | undefined,
