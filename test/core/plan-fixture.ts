@@ -84,20 +84,21 @@ export const request = (max: number, over: Partial<ClaimRequest> = {}): ClaimReq
 
 export function planOf(over: Partial<PlanInput>): Plan {
   let ids = 0;
-  return plan({
+  const usual = {
     segment: segment(),
     fresh: [],
     exhausted: false,
     startedAt: NOW,
     lookUp: () => stored(),
+    freshFirst: false,
     requests: [request(10)],
     now: NOW,
     skewMarginMs: 0,
     deadLetter: null,
     missing: new Set(),
     newLeaseId: () => `new${ids++}`,
-    ...over,
-  });
+  };
+  return plan({ ...usual, ...over });
 }
 
 export const offsetsOf = (planned: Plan): number[][] =>

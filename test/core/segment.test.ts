@@ -76,7 +76,11 @@ describe("a segment", () => {
   });
 
   it("C7: is never estimated smaller than it is, in runs of large offsets", () => {
-    const leases = fc.array(fc.integer({ min: 1, max: 60 }), { minLength: 1, maxLength: 18, size: "max" });
+    const leases = fc.array(fc.integer({ min: 1, max: 60 }), {
+      minLength: 1,
+      maxLength: 18,
+      size: "max",
+    });
     fc.assert(
       fc.property(leases, (sizes) => {
         const one = segment({
