@@ -74,6 +74,8 @@ export interface PlanInput {
   /** Dead-letter queues that do not exist: what is on its way there goes on being delivered. */
   readonly missing: ReadonlySet<string>;
   readonly newLeaseId: () => string;
+  /** Leave run-out leases alone, but for those that leave: now and then what is fresh comes first. */
+  readonly freshFirst: boolean;
 }
 
 export interface DeadLetterRule {
@@ -116,7 +118,8 @@ export interface Plan {
 
 /** How long one attempt at moving messages to another queue is left alone. */
 export const LEAVING_LEASE_MS = 60_000;
-const DEAD_MESSAGES_PER_PLAN = LIMITS.leaseMessages;
+/** What one plan moves, by `deliveredBytes`: some hundred small messages, or one large one. */
+const LEAVING_BYTES = 256 * 1024;
 
 /** A stored message's size in an answer, its parts included. */
 export const deliveredBytes = (message: StoredMessage): number =>
@@ -189,37 +192,37 @@ function reclaim(input: PlanInput, requests: OpenRequest[]): Reclaimed {
     more: false,
   };
   let touched = 0;
-  let deadRoom = DEAD_MESSAGES_PER_PLAN;
+  let deadRoom = LEAVING_BYTES;
   for (const lease of [...segment.leases.values()].sort((a, b) => a.until - b.until)) {
     if (!isExpired(lease, now, skewMarginMs) || lease.until > input.startedAt) {
       result.nextEventAt ??= epochMs(lease.until + skewMarginMs);
       continue;
     }
+    const leaving = leavingOf(lease, input.deadLetter, input.missing);
+    if (input.freshFirst && leaving === undefined) continue;
     const members = examine(lease, input);
     if (members === undefined) continue;
-    const leaving = leavingOf(lease, input.deadLetter, input.missing);
-    if (
-      touched >= LIMITS.leasesPerUpdate ||
-      (leaving !== undefined && members.live.length > deadRoom)
-    ) {
+    if (touched >= LIMITS.leasesPerUpdate || (leaving !== undefined && deadRoom <= 0)) {
       result.more = true;
       continue;
     }
 
     const taken: Lease[] = [];
     if (leaving !== undefined) {
-      deadRoom -= members.live.length;
-      if (members.live.length > 0) {
+      const batch = upTo(members.live, deadRoom);
+      if (batch.length < members.live.length) result.more = true;
+      for (const { message } of batch) deadRoom -= deliveredBytes(message);
+      if (batch.length > 0) {
         const moved: Lease = {
           ...lease,
           id: input.newLeaseId(),
           until: now + LEAVING_LEASE_MS,
           leaving,
           waiting: false,
-          pending: membersOf(lease, members.live),
+          pending: membersOf(lease, batch),
         };
         taken.push(moved);
-        result.dead.push({ lease: moved, leaving, messages: members.live });
+        result.dead.push({ lease: moved, leaving, messages: batch });
       }
     } else {
       const room = LIMITS.leasesPerUpdate - touched;
@@ -249,6 +252,15 @@ function reclaim(input: PlanInput, requests: OpenRequest[]): Reclaimed {
     }
   }
   return result;
+}
+
+/** The first messages that fit, and always one. */
+function upTo(messages: readonly Placed[], bytes: number): readonly Placed[] {
+  let left = bytes;
+  const count = messages.findIndex(
+    ({ message }, index) => (left -= deliveredBytes(message)) < 0 && index > 0,
+  );
+  return count < 0 ? messages : messages.slice(0, count);
 }
 
 /** C6: one that is on its way goes on to where it was going, whatever the settings say by now. */

@@ -29,7 +29,8 @@ const MEMBERS_PER_UPDATE = 4_000;
 /** Expressions are limited to 4 KB and 300 operators. */
 const LEASES_PER_UPDATE = 100;
 
-type Answers = ReadonlyMap<Receipt, ReceiptResult>;
+/** `unknown`: it may have been acked here, or have gone to another lease before. */
+type Answers = ReadonlyMap<Receipt, ReceiptResult | "unknown">;
 
 export class Acker {
   readonly #deps: Deps;
@@ -53,7 +54,7 @@ export class Acker {
     return byReceipt(record, texts, async (group) => {
       const answers = await this.#acks.submit(`${group.key.pk}/${group.key.sk}`, group);
       if (record.settings.eraseOnAck) await this.#erase(group, answers);
-      return answers;
+      return new Map([...answers].map(([receipt, result]) => [receipt, known(result)]));
     });
   }
 
@@ -68,7 +69,7 @@ export class Acker {
         members.set(receipt.lease, set.add(member(receipt, receipt.offset)));
       }
     }
-    const answers = groups.map(() => new Map<Receipt, ReceiptResult>());
+    const answers = groups.map(() => new Map<Receipt, ReceiptResult | "unknown">());
     const leases = [...members];
     for (let at = 0; at < leases.length; at += LEASES_PER_UPDATE) {
       const some = new Map(leases.slice(at, at + LEASES_PER_UPDATE));
@@ -103,7 +104,7 @@ export class Acker {
   }
 
   async #erase(group: SegmentReceipts, answers: Answers): Promise<void> {
-    const done = group.receipts.filter((receipt) => answers.get(receipt)?.status === "done");
+    const done = group.receipts.filter((receipt) => isDone(answers.get(receipt)));
     if (done.length > 0)
       await this.#eraser.erase(
         group.place,
@@ -115,18 +116,20 @@ export class Acker {
 /** Set: an attempt of unknown outcome went before. */
 type Doubt = { readonly now: EpochMs } | undefined;
 
-function judge(receipt: Receipt, old: Item | undefined, doubt: Doubt): ReceiptResult {
+function judge(receipt: Receipt, old: Item | undefined, doubt: Doubt): ReceiptResult | "unknown" {
   const pending = old?.[pendingName(receipt.lease)] as ReadonlySet<string> | undefined;
   if (pending?.has(member(receipt, receipt.offset)) === true) return { status: "done" };
-  const lease = old?.[leaseName(receipt.lease)] as { u: number } | undefined;
-  if (
-    doubt === undefined ||
-    old === undefined ||
-    lease === undefined ||
-    isPendingElsewhere(receipt, old)
-  )
+  if (doubt === undefined || (old !== undefined && isPendingElsewhere(receipt, old)))
     return { status: "gone" };
-  if (lease.u > doubt.now) return { status: "done" };
+  const lease = old?.[leaseName(receipt.lease)] as { u: number } | undefined;
+  return lease !== undefined && lease.u > doubt.now ? { status: "done" } : "unknown";
+}
+
+const isDone = (result: ReceiptResult | "unknown" | undefined): boolean =>
+  result !== undefined && result !== "unknown" && result.status === "done";
+
+function known(result: ReceiptResult | "unknown"): ReceiptResult {
+  if (result !== "unknown") return result;
   throw new LaneError(
     "outcome-unknown",
     "An ack may have been applied, or its message may have gone to another lease before.",

@@ -134,6 +134,7 @@ export class Appender {
         last: { offset: tail.offset, ttl: lastTtl },
         seenAt: startedAt,
       });
+      if (tail.last === undefined) await this.tails.markUsed(queue, lane, tail.offset);
       return { is: "stored" };
     }
     if (

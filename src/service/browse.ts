@@ -91,8 +91,7 @@ export class Browser {
         if (last === undefined || last.end) break;
         at = offset(last.offset + last.count);
         pages += 1;
-        if (pages >= PAGES_PER_CALL && messages.length > 0)
-          return { messages, next: { lane, offset: at } };
+        if (pages >= PAGES_PER_CALL) return { messages, next: { lane, offset: at } };
       }
     }
     return { messages };

@@ -22,6 +22,7 @@ import { byReceipt } from "./receipts.ts";
 import type { SegmentReceipts } from "./receipts.ts";
 
 const ATTEMPTS = 5;
+const LEASES_AT_ONCE = 16;
 
 export class LeaseChanger {
   readonly #deps: Deps;
@@ -71,8 +72,14 @@ export class LeaseChanger {
       const byLease = new Map<string, Receipt[]>();
       for (const receipt of group.receipts)
         byLease.set(receipt.lease, [...(byLease.get(receipt.lease) ?? []), receipt]);
-      for (const receipts of byLease.values())
-        await this.#changeLease(record, group, receipts, change, answers);
+      const leases = [...byLease.values()];
+      // Leases of one segment do not get in each other's way: each is guarded by its own members.
+      for (let at = 0; at < leases.length; at += LEASES_AT_ONCE) {
+        const some = leases.slice(at, at + LEASES_AT_ONCE);
+        await Promise.all(
+          some.map((receipts) => this.#changeLease(record, group, receipts, change, answers)),
+        );
+      }
       return answers;
     });
   }

@@ -7,6 +7,7 @@
  */
 import { LRUCache } from "lru-cache";
 import { invariant, isLaneError } from "../core/errors.ts";
+import { LIMITS } from "../core/limits.ts";
 import { cutAhead, leavingOf, plan } from "../core/planner.ts";
 import type {
   ClaimRequest,
@@ -33,6 +34,9 @@ import type { LogReader } from "./log.ts";
 /** A claim that others keep refusing leaves the lane to them; there are mostly other lanes. */
 const ATTEMPTS = 2;
 const CUT_AHEAD_AFTER = 2;
+/** The share of claims on a segment with leases that look at fresh messages first. */
+const FRESH_FIRST = 0.2;
+const ABSENT_BELIEVED_MS = LIMITS.closedSegmentTtlMs / 2;
 /** About what one claim may take before its segment is cut: reading further ahead is wasted. */
 const WANTED_MAX = 450;
 /** Entries of a page that nobody asked messages of: enough to pass over what has expired. */
@@ -69,6 +73,8 @@ export type Claim =
       readonly drained: boolean;
       /** It moved on, or looked at run-out leases only: there may be more behind. */
       readonly advanced: boolean;
+      /** More leases have run out than one update may touch. */
+      readonly more: boolean;
       readonly nextEventAt: EpochMs | undefined;
       /** L9: its head stands at the lane's end entry, and nothing is pending. */
       readonly finished: boolean;
@@ -82,7 +88,7 @@ export interface Look {
 /** `isPartial`: fresh entries were not read, as run-out leases seemed to meet the need. */
 type View = { readonly isPartial: boolean } & Pick<
   PlanInput,
-  "fresh" | "exhausted" | "lookUp" | "deadLetter" | "missing"
+  "fresh" | "exhausted" | "lookUp" | "deadLetter" | "missing" | "freshFirst"
 >;
 
 const nameOf = (key: Key): string => `${key.pk}/${key.sk}`;
@@ -126,31 +132,25 @@ export class Claims {
     options: ClaimOptions,
     seen?: Look,
   ): Promise<Claim> {
-    const { requests, startedAt, stride } = options;
-    const { store, clock, skewMarginMs } = this.#deps;
+    const { startedAt } = options;
+    const { store, clock } = this.#deps;
     const key = keyOf(place);
     let current =
       seen === undefined ? await store.get("lanes", key, { consistent: true }) : seen.item;
     for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
       const segment = parseSegment(place.start, current);
       if (segment.closed) return { is: "closed" };
+      // C7: closed segments vanish an hour after they left the list that this visit began with.
+      if (segment.absent && Math.abs(clock.now() - startedAt) > ABSENT_BELIEVED_MS)
+        return { is: "contended" };
       const view =
         (attempt === 0 ? seen?.view : undefined) ??
-        (await this.#view(record, place, segment, requests, stride));
+        (await this.#viewFor(record, place, segment, options));
       if (await this.#isCutAhead(key, segment, view)) {
         current = await store.get("lanes", key, { consistent: true });
         continue;
       }
-      const newId = () => newLeaseId(this.#deps);
-      const planned = plan({
-        ...view,
-        segment,
-        requests,
-        startedAt,
-        skewMarginMs,
-        now: clock.now(),
-        newLeaseId: newId,
-      });
+      const planned = this.#plan(segment, view, options);
       if (planned.edits.length === 0) return claimed(segment, planned, view.isPartial);
       const applied = await this.#apply(key, planned);
       if (applied === "applied") {
@@ -163,6 +163,36 @@ export class Claims {
       current = applied.found;
     }
     return { is: "contended" };
+  }
+
+  #plan(segment: Segment, view: View, { requests, startedAt }: ClaimOptions): Plan {
+    const { clock, skewMarginMs } = this.#deps;
+    const newId = () => newLeaseId(this.#deps);
+    return plan({
+      ...view,
+      segment,
+      requests,
+      startedAt,
+      skewMarginMs,
+      now: clock.now(),
+      newLeaseId: newId,
+    });
+  }
+
+  /** Now and then what is fresh comes first, so that what is released again and again does not keep it waiting. */
+  async #viewFor(
+    record: QueueRecord,
+    place: SegmentPlace,
+    segment: Segment,
+    options: ClaimOptions,
+  ): Promise<View> {
+    const { requests, stride } = options;
+    if (requests.length > 0 && segment.leases.size > 0 && this.#deps.random() < FRESH_FIRST) {
+      const view = await this.#view(record, place, segment, requests, stride, true);
+      if (this.#plan(segment, view, options).deliveries.some((given) => given.length > 0))
+        return view;
+    }
+    return this.#view(record, place, segment, requests, stride);
   }
 
   /** C7 */
@@ -202,6 +232,7 @@ export class Claims {
     segment: Segment,
     requests: readonly ClaimRequest[],
     stride: number,
+    freshFirst = false,
   ): Promise<View> {
     const now = this.#deps.clock.now();
     const { skewMarginMs } = this.#deps;
@@ -229,7 +260,7 @@ export class Claims {
     );
     for (const lease of due) {
       const isDead = leavingOf(lease, deadLetter, missing) !== undefined;
-      if (room <= 0 && !isDead) continue;
+      if ((room <= 0 || freshFirst) && !isDead) continue;
       const offsets = pendingOffsets(lease);
       const lastOffset = offsets.at(-1);
       invariant(lastOffset !== undefined, "a parsed lease has something pending");
@@ -248,7 +279,15 @@ export class Claims {
       return entry === "gone" ? "gone" : (entry.messages?.[at - entry.offset] ?? "gone");
     };
     if (wanted > 0 && room <= 0)
-      return { isPartial: true, fresh: [], exhausted: false, lookUp, deadLetter, missing };
+      return {
+        isPartial: true,
+        fresh: [],
+        exhausted: false,
+        lookUp,
+        deadLetter,
+        missing,
+        freshFirst,
+      };
     const fresh = await this.#log.fresh(place.queue, place.lane, segment, {
       messages: Math.max(1, room),
       entries,
@@ -262,6 +301,7 @@ export class Claims {
       lookUp,
       deadLetter,
       missing,
+      freshFirst,
     };
   }
 
@@ -297,6 +337,7 @@ function claimed(segment: Segment, planned: Plan, isPartial: boolean): Claim {
     drained: end !== undefined && planned.head >= end && !isHolding,
     advanced:
       planned.head > segment.head || ((isPartial || planned.more) && planned.edits.length > 0),
+    more: planned.more && planned.edits.length > 0,
     nextEventAt: planned.nextEventAt,
     finished: planned.ended && !isHolding,
   };

@@ -128,10 +128,11 @@ export class Janitor {
         await this.#bury(record);
         return;
       }
-      const { measured, retired } = await this.#tend(record, round.deadline);
-      const { depth, oldestReadyAgeSeconds } = measured;
+      const tended = await this.#tend(record, round.deadline);
+      if (tended === undefined) return;
+      const { depth, oldestReadyAgeSeconds } = tended.measured;
       round.queues.push({ name: record.name, depth, oldestReadyAgeSeconds });
-      round.lanesRetired += retired;
+      round.lanesRetired += tended.retired;
     } catch (error) {
       // One queue's trouble must not keep the others waiting; the next round comes in a minute.
       this.#deps.onEvent?.({ type: "tendFailed", queue: record.name, error });
@@ -141,7 +142,7 @@ export class Janitor {
   async #tend(
     record: QueueRecord,
     deadline: EpochMs,
-  ): Promise<{ measured: Measured; retired: number }> {
+  ): Promise<{ measured: Measured; retired: number } | undefined> {
     const finished = new Set<LaneId>();
     for (const lane of receivableLanes(record.lanes)) {
       if (this.#deps.clock.now() >= deadline) break;
@@ -149,6 +150,7 @@ export class Janitor {
       const visit = await this.#visits.visit(record, stand, []);
       if (visit.finished) finished.add(lane);
     }
+    if (this.#deps.clock.now() >= deadline) return undefined;
     const measured = await this.#gauge.measure(record);
     const { ready, leased, delayed } = measured.depth;
     const isQuiet =
@@ -179,18 +181,29 @@ export class Janitor {
 
   async #clearGraves(deadline: EpochMs): Promise<number> {
     const { store, clock } = this.#deps;
-    const page = await store.query("catalog", GRAVES, { limit: PAGE, consistent: true });
     let cleared = 0;
-    for (const item of page.items) {
-      if (clock.now() >= deadline) break;
-      if (clock.now() - epochMs(item["deletedAt"] as number) < GRAVE_MS) continue;
-      const queue = queueId(item.sk);
-      const lanes = item["lanes"] as number;
-      for (let lane = 0; lane < lanes; lane++) await this.#clearLane(queue, laneId(lane));
-      await store.delete("catalog", graveKey(queue));
-      cleared += 1;
+    let from: string | undefined;
+    for (;;) {
+      const range = {
+        ...(from === undefined ? {} : { from: `${from}\0` }),
+        limit: PAGE,
+        consistent: true,
+      };
+      const page = await store.query("catalog", GRAVES, range);
+      for (const item of page.items) {
+        from = item.sk;
+        if (clock.now() - epochMs(item["deletedAt"] as number) < GRAVE_MS) continue;
+        const queue = queueId(item.sk);
+        const lanes = item["lanes"] as number;
+        for (let lane = 0; lane < lanes; lane++) {
+          if (clock.now() >= deadline) return cleared;
+          await this.#clearLane(queue, laneId(lane));
+        }
+        await store.delete("catalog", graveKey(queue));
+        cleared += 1;
+      }
+      if (!page.more || clock.now() >= deadline) return cleared;
     }
-    return cleared;
   }
 
   /** Anchor, cursors and segments; entries, parts and dedup records go by TTL. */

@@ -7,7 +7,7 @@
  *     head, begun after the first one showed the later entry.
  */
 import { LRUCache } from "lru-cache";
-import { unpack } from "../core/packing.ts";
+import { packedBytes, unpack } from "../core/packing.ts";
 import type { StoredMessage } from "../core/message.ts";
 import type { LogEntry } from "../core/planner.ts";
 import type { Segment } from "../core/segment.ts";
@@ -222,6 +222,6 @@ function withoutHoles(entries: readonly LogEntry[], head: Offset): readonly LogE
 
 const sizeOf = (messages: readonly StoredMessage[]): number =>
   messages.reduce(
-    (bytes, message) => bytes + message.body.length + ENTRY_OVERHEAD_BYTES,
+    (bytes, message) => bytes + 2 * packedBytes(message) + ENTRY_OVERHEAD_BYTES,
     ENTRY_OVERHEAD_BYTES,
   );

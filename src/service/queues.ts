@@ -207,6 +207,11 @@ export class Queues {
         },
       );
     }
+    if (settings.delaySeconds >= settings.retentionSeconds) {
+      throw new LaneError("invalid-request", "Messages would expire before they are delivered.", {
+        errors: [{ path: "delaySeconds", message: "must be less than retentionSeconds" }],
+      });
+    }
     const target = settings.deadLetter?.queue;
     if (target === undefined || target === before) return;
     if (target === name) {

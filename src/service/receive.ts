@@ -62,6 +62,10 @@ const LOOK_FIRST_MS = 50;
 const LOOK_MAX_MS = 1_000;
 /** How often a look is made again at once because others were claiming where it looked. */
 const UNSURE_LOOKS = 20;
+/** So that not every waiter of a fleet comes in the same moment for what a lease gives back. */
+const EVENT_JITTER_MS = 50;
+/** "Empty" is said of the lanes there were no longer ago. */
+const EMPTY_SETTINGS_MS = 1_000;
 /** Who waits in vain reads the settings afresh this often, for senders may have opened lanes. */
 const WAITING_SETTINGS_MS = 2_000;
 
@@ -118,12 +122,20 @@ export class Receiver {
         continue;
       }
       unsureLooks = 0;
-      if (now >= deadline) break;
+      if (now >= deadline) {
+        const newest = await this.#catalog.get(name, EMPTY_SETTINGS_MS);
+        if (newest.version === record.version) break;
+        record = newest;
+        continue;
+      }
       const pause = Math.min(
         backoffMs(this.#deps, look, LOOK_FIRST_MS, LOOK_MAX_MS),
         deadline - now,
       );
-      const due = answer.nextEventAt === undefined ? pause : Math.max(1, answer.nextEventAt - now);
+      const due =
+        answer.nextEventAt === undefined
+          ? pause
+          : Math.max(1, answer.nextEventAt - now + this.#deps.random() * EVENT_JITTER_MS);
       await this.#bell.wait(record.queueId, Math.min(pause, due), request.signal);
       record = await this.#catalog.get(name, WAITING_SETTINGS_MS);
     }

@@ -10,11 +10,12 @@
  * L9  An ended lane has no tail.
  */
 import { LRUCache } from "lru-cache";
+import { invariant, isLaneError } from "../core/errors.ts";
 import { LIMITS } from "../core/limits.ts";
 import { epochMs, offset } from "../core/types.ts";
 import type { EpochMs, LaneId, Offset, QueueId } from "../core/types.ts";
 import { anchorKey, entryKey, logKey, offsetOfKey } from "../store/keys.ts";
-import { absent, all, equal, exists, set } from "../store/port.ts";
+import { absent, all, equal, exists, remove, set } from "../store/port.ts";
 import type { Item } from "../store/port.ts";
 import { randomId } from "./deps.ts";
 import type { Deps } from "./deps.ts";
@@ -25,6 +26,9 @@ export interface Tail {
   readonly last: { readonly offset: Offset; readonly ttl: number } | undefined;
   readonly seenAt: EpochMs;
 }
+
+/** More than a run can hold: an hour's worth of offsets. */
+const RUN_LEAP = 3_600_000 * 1024;
 
 export const laneKey = (queue: QueueId, lane: LaneId): string => `${queue}#${lane}`;
 
@@ -117,20 +121,41 @@ export class Tails {
     const now = this.#deps.clock.now();
     const base = anchor?.["base"] as number | undefined;
     const age = anchor === undefined ? Number.POSITIVE_INFINITY : now - (anchor["since"] as number);
-    if (base !== undefined && age < LIMITS.anchorTrustedMs)
+    // The log of a run that had entries is empty only when all of them have expired, whatever clocks say.
+    const isUsed = anchor?.["used"] === true;
+    if (base !== undefined && !isUsed && age < LIMITS.anchorTrustedMs)
       return { offset: offset(base), last: undefined, seenAt };
-    const next =
-      base !== undefined && age < LIMITS.anchorRenewableMs
-        ? base
-        : Math.max(now * 1024, (base ?? 0) + 1);
+    const isRenewed = base !== undefined && !isUsed && age < LIMITS.anchorRenewableMs;
+    const past = (base ?? 0) + (isUsed && now * 1024 <= (base ?? 0) ? RUN_LEAP : 1);
+    const next = isRenewed ? base : Math.max(now * 1024, past);
+    invariant(Number.isSafeInteger(next), "L7: offsets stay below 2^53");
     const token = anchor?.["token"] as string | undefined;
     const { ok } = await this.#deps.store.update(
       "lanes",
       anchorKey(queue, lane),
-      [set(["base"], next), set(["since"], now), set(["token"], randomId(this.#deps, 12))],
+      [
+        set(["base"], next),
+        set(["since"], now),
+        set(["token"], randomId(this.#deps, 12)),
+        remove("used"),
+      ],
       token === undefined ? absent("token") : all(equal(["token"], token), absent("ended")),
     );
     return ok ? { offset: offset(next), last: undefined, seenAt: now } : undefined;
+  }
+
+  /** L7: remembers that the run has entries. Best effort: it only matters where clocks step back by an hour. */
+  async markUsed(queue: QueueId, lane: LaneId, base: Offset): Promise<void> {
+    try {
+      await this.#deps.store.update(
+        "lanes",
+        anchorKey(queue, lane),
+        [set(["used"], true)],
+        equal(["base"], base),
+      );
+    } catch (error) {
+      if (!isLaneError(error)) throw error;
+    }
   }
 
   /** L5: the tail once the entry before it is sure to outlive an append, or `undefined`: read again. */

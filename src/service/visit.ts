@@ -187,6 +187,7 @@ export class Visits {
     if (claim.is === "contended") {
       visited.add(start);
       state.unsure = true;
+      this.#cursors.forget(stand);
     } else if (claim.is === "closed") await this.#leaveClosed(state, start);
     else await this.#take(record, state, place, unmet, claim);
     return true;
@@ -236,7 +237,7 @@ export class Visits {
     const isOnly = cursor.segments.length === 1;
     state.finished = claim.finished && isOnly;
     // One that moved on without giving enough may have more behind what it passed.
-    if (claim.passed || !claim.advanced) state.visited.add(start);
+    if ((claim.passed && !claim.more) || !claim.advanced) state.visited.add(start);
     if (claim.drained) state.drained.push(start);
     if (claim.dead.length > 0) await this.#deadLetters.resume(record, place, claim.dead);
     const isLast = start === cursor.segments.at(-1);

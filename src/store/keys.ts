@@ -8,7 +8,7 @@
  *          ttl; later perhaps: sealed (L5), erased (eraseOnAck); an end entry (L9) has `end`, count 0.
  *          Written by append; read by receive, browse, look-up, depth. Only TTL deletes it.
  * anchor   pk `anchor#<queueId>#<lane>`, sk `-`
- *          base, since (ms), token; `ended` once the lane has its end entry (L9). No ttl.
+ *          base, since (ms), token; `used` once the run has had an entry; `ended` once the lane has its end entry (L9). No ttl.
  *          Written and read by append (L7), read by depth; deleted by the janitor with its queue or lane.
  * cursor   pk `cursor#<queueId>#<lane>`, sk `<groupId>`
  *          segments (string: base-36 start of the first, then base-36 distances), generation, version,
