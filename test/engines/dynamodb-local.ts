@@ -32,12 +32,10 @@ export async function findDynamoDbLocal(): Promise<
 }
 
 export async function startDynamoDbLocal(home: string): Promise<Engine> {
-  const port = await freePort();
-  const stop = launch(home, port);
+  const server = await serveDynamoDbLocal(home);
   try {
-    await untilListening(port);
     const client = createDynamoDbClient({
-      endpoint: `http://127.0.0.1:${port}`,
+      endpoint: `http://127.0.0.1:${server.port}`,
       credentials: { accessKeyId: "local", secretAccessKey: "local" },
       requestTimeoutMs: 30_000,
     });
@@ -46,11 +44,26 @@ export async function startDynamoDbLocal(home: string): Promise<Engine> {
       ...opened,
       async close() {
         client.destroy();
-        await stop();
+        await server.close();
       },
     };
   } catch (error) {
-    await stop();
+    await server.close();
+    throw error;
+  }
+}
+
+/** DynamoDB Local as a process, in memory, on a free loopback port. */
+export async function serveDynamoDbLocal(
+  home: string,
+): Promise<{ readonly port: number; close(): Promise<void> }> {
+  const port = await freePort();
+  const close = launch(home, port);
+  try {
+    await untilListening(port);
+    return { port, close };
+  } catch (error) {
+    await close();
     throw error;
   }
 }

@@ -4,11 +4,10 @@
  * An empty answer while something claimable stands in a queue is a failure by itself, for a receive
  * answers "empty" only when it has looked everywhere.
  */
+import type { Deployment } from "./deployment.ts";
 import { APPLIED_LATE_MS } from "./faulty-store.ts";
-import { calm } from "./faults.ts";
 import type { Delivered, Incarnation } from "./ledger.ts";
 import type { Operations } from "./operations.ts";
-import type { Simulation } from "./simulation.ts";
 import { Violation } from "./violation.ts";
 
 /** The time for which an interrupted dead-lettering is left alone, and then some. */
@@ -17,9 +16,8 @@ const RECEIVES_PER_QUEUE = 400;
 /** Left for a dead-letter queue, redriven from there, dead-lettered once more; then nothing is left. */
 const PASSES = 3;
 
-export async function drain(sim: Simulation, operations: Operations): Promise<void> {
-  sim.world.faults = calm(sim.plan);
-  for (const { instance } of sim.members) instance.thaw();
+export async function drain(sim: Deployment, operations: Operations): Promise<void> {
+  sim.calm();
   await sim.scheduler.sleep(APPLIED_LATE_MS + 10_000);
   const queues = [...operations.queues.values()].sort(
     (a, b) => Number(a.takesDead) - Number(b.takesDead),
@@ -52,7 +50,7 @@ export async function drain(sim: Simulation, operations: Operations): Promise<vo
 }
 
 export async function empty(
-  sim: Simulation,
+  sim: Deployment,
   operations: Operations,
   queue: Incarnation,
 ): Promise<void> {
@@ -72,7 +70,7 @@ export async function empty(
   throw new Violation("drains", `${queue.name} is not empty after ${RECEIVES_PER_QUEUE} receives`);
 }
 
-async function checkEmpty(sim: Simulation, queue: Incarnation): Promise<void> {
+async function checkEmpty(sim: Deployment, queue: Incarnation): Promise<void> {
   const { value } = await sim.call(`get ${queue.name}`, (service) => service.getQueue(queue.name));
   if (value === undefined)
     throw new Violation("drains", `get of ${queue.name} fails without faults`);
@@ -83,7 +81,7 @@ async function checkEmpty(sim: Simulation, queue: Incarnation): Promise<void> {
 
 /** What is surely there, and what may be, against what the queue says. */
 async function checkDepth(
-  sim: Simulation,
+  sim: Deployment,
   operations: Operations,
   queues: readonly Incarnation[],
 ): Promise<void> {

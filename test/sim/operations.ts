@@ -6,11 +6,11 @@ import { isLaneError } from "../../src/core/errors.ts";
 import type { QueueName } from "../../src/core/types.ts";
 import { epochMs } from "../../src/core/types.ts";
 import type { ReceiptResult, Service } from "../../src/service/api.ts";
+import type { Deployment } from "./deployment.ts";
 import { APPLIED_LATE_MS } from "./faulty-store.ts";
 import { begun, Incarnation, overAt } from "./ledger.ts";
 import type { Delivered, Sent, SettingChange, Span } from "./ledger.ts";
 import { payload } from "./payload.ts";
-import type { Simulation } from "./simulation.ts";
 import { Violation } from "./violation.ts";
 
 const DEFAULT_LEASE_SECONDS = 30;
@@ -26,11 +26,11 @@ export class Operations {
   /** Messages may be in other queues than they were sent to. */
   haveMoved = false;
   readonly #redrives: Span[] = [];
-  readonly #sim: Simulation;
+  readonly #sim: Deployment;
   /** Names whose queue may or may not exist. */
   readonly #limbo = new Set<QueueName>();
 
-  constructor(sim: Simulation) {
+  constructor(sim: Deployment) {
     this.#sim = sim;
   }
 

@@ -9,6 +9,7 @@ import { isLaneError } from "../../src/core/errors.ts";
 import type { Service } from "../../src/service/api.ts";
 import { createService } from "../../src/service/service.ts";
 import { Auditor } from "./auditor.ts";
+import type { Deployment } from "./deployment.ts";
 import { Engine } from "./engine.ts";
 import { FaultCounts, calm } from "./faults.ts";
 import type { FaultPlan } from "./faults.ts";
@@ -32,7 +33,7 @@ export interface Member {
   readonly service: Service;
 }
 
-export class Simulation {
+export class Simulation implements Deployment {
   readonly world: World;
   readonly scheduler: Scheduler;
   readonly random: Random;
@@ -105,6 +106,11 @@ export class Simulation {
     const member = { instance, service };
     this.members.push(member);
     return member;
+  }
+
+  calm(): void {
+    this.world.faults = calm(this.plan);
+    for (const { instance } of this.members) instance.thaw();
   }
 
   /** Any instance; a dead one is replaced. */
