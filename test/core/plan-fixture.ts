@@ -95,7 +95,7 @@ export function planOf(over: Partial<PlanInput>): Plan {
     now: NOW,
     skewMarginMs: 0,
     deadLetter: null,
-    missing: new Set(),
+    missing: new Set<string>(),
     newLeaseId: () => `new${ids++}`,
   };
   return plan({ ...usual, ...over });
