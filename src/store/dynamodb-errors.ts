@@ -5,6 +5,8 @@
  * - `invalid`: surely not applied; the engine will refuse it again.
  * - `unknown`: a time-out, a reset, a 5xx, or anything else after the request may have left.
  */
+import { DynamoDBServiceException } from "@aws-sdk/client-dynamodb";
+
 export type Fault = "throttled" | "unreached" | "invalid" | "unknown";
 
 const THROTTLED = new Set([
@@ -46,7 +48,9 @@ export function faultOf(error: unknown): Fault {
   };
   const status = $metadata?.httpStatusCode;
   if (status === 429) return "throttled";
-  if (status !== undefined && status >= 400 && status < 500) return "invalid";
+  if (status !== undefined && status >= 400 && status < 500)
+    // A refusal that was cut off on its way does not say of what.
+    return error instanceof DynamoDBServiceException ? "invalid" : "unreached";
   if (syscall === "connect" || syscall === "getaddrinfo") return "unreached";
   if (typeof code === "string" && NEVER_CONNECTED.has(code)) return "unreached";
   if (error.message.includes("did not establish a connection")) return "unreached";

@@ -79,6 +79,12 @@ describe.each(WRITES)("%s", (action, act) => {
     expect(arrived).toHaveLength(1);
   });
 
+  test("refused by an answer that cannot be read: sent again, for it was not applied", async () => {
+    const { store, arrived } = await start([{ status: 400, body: '{"__type":"com.am' }, DONE]);
+    await expect(act(store)).resolves.toMatchObject({ ok: true });
+    expect(arrived).toHaveLength(2);
+  });
+
   test("signed by a clock that was wrong: sent again", async () => {
     const { store, arrived } = await start([refusal("InvalidSignatureException"), DONE]);
     await expect(act(store)).resolves.toMatchObject({ ok: true });
