@@ -27,10 +27,7 @@ export class Auditor {
   readonly #ids = new Map<string, Sent>();
   readonly #bounds: Bounds;
   /** Receives under way or of unknown outcome: each may hold what no one knows of. */
-  readonly receives = new Map<
-    Incarnation,
-    { readonly span: Span; readonly leaseSeconds: number | undefined }[]
-  >();
+  readonly receives = new Map<Incarnation, Span[]>();
 
   constructor(bounds: Bounds) {
     this.#bounds = bounds;
@@ -226,10 +223,7 @@ export class Auditor {
   ): void {
     const here = message.deliveries.filter((other) => other.place === place);
     const surely = here.filter((other) => other.span.to < span.from && !other.uncounted).length;
-    if (
-      view.receives < 1 + surely - here.filter((other) => other.uncounted).length ||
-      view.receives < 1
-    ) {
+    if (view.receives < 1 + surely) {
       throw new Violation(
         "receives",
         `${label} says received ${view.receives} times, after ${surely} times before`,
@@ -237,11 +231,9 @@ export class Auditor {
     }
     if (this.#bounds.reliable) {
       const others = (this.receives.get(queue) ?? []).filter(
-        (other) => other.span !== span && overAt(other.span) >= span.from,
+        (other) => other !== span && overAt(other) >= span.from,
       );
-      // A lease of no length may be taken again by the very call that took it.
-      const underWay = others.some((other) => other.leaseSeconds === 0) ? Infinity : others.length;
-      const atMost = 1 + here.length + underWay;
+      const atMost = 1 + here.length + others.length;
       if (view.receives > atMost)
         throw new Violation(
           "receives",

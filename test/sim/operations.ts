@@ -101,7 +101,7 @@ export class Operations {
     const span = begun(scheduler.now);
     const spans = auditor.receives.get(queue) ?? [];
     auditor.receives.set(queue, spans);
-    spans.push({ span, leaseSeconds: request.leaseSeconds });
+    spans.push(span);
     const call = await this.#sim.call(
       `receive ${queue.name} ${JSON.stringify(request)}`,
       (service) => service.receive(queue.name, { ...request, group: "default" }),
@@ -206,8 +206,6 @@ export class Operations {
       (service) => service.patchQueue(queue.name, settings),
       span,
     );
-    // What fails after the change was made must not hide it.
-    if (span.outcome === "refused") span.outcome = "unknown";
   }
 
   async purge(): Promise<void> {
@@ -374,11 +372,11 @@ export class Operations {
     }
   }
 
-  /** What is sent while a purge or a deletion may still be at work may fall to it. */
+  /** What is sent while a purge looks where its lanes end, or to a queue that is deleted, may fall to it. */
   #waiveIfClosing(queue: Incarnation, messages: readonly Sent[]): void {
     const sentFrom = messages[0]?.span.from ?? 0;
     const isClosing =
-      queue.deletion !== undefined || queue.purges.some((purge) => overAt(purge) >= sentFrom);
+      queue.deletion !== undefined || queue.purges.some((purge) => purge.settledAt >= sentFrom);
     if (isClosing)
       for (const message of messages)
         message.waived ??= "sent while its queue was purged or deleted";
