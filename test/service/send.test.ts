@@ -179,7 +179,8 @@ describe("a message too large for an entry", () => {
     expect(received.map((one) => one.body.length)).toEqual([6, MIB, 5]);
     expect(Buffer.compare(received[1]?.body ?? Buffer.alloc(0), large(MIB).body)).toBe(0);
     const [entry] = await logOf(world);
-    expect((entry?.["body"] as Uint8Array).length).toBeLessThan(1_000);
+    const body = entry?.["body"];
+    expect(body instanceof Uint8Array && body.length).toBeLessThan(1_000);
   });
 
   it("S1: has its parts written before the entry that names them, with a ttl past its expiry", async () => {
