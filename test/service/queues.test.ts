@@ -207,12 +207,25 @@ describe("a dead-letter queue", () => {
     await expect(service.getQueue(DEAD)).rejects.toMatchObject({ code: "queue-not-found" });
   });
 
+  it("D3: is not deleted when a queue comes to dead-letter to it in the meantime", async () => {
+    const { world, service } = one();
+    await service.putQueue(DEAD, {});
+    const between = first(1, (call) => call.sets?.["deletedAt"] !== undefined, {
+      before: () => service.putQueue(A, { deadLetter: { queue: DEAD } }),
+    });
+    await expect(
+      world.instance(tampered(world.store, between).store).deleteQueue(DEAD),
+    ).rejects.toMatchObject({ code: "queue-conflict" });
+    expect((await service.getQueue(DEAD)).name).toBe(DEAD);
+  });
+
   it("D3: that was left for another is free, and the other is not", async () => {
-    const { service } = one();
+    const { world, service } = one();
     await service.putQueue(DEAD, {});
     await service.putQueue(C, {});
     await service.putQueue(A, { deadLetter: { queue: DEAD } });
     await service.putQueue(A, { deadLetter: { queue: C } });
+    expect((await recordOf(world, DEAD)).sources).toEqual(new Set());
     await service.deleteQueue(DEAD);
     await expect(service.deleteQueue(C)).rejects.toMatchObject({ code: "queue-conflict" });
   });

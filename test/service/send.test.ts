@@ -45,14 +45,14 @@ describe("group commit", () => {
       index === 0 ? { before: () => open.closed } : undefined,
     );
     await service.putQueue(Q, { lanes: 1 });
-    const sends = texts(60).map((message) => service.send(Q, [message]));
+    const sends = texts(30).map((_, index) => service.send(Q, texts(2, `${index}-`)));
     await world.advance(0);
     open.open();
     const ids = (await Promise.all(sends)).flatMap(idsOf);
-    expect((await logOf(world)).map((entry) => entry["count"])).toEqual([1, 59]);
+    expect((await logOf(world)).map((entry) => entry["count"])).toEqual([2, 58]);
     const received = await service.receive(Q, ALL);
     expect(new Map(received.map((one) => [one.id, bodyOf(one)]))).toEqual(
-      new Map(ids.map((id, index) => [id, `m${index}`])),
+      new Map(ids.map((id, index) => [id, `${Math.floor(index / 2)}-${index % 2}`])),
     );
   });
 
