@@ -51,7 +51,7 @@ export class Acker {
   /** @throws LaneError `queue-not-found`, `receipt-invalid`, and the store's. */
   async ack(name: QueueName, texts: readonly string[]): Promise<readonly ReceiptResult[]> {
     const record = await this.#catalog.get(name);
-    return byReceipt(record, texts, async (group) => {
+    return byReceipt(record, texts, "segment", async (group) => {
       const answers = await this.#acks.submit(`${group.key.pk}/${group.key.sk}`, group);
       if (record.settings.eraseOnAck) await this.#erase(group, answers);
       return new Map([...answers].map(([receipt, result]) => [receipt, known(result)]));

@@ -113,7 +113,9 @@ export class Appender {
   async put(queue: QueueId, lane: LaneId, tail: Tail, draft: Draft): Promise<PutOutcome> {
     const { store, clock } = this.#deps;
     const startedAt = clock.now();
-    const ttl = Math.max(tail.last?.ttl ?? 0, draft.minTtl, ...ttlsOf(draft.messages));
+    // Of a send that was suspended for long, too: an entry never begins its life past its ttl.
+    const soonest = Math.ceil((startedAt + LIMITS.entryTtlAfterExpiryMs) / 1000);
+    const ttl = Math.max(tail.last?.ttl ?? 0, draft.minTtl, soonest, ...ttlsOf(draft.messages));
     const result = await store.put(
       "lanes",
       {

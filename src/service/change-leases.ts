@@ -67,7 +67,7 @@ export class LeaseChanger {
     texts: readonly string[],
     change: LeaseChange,
   ): Promise<readonly ReceiptResult[]> {
-    return byReceipt(record, texts, async (group) => {
+    return byReceipt(record, texts, "lease", async (group) => {
       const answers = new Map<Receipt, ReceiptResult>();
       const byLease = new Map<string, Receipt[]>();
       for (const receipt of group.receipts)
@@ -76,9 +76,10 @@ export class LeaseChanger {
       // Leases of one segment do not get in each other's way: each is guarded by its own members.
       for (let at = 0; at < leases.length; at += LEASES_AT_ONCE) {
         const some = leases.slice(at, at + LEASES_AT_ONCE);
-        await Promise.all(
+        const settled = await Promise.allSettled(
           some.map((receipts) => this.#changeLease(record, group, receipts, change, answers)),
         );
+        for (const one of settled) if (one.status === "rejected") throw one.reason;
       }
       return answers;
     });

@@ -78,7 +78,7 @@ export class Janitor {
       queues: [],
       lanesRetired: 0,
       saved: undefined,
-      savedAt: clock.now(),
+      savedAt: epochMs(0),
     };
     const state = await store.get("catalog", JANITOR, { consistent: true });
     let from = state?.["after"] as string | undefined;

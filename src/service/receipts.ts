@@ -23,6 +23,8 @@ export interface SegmentReceipts {
 export async function byReceipt(
   record: QueueRecord,
   texts: readonly string[],
+  /** What one update of `handle` changes: a failure of a single one leaves nothing half done. */
+  unit: "segment" | "lease",
   handle: (group: SegmentReceipts) => Promise<ReadonlyMap<Receipt, ReceiptResult>>,
 ): Promise<readonly ReceiptResult[]> {
   const opened = new Map<string, Receipt | undefined>();
@@ -51,10 +53,11 @@ export async function byReceipt(
     groups.set(name, group);
   }
   const answers = new Map<Receipt, ReceiptResult>();
+  const leases = new Set([...opened.values()].flatMap((receipt) => receipt?.lease ?? []));
+  const isSingle = (unit === "segment" ? groups : leases).size <= 1;
   const parts = await Promise.allSettled([...groups.values()].map(handle));
   for (const part of parts) {
-    if (part.status === "rejected")
-      throw isAtomic(opened) ? part.reason : afterChange(part.reason, PARTLY);
+    if (part.status === "rejected") throw isSingle ? part.reason : afterChange(part.reason, PARTLY);
     for (const [receipt, result] of part.value) answers.set(receipt, result);
   }
   return texts.map((text) => {
@@ -66,7 +69,3 @@ export async function byReceipt(
 }
 
 const PARTLY = "Some of the receipts may have been handled; the same call can be made again.";
-
-/** All of one lease: one update handles them. */
-const isAtomic = (opened: ReadonlyMap<string, Receipt | undefined>): boolean =>
-  new Set([...opened.values()].flatMap((receipt) => receipt?.lease ?? [])).size <= 1;

@@ -57,7 +57,8 @@ interface RoundAnswer {
 
 /** Lanes of the first wave, then of the next ones: the first mostly satisfies. */
 const WAVES = [1, 3, 8, 16];
-const ROUND_MESSAGES = 4_000;
+/** Small enough that answers of one round are written while the next one asks the store. */
+const ROUND_MESSAGES = 1_000;
 const LOOK_FIRST_MS = 50;
 const LOOK_MAX_MS = 1_000;
 /** How often a look is made again at once because others were claiming where it looked. */

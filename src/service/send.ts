@@ -30,7 +30,7 @@ import type { LaneKeeper } from "./lanes.ts";
 
 /** Conflicts of one append after which the queue gets more lanes, and the sender tries another. */
 const PATIENCE = 3;
-const LANE_ATTEMPTS = 4;
+const LANE_ATTEMPTS = 12;
 
 interface Chunk {
   readonly record: QueueRecord;
