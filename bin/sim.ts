@@ -3,6 +3,8 @@ import { Command, InvalidArgumentError } from "commander";
 import { availableParallelism } from "node:os";
 import { fileURLToPath } from "node:url";
 import { isWorker, runCrew, Tally, work } from "../test/sim/crew.ts";
+import { kindNames } from "../test/sim/kinds.ts";
+import type { KindName } from "../test/sim/kinds.ts";
 import { explain, runSchedule } from "../test/sim/schedule.ts";
 
 if (isWorker()) work();
@@ -15,6 +17,7 @@ async function main(): Promise<void> {
     .option("--schedules <n>", "how many schedules at most", positive)
     .option("--from <seed>", "first seed; default: by the clock", positive)
     .option("--seed <seed>", "run this one schedule", positive)
+    .option("--kinds <names...>", `only some kinds of schedules: ${kindNames.join(", ")}`)
     .option("--trace", "print everything that happens; with --seed")
     .option("--workers <n>", "processes", positive, availableParallelism())
     .option("--first", "stop at the first failure")
@@ -25,6 +28,7 @@ async function main(): Promise<void> {
     schedules?: number;
     from?: number;
     seed?: number;
+    kinds?: KindName[];
     trace?: boolean;
     workers: number;
     first?: boolean;
@@ -48,6 +52,7 @@ async function runMany(options: {
   minutes: number;
   schedules?: number;
   from?: number;
+  kinds?: readonly KindName[];
   workers: number;
   first?: boolean;
   json?: boolean;
@@ -71,6 +76,7 @@ async function runMany(options: {
     program: fileURLToPath(import.meta.url),
     workers: options.workers,
     firstSeed,
+    kinds: options.kinds ?? [],
     schedules: options.schedules ?? Infinity,
     mayGoOn: () => seconds() < limit && !(options.first === true && tally.failures.length > 0),
     onReport: (report) => {

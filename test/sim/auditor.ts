@@ -16,9 +16,13 @@ export interface Bounds {
   readonly cachedMs: number;
   /** No fault leaves an outcome in doubt: the sharper checks hold, too. */
   readonly reliable: boolean;
+  /** No fault makes a receive that was answered forget what it has claimed. */
+  readonly keepsClaims?: boolean;
 }
 
 const DEFAULT_RETENTION_SECONDS = 345_600;
+/** Larger ones stand in parts, and are not delivered when those cannot be read. */
+const LARGEST_IN_ONE_PIECE = 200_000;
 
 export class Auditor {
   readonly messages: Sent[] = [];
@@ -229,9 +233,9 @@ export class Auditor {
         `${label} says received ${view.receives} times, after ${surely} times before`,
       );
     }
-    if (this.#bounds.reliable) {
+    if (this.#bounds.keepsClaims === true && message.size < LARGEST_IN_ONE_PIECE) {
       const others = (this.receives.get(queue) ?? []).filter(
-        (other) => other !== span && overAt(other) >= span.from,
+        (other) => other !== span && (other.outcome !== "done" || overAt(other) >= span.from),
       );
       const atMost = 1 + here.length + others.length;
       if (view.receives > atMost)
@@ -355,6 +359,27 @@ export class Auditor {
     lease.untilLow =
       span.from + leaseSeconds * 1_000 + this.#bounds.skewMarginMs - 2 * this.#bounds.skewMs;
     lease.touchedAt = Infinity;
+    this.#checkExtended(lease, span);
+  }
+
+  /** What was given to somebody else before the extension was confirmed was not its to extend (C4). */
+  #checkExtended(lease: Delivered, span: Span): void {
+    const { message } = lease;
+    const other = message.deliveries.find(
+      (one) =>
+        one !== lease &&
+        one.place === lease.place &&
+        one.span.from > lease.span.to &&
+        one.span.to < span.to &&
+        one.untilLow > span.to &&
+        !one.over &&
+        one.touchedAt > span.to,
+    );
+    if (other === undefined || message.ackedAt !== Infinity || lease.untilLow <= span.to) return;
+    throw new Violation(
+      "overlap",
+      `m${message.number} (${lease.place}): leased by a call that ended at ${other.span.to} until ${other.untilLow}, and the lease before it extended by ${span.to}`,
+    );
   }
 
   /** What must still be found: confirmed, not acked, not waived, not past its retention. */

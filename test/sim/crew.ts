@@ -3,6 +3,8 @@
  * they report. A worker is the same program, told so by its environment.
  */
 import { fork } from "node:child_process";
+import { nextSeed } from "./kinds.ts";
+import type { KindName } from "./kinds.ts";
 import { runSchedule } from "./schedule.ts";
 import type { ScheduleReport } from "./schedule.ts";
 
@@ -17,6 +19,8 @@ export interface CrewOptions {
   readonly program: string;
   readonly workers: number;
   readonly firstSeed: number;
+  /** Only these; none: all. */
+  readonly kinds: readonly KindName[];
   /** No schedule starts after this many, or once `mayGoOn` says no. */
   readonly schedules: number;
   readonly mayGoOn: () => boolean;
@@ -37,7 +41,7 @@ export function work(): void {
 
 export async function runCrew(options: CrewOptions): Promise<void> {
   let next = options.firstSeed;
-  const end = options.firstSeed + options.schedules;
+  let left = options.schedules;
   await Promise.all(Array.from({ length: options.workers }, () => oneWorker()));
 
   function oneWorker(): Promise<void> {
@@ -65,12 +69,13 @@ export async function runCrew(options: CrewOptions): Promise<void> {
       proceed();
 
       function proceed(): void {
-        if (next >= end || !options.mayGoOn()) {
+        if (left <= 0 || !options.mayGoOn()) {
           child.disconnect();
           return;
         }
-        const seed = next;
-        next += 1;
+        const seed = nextSeed(next, options.kinds);
+        next = seed + 1;
+        left -= 1;
         child.send(seed);
         watch = setTimeout(() => {
           hung = seed;

@@ -14,6 +14,8 @@ import type { Simulation } from "./simulation.ts";
 import { Violation } from "./violation.ts";
 
 const SECOND = 1_000;
+const QUEUE = "queue1" as QueueName;
+const LEASE_SECONDS = 1;
 /** A message younger than this is not yet missed. */
 const SPARE_MS = 2 * SECOND;
 
@@ -23,19 +25,21 @@ export async function runFences(sim: Simulation): Promise<Operations> {
   for (let at = random.int(2, 4); at > 0; at -= 1) sim.start();
   const retentionSeconds = random.pick([60, 60, 120, 600]);
   await operations.create(
-    "queue1" as QueueName,
-    { retentionSeconds, leaseSeconds: 1, lanes: 1 },
+    QUEUE,
+    { retentionSeconds, leaseSeconds: LEASE_SECONDS, lanes: 1 },
     false,
   );
+  const isClose = random.chance(0.5);
   for (let burst = random.int(4, 12); burst > 0; burst -= 1) {
     sim.world.faults = sim.plan;
     const longest = random.pick([10, SECOND, 20 * SECOND]);
-    await Promise.all(
-      Array.from({ length: random.int(1, 4) }, () => sender(sim, operations, longest)),
-    );
+    await Promise.all([
+      ...Array.from({ length: random.int(1, 4) }, () => sender(sim, operations, longest)),
+      ...Array.from({ length: random.pick([0, 0, 1, 2]) }, () => reader(sim, operations, longest)),
+    ]);
     sim.world.faults = calm(sim.plan);
     await checkpoint(sim, operations);
-    await scheduler.sleep(untilFence(sim));
+    await scheduler.sleep(untilFence(sim, isClose));
   }
   return operations;
 }
@@ -47,13 +51,29 @@ async function sender(sim: Simulation, operations: Operations, longest: number):
   }
 }
 
+/** Right behind the senders, where gaps and restarts show. */
+async function reader(sim: Simulation, operations: Operations, longest: number): Promise<void> {
+  const queue = operations.queues.get(QUEUE);
+  for (let count = queue === undefined ? 0 : sim.random.int(1, 6); count > 0; count -= 1) {
+    const given =
+      queue === undefined ? undefined : await operations.receiveFrom(queue, { max: 10 });
+    if (given !== undefined && given.length > 0) await operations.ackAll(given);
+    await sim.scheduler.sleep(sim.random.skewed(1, longest));
+  }
+}
+
 /** Everything that is there comes out now, and nothing that must be there is missing. */
 async function checkpoint(sim: Simulation, operations: Operations): Promise<void> {
   // A crash or a freeze may still be on its way; and what a clock that is ahead has sent is not yet
-  // visible to one that is behind.
+  // visible to one that is behind, which also takes leases for longer ones.
   await sim.scheduler.sleep(2 * sim.plan.skewMs + 20 * sim.plan.latencyMs);
   for (const { instance } of sim.members) instance.thaw();
-  await sim.scheduler.sleep(10);
+  // A reader's call that nobody waits for any more may still claim.
+  const calls = [...sim.auditor.receives.values()].flat();
+  while (calls.some((span) => span.settledAt === Infinity)) await sim.scheduler.sleep(SECOND);
+  await sim.scheduler.sleep(
+    LEASE_SECONDS * SECOND + sim.skewMarginMs + 2 * sim.plan.skewMs + 1_000,
+  );
   const startedAt = sim.scheduler.now;
   for (const queue of operations.queues.values()) await empty(sim, operations, queue);
   const missing = sim.auditor
@@ -66,7 +86,8 @@ async function checkpoint(sim: Simulation, operations: Operations): Promise<void
   );
 }
 
-function untilFence(sim: Simulation): number {
+/** `isClose`: within what clocks and requests are off by, where decisions cross. */
+function untilFence(sim: Simulation, isClose: boolean): number {
   const { random, scheduler, engine } = sim;
   const now = scheduler.now;
   const lastTtl = Math.max(
@@ -85,10 +106,8 @@ function untilFence(sim: Simulation): number {
     lastTtl - LIMITS.appendTtlMarginMs,
     ...anchors,
   ].filter((at) => at > now);
-  if (fences.length === 0 || random.chance(0.15))
+  const offBy = isClose ? sim.plan.skewMs + 10 * sim.plan.latencyMs : 40 * SECOND;
+  if (fences.length === 0 || random.chance(isClose ? 0 : 0.15))
     return random.pick([30 * SECOND, 5 * SECOND, 900 * SECOND, 4_000 * SECOND]);
-  return Math.max(
-    0,
-    random.pick(fences) - now + random.pick([-1, 1]) * random.skewed(1, 40 * SECOND),
-  );
+  return Math.max(0, random.pick(fences) - now + random.pick([-1, 1]) * random.skewed(1, offBy));
 }

@@ -21,7 +21,9 @@ export interface World {
 }
 
 /** Below this a stop is a pause, above it caches are stale: the protocol's fences lie in between. */
-const FREEZES_MS = [5_000, 31_000, 61_000, 125_000, 605_000, 660_000] as const;
+const FREEZES_MS = [
+  5_000, 5_000, 31_000, 31_000, 61_000, 61_000, 125_000, 605_000, 660_000, 4_500_000,
+] as const;
 
 export class Instance {
   readonly name: string;
@@ -77,10 +79,10 @@ export class Instance {
     for (const run of this.#whenDead.splice(0)) run();
   }
 
-  freeze(): void {
+  freeze(lengths: readonly number[] = FREEZES_MS): void {
     if (this.#state !== "up") return;
     const { scheduler, random, trace } = this.#world;
-    const forMs = random.pick(FREEZES_MS) * random.between(0.8, 1.2);
+    const forMs = random.pick(lengths) * random.between(0.8, 1.2);
     this.#state = "frozen";
     const freeze = ++this.#freezes;
     trace?.(`${this.name} freezes for ${Math.round(forMs)} ms`);

@@ -52,12 +52,8 @@ export class Operations {
     throw new Violation("drains", `queue ${name} could not be made in ${CREATE_ATTEMPTS} attempts`);
   }
 
-  async send(): Promise<void> {
-    const { auditor, random, scheduler } = this.#sim;
-    const queue = this.#any();
-    const count = random.chance(0.5)
-      ? 1
-      : Math.round(random.skewed(1, random.chance(0.1) ? 600 : 30));
+  async send(queue: Incarnation = this.#any(), count: number = this.#count()): Promise<void> {
+    const { auditor, scheduler } = this.#sim;
     const span = begun(scheduler.now);
     // Each with a span of its own, for its fate may differ from its call's.
     const messages = Array.from({ length: count }, () =>
@@ -142,9 +138,13 @@ export class Operations {
   }
 
   async release(): Promise<void> {
-    const { auditor, random } = this.#sim;
     const leases = this.#someLeases();
     if (leases.length === 0) return this.receive();
+    await this.releaseAll(leases);
+  }
+
+  async releaseAll(leases: readonly Delivered[]): Promise<void> {
+    const { auditor, random } = this.#sim;
     const request = {
       delaySeconds: random.pick([0, 0, 0, 1, 20]),
       countAttempt: random.chance(0.7),
@@ -167,9 +167,13 @@ export class Operations {
   }
 
   async extend(): Promise<void> {
-    const { auditor, random } = this.#sim;
     const leases = this.#someLeases();
     if (leases.length === 0) return this.receive();
+    await this.extendAll(leases);
+  }
+
+  async extendAll(leases: readonly Delivered[]): Promise<void> {
+    const { auditor, random } = this.#sim;
     const leaseSeconds = random.pick([0, 1, 10, 30, 60]);
     const span = begun(this.#sim.scheduler.now);
     this.leasedUntil = Math.max(this.leasedUntil, span.from + 120_000);
@@ -180,11 +184,13 @@ export class Operations {
       (service, name, receipts) => service.extend(name, receipts, { leaseSeconds }),
       span,
     );
-    leases.forEach((lease, index) => auditor.extended(lease, span, leaseSeconds, results?.[index]));
+    leases.forEach((lease, index) =>
+      this.#sim.audit(() => auditor.extended(lease, span, leaseSeconds, results?.[index])),
+    );
   }
 
   async change(): Promise<void> {
-    const { random, scheduler } = this.#sim;
+    const { random } = this.#sim;
     const queue = this.#any();
     const settings: SettingChange = random.pick<() => SettingChange>([
       () => ({ retentionSeconds: random.pick([60, 600, 3_600, 86_400, 864_000]) }),
@@ -199,7 +205,11 @@ export class Operations {
       () => ({ leaseSeconds: random.pick([1, 5, 30]) }),
     ])();
     if (queue.takesDead && settings.retentionSeconds !== undefined) return;
-    const span = begun(scheduler.now);
+    await this.changeTo(queue, settings);
+  }
+
+  async changeTo(queue: Incarnation, settings: SettingChange): Promise<void> {
+    const span = begun(this.#sim.scheduler.now);
     queue.changing(span, settings);
     await this.#sim.call(
       `patch ${queue.name} ${JSON.stringify(settings)}`,
@@ -208,8 +218,7 @@ export class Operations {
     );
   }
 
-  async purge(): Promise<void> {
-    const queue = this.#any();
+  async purge(queue: Incarnation = this.#any()): Promise<void> {
     const span = begun(this.#sim.scheduler.now);
     queue.purges.push(span);
     this.#waiveAll(queue, "purged");
@@ -283,8 +292,14 @@ export class Operations {
     );
   }
 
-  /** A message that was redriven lives by its new queue's retention, from then on. */
+  /** A message that was dead-lettered or redriven lives by its new queue's retention, from then on. */
   lowerExpiries(): void {
+    const dead = [...this.queues.values()].filter((queue) => queue.takesDead);
+    const inDead = Math.min(
+      ...dead.flatMap((queue) =>
+        queue.possible("retentionSeconds", 345_600, 0, Infinity, Infinity),
+      ),
+    );
     const shortest = Math.min(
       ...[...this.queues.values()].flatMap((queue) =>
         queue.possible("retentionSeconds", 345_600, 0, Infinity, Infinity),
@@ -292,6 +307,10 @@ export class Operations {
     );
     for (const message of this.#sim.auditor.messages) {
       if (!message.queue.mayLoseToOthers) continue;
+      if (message.queue.hadDeadLettering) {
+        const diesAt = message.span.from - 2 * this.#sim.plan.skewMs + inDead * 1_000;
+        message.expiresLow = Math.min(message.expiresLow, diesAt);
+      }
       for (const redrive of this.#redrives) {
         if (overAt(redrive) < message.span.from) continue;
         const movedAt = Math.max(redrive.from, message.span.from);
@@ -355,6 +374,11 @@ export class Operations {
 
   #any(): Incarnation {
     return this.#sim.random.pick([...this.queues.values()]);
+  }
+
+  #count(): number {
+    const { random } = this.#sim;
+    return random.chance(0.5) ? 1 : Math.round(random.skewed(1, random.chance(0.1) ? 600 : 30));
   }
 
   /** Mostly small; some that need entries of their own, and rarely ones that go into parts. */

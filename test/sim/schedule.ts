@@ -1,13 +1,12 @@
 /** One schedule from its seed: the workload under its faults, the drain, the verdict. */
 import { drain } from "./drain.ts";
-import { describe, drawFaults, drawFenceFaults } from "./faults.ts";
+import { describe } from "./faults.ts";
 import type { FaultKind } from "./faults.ts";
-import { runFences } from "./fences.ts";
+import { kindOf } from "./kinds.ts";
 import { Stuck } from "./scheduler.ts";
 import { Simulation } from "./simulation.ts";
 import { Violation } from "./violation.ts";
 import type { Invariant } from "./violation.ts";
-import { runWorkload } from "./workload.ts";
 
 export interface ScheduleReport {
   readonly seed: number;
@@ -22,20 +21,18 @@ export interface ScheduleReport {
     { readonly invariant: Invariant | "harness"; readonly text: string } | undefined;
 }
 
-/** Every so many schedules one waits for the fences of a single lane. */
-const FENCES_EVERY = 4;
 const EVENTS_MAX = 1_500_000;
 
 export async function runSchedule(
   seed: number,
   trace?: (line: string) => void,
 ): Promise<ScheduleReport> {
-  const isAtFences = seed % FENCES_EVERY === 0;
-  const sim = new Simulation(seed, isAtFences ? drawFenceFaults : drawFaults, trace);
+  const kind = kindOf(seed);
+  const sim = new Simulation(seed, kind.faults, trace);
   let failure: ScheduleReport["failure"];
   try {
     await sim.scheduler.run(async () => {
-      await drain(sim, await (isAtFences ? runFences(sim) : runWorkload(sim)));
+      await drain(sim, await kind.run(sim));
     }, EVENTS_MAX);
     sim.check();
   } catch (error) {
@@ -48,7 +45,7 @@ export async function runSchedule(
     messages: sim.auditor.messages.length,
     deliveries: sim.auditor.leases.length,
     faults: sim.world.counts.counts,
-    plan: describe(sim.plan),
+    plan: `${kind.name} ${describe(sim.plan)}`,
     failure,
   };
 }

@@ -43,8 +43,9 @@ export class Simulation implements Deployment {
   readonly members: Member[] = [];
   /** The first thing found wrong. */
   failure: Error | undefined;
+  /** C5, as every instance is told. */
+  readonly skewMarginMs: number;
   readonly #log: LogAuditor;
-  readonly #skewMarginMs: number;
   #born = 0;
   #calls = 0;
 
@@ -70,15 +71,16 @@ export class Simulation implements Deployment {
     this.engine = new Engine(this.world);
     this.#log = new LogAuditor((key) => this.engine.store.get("lanes", key, { consistent: true }));
     this.engine.onWrite = (change) => this.#log.wrote(change);
-    this.#skewMarginMs = Math.max(2 * this.plan.skewMs, this.random.pick([0, 500, 2_000]));
+    this.skewMarginMs = Math.max(2 * this.plan.skewMs, this.random.pick([0, 500, 2_000]));
     const { skewMs, throttled, unavailable, replyLost, requestLost, late, doubled, crash, freeze } =
       this.plan;
     this.auditor = new Auditor({
       skewMs,
-      skewMarginMs: this.#skewMarginMs,
+      skewMarginMs: this.skewMarginMs,
       cachedMs: 10_000 + SETTINGS_SLACK_MS + 2 * skewMs,
       reliable:
         throttled + unavailable + replyLost + requestLost + late + doubled + crash + freeze === 0,
+      keepsClaims: late + crash + freeze === 0,
     });
   }
 
@@ -100,7 +102,7 @@ export class Simulation implements Deployment {
       sleep: (ms, signal) => instance.sleep(ms, signal),
       random: () => random.unit(),
       randomBytes: (length) => random.bytes(length),
-      skewMarginMs: this.#skewMarginMs,
+      skewMarginMs: this.skewMarginMs,
       relaxed: false,
     });
     const member = { instance, service };

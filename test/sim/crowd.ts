@@ -1,0 +1,91 @@
+/**
+ * Schedules for what many do at once on one lane (C1, C7, L8): claims that meet, segments cut behind
+ * and ahead of their heads, lists of segments changed by several, readers right behind the senders. The
+ * waits in between are for closed segments to go.
+ */
+import type { QueueName } from "../../src/core/types.ts";
+import { drawFaults } from "./faults.ts";
+import type { FaultPlan } from "./faults.ts";
+import type { Incarnation } from "./ledger.ts";
+import { Operations } from "./operations.ts";
+import type { Random } from "./random.ts";
+import type { Simulation } from "./simulation.ts";
+
+const SECOND = 1_000;
+
+export function drawCrowdFaults(random: Random): FaultPlan {
+  const plan = drawFaults(random);
+  return {
+    ...plan,
+    throttled: plan.throttled / 4,
+    unavailable: plan.unavailable / 4,
+    crash: plan.crash / 4,
+    doubled: random.pick([0, 0.1, 0.3]),
+    tornQuery: random.pick([0, 0.9]),
+    latencyMs: random.pick([1, 4, 40]),
+    ttl: random.pick(["atOnce", "atOnce", "mixed"]),
+  };
+}
+
+export async function runCrowd(sim: Simulation): Promise<Operations> {
+  const { random, scheduler } = sim;
+  const operations = new Operations(sim);
+  for (let at = random.int(2, 5); at > 0; at -= 1) sim.start();
+  const name = "queue1" as QueueName;
+  const settings = {
+    retentionSeconds: 86_400,
+    leaseSeconds: random.pick([2, 30]),
+    lanes: 1,
+    eraseOnAck: random.chance(0.3),
+  };
+  await operations.create(name, settings, false);
+  const queue = operations.queues.get(name);
+  if (queue === undefined) return operations;
+  for (let round = random.int(1, 3); round > 0; round -= 1) {
+    sim.world.faults = sim.plan;
+    const largest = random.pick([1, 1, 4, 60]);
+    const pace = random.pick([1, 5, 40]);
+    await Promise.all([
+      ...times(random.int(1, 3), () => sender(sim, operations, queue, largest, pace)),
+      ...times(random.int(2, 7), () => claimer(sim, operations, queue, pace)),
+    ]);
+    await scheduler.sleep(
+      random.pick([0, 5 * SECOND, 35 * SECOND, 3_700 * SECOND, 4_000 * SECOND]),
+    );
+  }
+  return operations;
+}
+
+async function sender(
+  sim: Simulation,
+  operations: Operations,
+  queue: Incarnation,
+  largest: number,
+  pace: number,
+): Promise<void> {
+  for (let left = sim.random.int(3, 15); left > 0; left -= 1) {
+    await operations.send(queue, sim.random.int(1, largest));
+    await sim.scheduler.sleep(sim.random.skewed(0.1, pace));
+  }
+}
+
+async function claimer(
+  sim: Simulation,
+  operations: Operations,
+  queue: Incarnation,
+  pace: number,
+): Promise<void> {
+  const { random, scheduler } = sim;
+  for (let left = random.int(4, 14); left > 0; left -= 1) {
+    const leaseSeconds = random.pick([undefined, 1, 60]);
+    const given = await operations.receiveFrom(queue, {
+      max: random.pick([1, 1, 1, 3, 30, 150]),
+      ...(leaseSeconds === undefined ? {} : { leaseSeconds }),
+    });
+    if (given !== undefined && given.length > 0 && random.chance(0.7))
+      await operations.ackAll(given.slice(0, random.int(1, given.length)));
+    await scheduler.sleep(random.skewed(0.1, pace));
+  }
+}
+
+const times = <T>(count: number, make: () => T): T[] => Array.from({ length: count }, make);

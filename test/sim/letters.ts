@@ -1,0 +1,95 @@
+/**
+ * Schedules for messages on their way to another queue (C6, E1–E4): most die, movers crash and freeze
+ * half way, and the next step comes right when their leases, or what is remembered of them, run out.
+ */
+import type { QueueName } from "../../src/core/types.ts";
+import { drawFaults } from "./faults.ts";
+import type { FaultPlan } from "./faults.ts";
+import type { Incarnation } from "./ledger.ts";
+import { Operations } from "./operations.ts";
+import type { Random } from "./random.ts";
+import type { Simulation } from "./simulation.ts";
+
+const SECOND = 1_000;
+const DEAD = "dead" as QueueName;
+
+export function drawLetterFaults(random: Random): FaultPlan {
+  const plan = drawFaults(random);
+  return {
+    ...plan,
+    throttled: plan.throttled / 2,
+    unavailable: plan.unavailable / 2,
+    crash: random.pick([0, 0.03, 0.1]),
+    freeze: random.pick([0, 0.02, 0.06]),
+    requestLost: random.pick([0, 0, 0.1]),
+    late: random.pick([0, 0, 0.1]),
+    ttl: random.pick(["atOnce", "atOnce", "mixed", "never"]),
+  };
+}
+
+export async function runLetters(sim: Simulation): Promise<Operations> {
+  const { random, scheduler } = sim;
+  const operations = new Operations(sim);
+  for (let at = random.int(2, 4); at > 0; at -= 1) sim.start();
+  await operations.create(
+    DEAD,
+    {
+      retentionSeconds: random.pick([60, 600, 20 * 86_400]),
+      lanes: random.pick([1, 2]),
+      eraseOnAck: random.chance(0.2),
+    },
+    true,
+  );
+  for (const name of ["queue1", "queue2"].slice(0, random.int(1, 2)) as QueueName[]) {
+    const settings = {
+      retentionSeconds: random.pick([3_600, 864_000, 864_000]),
+      leaseSeconds: 1,
+      lanes: 1,
+      maxReceives: random.int(1, 2),
+      deadLetter: { queue: DEAD },
+      eraseOnAck: random.chance(0.2),
+    };
+    await operations.create(name, settings, false);
+  }
+  const dead = operations.queues.get(DEAD);
+  const sources = [...operations.queues.values()].filter((queue) => queue !== dead);
+  if (dead === undefined) return operations;
+  for (let round = random.int(3, 7); round > 0; round -= 1) {
+    sim.world.faults = sim.plan;
+    const callers = random.int(1, 4);
+    await Promise.all(
+      Array.from({ length: callers }, () => caller(sim, operations, sources, dead)),
+    );
+    await scheduler.sleep(
+      random.pick([2, 3, 3, 10, 63, 65, 80, 130, 4_000, 8_000]) * SECOND + 2 * sim.plan.skewMs,
+    );
+  }
+  return operations;
+}
+
+async function caller(
+  sim: Simulation,
+  operations: Operations,
+  sources: readonly Incarnation[],
+  dead: Incarnation,
+): Promise<void> {
+  const { random, scheduler } = sim;
+  for (let left = random.int(1, 6); left > 0; left -= 1) {
+    const source = random.pick(sources);
+    await random.pick([
+      () => operations.send(source, random.int(1, 4)),
+      () => operations.receiveFrom(source, { max: random.pick([1, 10]), leaseSeconds: 1 }),
+      () => operations.receiveFrom(source, { max: random.pick([1, 10]), leaseSeconds: 1 }),
+      () => operations.janitor(),
+      () => operations.redrive(),
+      () => operations.changeTo(source, { maxReceives: random.pick([1, 2, 5, null]) }),
+      () => operations.send(dead, 1),
+      async () => {
+        const given = await operations.receiveFrom(dead, { max: 10, leaseSeconds: 2 });
+        if (given !== undefined && given.length > 0 && random.chance(0.7))
+          await operations.ackAll(given);
+      },
+    ])();
+    await scheduler.sleep(random.skewed(1, 2_000));
+  }
+}

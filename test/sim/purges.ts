@@ -1,0 +1,82 @@
+/**
+ * Schedules for purges (C8) that come while others send, claim and ack, that are left half way, and
+ * that meet segments nobody has claimed from yet.
+ */
+import type { QueueName } from "../../src/core/types.ts";
+import { drawFaults } from "./faults.ts";
+import type { FaultPlan } from "./faults.ts";
+import type { Incarnation } from "./ledger.ts";
+import { Operations } from "./operations.ts";
+import type { Random } from "./random.ts";
+import type { Simulation } from "./simulation.ts";
+
+const SECOND = 1_000;
+
+export function drawPurgeFaults(random: Random): FaultPlan {
+  const plan = drawFaults(random);
+  return {
+    ...plan,
+    throttled: plan.throttled / 4,
+    unavailable: plan.unavailable / 4,
+    crash: random.pick([0, 0.01, 0.05]),
+    freeze: random.pick([0, 0, 0.02]),
+    latencyMs: random.pick([1, 10, 40]),
+  };
+}
+
+export async function runPurges(sim: Simulation): Promise<Operations> {
+  const { random, scheduler } = sim;
+  const operations = new Operations(sim);
+  for (let at = random.int(2, 4); at > 0; at -= 1) sim.start();
+  const name = "queue1" as QueueName;
+  const settings = {
+    retentionSeconds: random.pick([3_600, 86_400]),
+    leaseSeconds: random.pick([1, 30]),
+    lanes: random.pick([1, 1, 2]),
+    eraseOnAck: random.chance(0.4),
+  };
+  await operations.create(name, settings, false);
+  const queue = operations.queues.get(name);
+  if (queue === undefined) return operations;
+  for (let round = random.int(2, 6); round > 0; round -= 1) {
+    sim.world.faults = sim.plan;
+    const spread = random.pick([20, 200, 2_000]);
+    const later = (): Promise<void> => scheduler.sleep(random.skewed(0.5, spread));
+    const purger = async (): Promise<void> => {
+      await later();
+      if (random.chance(0.6)) await operations.purge(queue);
+    };
+    const sender = async (): Promise<void> => {
+      for (let left = random.int(1, 5); left > 0; left -= 1) {
+        await later();
+        await operations.send(queue, random.pick([1, 3, 40]));
+      }
+    };
+    await Promise.all([
+      purger(),
+      purger(),
+      ...Array.from({ length: random.int(0, 2) }, sender),
+      ...Array.from({ length: random.int(0, 4) }, () => receiver(sim, operations, queue, later)),
+    ]);
+    await scheduler.sleep(random.pick([0, 0, 2, 40, 400, 700, 4_000]) * SECOND);
+  }
+  return operations;
+}
+
+async function receiver(
+  sim: Simulation,
+  operations: Operations,
+  queue: Incarnation,
+  later: () => Promise<void>,
+): Promise<void> {
+  const { random } = sim;
+  for (let left = random.int(1, 6); left > 0; left -= 1) {
+    await later();
+    const given = await operations.receiveFrom(queue, {
+      max: random.pick([1, 1, 5, 100]),
+      leaseSeconds: random.pick([1, 30]),
+    });
+    if (given !== undefined && given.length > 0 && random.chance(0.5))
+      await operations.ackAll(given.slice(0, random.int(1, given.length)));
+  }
+}
