@@ -72,7 +72,7 @@ describe("packing", () => {
       fc.property(fc.array(messages, { minLength: 1, maxLength: 12 }), (sent) =>
         same(pack(sent), sent),
       ),
-      { numRuns: 400 },
+      { numRuns: 150 },
     );
   });
 

@@ -13,7 +13,7 @@ import {
   texts,
   throttled,
 } from "./fixture.ts";
-import { first, tampered } from "./tampered.ts";
+import { first, isSegmentUpdate, tampered } from "./tampered.ts";
 import type { Call } from "./tampered.ts";
 
 const isWrite = (call: Call) =>
@@ -55,6 +55,25 @@ describe("C8: a purge", () => {
     );
     await world.advance(120_000);
     expect(await drain(service)).toEqual([]);
+  });
+
+  it("closes first: an ack, release or extension that it overtakes says gone", async () => {
+    type One = ReturnType<ReturnType<typeof createWorld>["instance"]>;
+    const calls: readonly ((one: One, receipts: readonly string[]) => ReturnType<One["ack"]>)[] = [
+      (one, receipts) => one.ack(Q, receipts),
+      (one, receipts) => one.release(Q, receipts, { delaySeconds: 0, countAttempt: true }),
+      (one, receipts) => one.extend(Q, receipts, { leaseSeconds: 60 }),
+      (one, receipts) => one.extend(Q, receipts.slice(1), { leaseSeconds: 60 }),
+    ];
+    for (const call of calls) {
+      const { world, service } = await filled(4);
+      const receipts = receiptsOf(await service.receive(Q, ALL));
+      const between = first(1, isSegmentUpdate, { before: () => service.purgeQueue(Q) });
+      const slow = world.instance(tampered(world.store, between).store);
+      const statuses = statusesOf(await world.through(call(slow, receipts)));
+      expect(new Set(statuses)).toEqual(new Set(["gone"]));
+      expect(await drain(service)).toEqual([]);
+    }
   });
 
   it("covers all lanes, also of messages that are delayed", async () => {
