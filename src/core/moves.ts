@@ -3,13 +3,13 @@
  *
  * Pure, as the planner; `service/change-leases.ts` loads and applies.
  *
- * C4  Extending a whole lease changes it in place. Otherwise members move to a new lease in the same
+ * C4  Extending a whole lease changes it in place, guarded by its pending set as read. Otherwise members move to a new lease in the same
  *     update, guarded by their presence (at most `moveMembers`; more: by the whole pending set as
  *     read). A release always moves, so that the receipt is spent: the same release made twice would
  *     take back an attempt twice.
  */
 import type { Condition, Edit } from "../store/port.ts";
-import { contains, discard, equal, exists, remove, set } from "../store/port.ts";
+import { contains, discard, equal, remove, set } from "../store/port.ts";
 import { LIMITS } from "./limits.ts";
 import { leaseEdits, leaseName, leaseRemovals, pendingName } from "./segment.ts";
 import type { Lease } from "./segment.ts";
@@ -47,7 +47,7 @@ export function planMove(
   if (isInPlace) {
     const extended = set([leaseName(lease.id), "u"], next.until);
     const edits = lease.waiting ? [extended, remove(leaseName(lease.id), "w")] : [extended];
-    return { lease: next, edits, guards: [exists(pendingName(lease.id))] };
+    return { lease: next, edits, guards: [equal([pendingName(lease.id)], lease.pending)] };
   }
   const byMember = !isWhole && members.size <= LIMITS.moveMembers;
   return {

@@ -6,7 +6,6 @@
  * N2  What an instance knows of a key, that it is unknown included, is at most 60 s old.
  */
 import { createHash, timingSafeEqual } from "node:crypto";
-import { LRUCache } from "lru-cache";
 import { LaneError } from "../core/errors.ts";
 import { LIMITS } from "../core/limits.ts";
 import { epochMs } from "../core/types.ts";
@@ -17,6 +16,7 @@ import type { Item } from "../store/port.ts";
 import type { ApiKeyScope, ApiKeyView } from "./api.ts";
 import { randomId } from "./deps.ts";
 import type { Deps } from "./deps.ts";
+import { boundedCache } from "./cache.ts";
 
 const KEY = /^lmq_([a-z0-9]{12})_([\w-]{43})$/;
 
@@ -27,7 +27,7 @@ interface Known {
 
 export class ApiKeys {
   readonly #deps: Deps;
-  readonly #cache = new LRUCache<string, Known>({ max: 2_000 });
+  readonly #cache = boundedCache<Known>(2_000);
 
   constructor(deps: Deps) {
     this.#deps = deps;

@@ -5,7 +5,6 @@
  *     after 60 s. A change made by this instance is seen by it at once.
  * D2  Every change is conditional on the version that it was made from.
  */
-import { LRUCache } from "lru-cache";
 import { LaneError } from "../core/errors.ts";
 import { LIMITS } from "../core/limits.ts";
 import { DEFAULT_SETTINGS } from "../core/queue.ts";
@@ -16,6 +15,7 @@ import { queueKey } from "../store/keys.ts";
 import { all, equal, set } from "../store/port.ts";
 import type { Edit, Item } from "../store/port.ts";
 import type { Deps } from "./deps.ts";
+import { boundedCache } from "./cache.ts";
 
 interface Cached {
   readonly record: QueueRecord;
@@ -24,7 +24,7 @@ interface Cached {
 
 export class Catalog {
   readonly #deps: Deps;
-  readonly #cache = new LRUCache<string, Cached>({ max: 1_000 });
+  readonly #cache = boundedCache<Cached>(1_000);
 
   constructor(deps: Deps) {
     this.#deps = deps;

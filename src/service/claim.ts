@@ -5,7 +5,6 @@
  * C1  A refused claim that finds its own new lease id in the item has succeeded.
  * C7  After two conflicts in a row the segment is cut ahead, so that two heads serve the lane.
  */
-import { LRUCache } from "lru-cache";
 import { invariant, isLaneError } from "../core/errors.ts";
 import { LIMITS } from "../core/limits.ts";
 import { cutAhead, leavingOf, plan } from "../core/planner.ts";
@@ -30,6 +29,7 @@ import type { Stand } from "./cursor.ts";
 import { newLeaseId } from "./deps.ts";
 import type { Deps } from "./deps.ts";
 import type { LogReader } from "./log.ts";
+import { boundedCache } from "./cache.ts";
 
 /** A claim that others keep refusing leaves the lane to them; there are mostly other lanes. */
 const ATTEMPTS = 2;
@@ -101,9 +101,9 @@ export class Claims {
   readonly #catalog: Catalog;
   readonly #log: LogReader;
   /** Messages per entry as last seen, by lane: how many entries a page should have. */
-  readonly #density = new LRUCache<string, number>({ max: 2_000 });
+  readonly #density = boundedCache<number>(2_000);
   /** Claims refused in a row, by segment. */
-  readonly #refused = new LRUCache<string, number>({ max: 2_000 });
+  readonly #refused = boundedCache<number>(2_000);
 
   constructor(deps: Deps, catalog: Catalog, log: LogReader) {
     this.#deps = deps;

@@ -11,7 +11,6 @@
  *     `start`, then switch; whoever meets `next` finishes it, however late, and nothing sent after the
  *     purge began is passed over.
  */
-import { LRUCache } from "lru-cache";
 import { LIMITS } from "../core/limits.ts";
 import { offset } from "../core/types.ts";
 import type { EpochMs, GroupId, LaneId, Offset, QueueId } from "../core/types.ts";
@@ -20,6 +19,7 @@ import { absent, equal, exists, remove, set } from "../store/port.ts";
 import type { Edit, Item } from "../store/port.ts";
 import { carryOver, parseSegment, segmentAttributes } from "../core/segment.ts";
 import type { Deps } from "./deps.ts";
+import { boundedCache } from "./cache.ts";
 
 /** A group's claim on a lane, named. */
 export interface Stand {
@@ -44,7 +44,7 @@ interface Cached {
 
 export class Cursors {
   readonly #deps: Deps;
-  readonly #cache = new LRUCache<string, Cached>({ max: 2_000 });
+  readonly #cache = boundedCache<Cached>(2_000);
 
   constructor(deps: Deps) {
     this.#deps = deps;

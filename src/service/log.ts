@@ -16,6 +16,7 @@ import type { LaneId, Offset, QueueId } from "../core/types.ts";
 import { entryKey, logKey, offsetKey, offsetOfKey, partsKey } from "../store/keys.ts";
 import type { Item } from "../store/port.ts";
 import type { Deps } from "./deps.ts";
+import { boundedCache } from "./cache.ts";
 
 const CACHED_BYTES = 24 * 1024 * 1024;
 const ENTRY_OVERHEAD_BYTES = 400;
@@ -36,7 +37,7 @@ export class LogReader {
   readonly #cache = new LRUCache<string, LogEntry>({ maxSize: CACHED_BYTES });
 
   /** The last entry that was read ahead, by lane: a new segment mostly begins in it. */
-  readonly #reached = new LRUCache<string, Offset>({ max: 2_000 });
+  readonly #reached = boundedCache<Offset>(2_000);
 
   constructor(deps: Deps) {
     this.#deps = deps;

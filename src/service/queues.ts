@@ -176,6 +176,7 @@ export class Queues {
     const result = await this.#deps.store.put("catalog", recordItem(record), guard);
     if (!result.ok && result.found?.["queueId"] !== record.queueId) return undefined;
     this.#catalog.forget(name);
+    await this.#confirm(name, settings, undefined);
     return record;
   }
 
@@ -186,6 +187,7 @@ export class Queues {
       lanes === record.lanes && JSON.stringify(settings) === JSON.stringify(record.settings);
     const changed = isSame ? record : await this.#catalog.change(record, { settings, lanes });
     const before = record.settings.deadLetter?.queue;
+    if (changed !== undefined) await this.#confirm(record.name, settings, before);
     if (changed !== undefined && before !== settings.deadLetter?.queue)
       await this.#unlink(before, record.name);
     return changed;
@@ -220,13 +222,30 @@ export class Queues {
       });
     }
     await this.#checkChain(name, target);
-    const { ok } = await this.#deps.store.update(
-      "catalog",
-      queueKey(target),
-      [add("sources", new Set([name]))],
-      all(exists("queueId"), absent("deletedAt")),
-    );
-    if (!ok) throw missing(target);
+    if (!(await this.#addSource(name, target))) throw missing(target);
+  }
+
+  /** D3: again once the settings name it, for a deletion in between took this queue for a leftover. */
+  async #confirm(
+    name: QueueName,
+    settings: QueueSettings,
+    before: QueueName | undefined,
+  ): Promise<void> {
+    const target = settings.deadLetter?.queue;
+    if (target === undefined || target === before) return;
+    const detail = `The settings of "${name}" have been changed, but its dead-letter queue "${target}" may have been deleted meanwhile.`;
+    try {
+      if (!(await this.#addSource(name, target))) throw new LaneError("queue-conflict", detail);
+    } catch (error) {
+      throw afterChange(error, detail);
+    }
+  }
+
+  async #addSource(name: QueueName, target: QueueName): Promise<boolean> {
+    const edits = [add("sources", new Set([name]))];
+    const guard = all(exists("queueId"), absent("deletedAt"));
+    const { ok } = await this.#deps.store.update("catalog", queueKey(target), edits, guard);
+    return ok;
   }
 
   /** Best effort: a name left behind is recognised by the source's own settings (D3). */

@@ -9,7 +9,6 @@
  *     unsure (V1), or the call's time has run out.
  * V3  After the caller's signal has fired nothing more is leased for it.
  */
-import { LRUCache } from "lru-cache";
 import { afterChange, LaneError } from "../core/errors.ts";
 import { LIMITS } from "../core/limits.ts";
 import { deliveredBytes } from "../core/planner.ts";
@@ -29,6 +28,7 @@ import type { LogReader } from "./log.ts";
 import { messageView } from "./message-view.ts";
 import { earlier } from "./visit.ts";
 import type { Given, Need, Visits } from "./visit.ts";
+import { boundedCache } from "./cache.ts";
 
 export interface ReceiveRequest {
   readonly max: number;
@@ -78,9 +78,9 @@ export class Receiver {
   readonly #bell: Bell;
   readonly #rounds: Combiner<RoundRequest, RoundAnswer>;
   /** Retired lanes that a group is through with. */
-  readonly #finished = new LRUCache<string, true>({ max: 4_000 });
+  readonly #finished = boundedCache<true>(4_000);
   /** Lanes that gave something lately, by queue. */
-  readonly #fruitful = new LRUCache<string, LaneId>({ max: 1_000 });
+  readonly #fruitful = boundedCache<LaneId>(1_000);
 
   constructor(deps: Deps, catalog: Catalog, visits: Visits, log: LogReader, bell: Bell) {
     this.#deps = deps;

@@ -8,7 +8,6 @@
  * S1  Parts are written before the entry that names them.
  * S2  Every message gets its own answer: stored, surely not stored, or unknown.
  */
-import { LRUCache } from "lru-cache";
 import { isLaneError, LaneError } from "../core/errors.ts";
 import { LIMITS } from "../core/limits.ts";
 import type { OutgoingMessage, StoredMessage } from "../core/message.ts";
@@ -27,6 +26,7 @@ import { Combiner } from "./combiner.ts";
 import { randomId } from "./deps.ts";
 import type { Deps } from "./deps.ts";
 import type { LaneKeeper } from "./lanes.ts";
+import { boundedCache } from "./cache.ts";
 
 /** Conflicts of one append after which the queue gets more lanes, and the sender tries another. */
 const PATIENCE = 3;
@@ -50,7 +50,7 @@ export class Sender {
   readonly #lanes: LaneKeeper;
   readonly #bell: Bell;
   readonly #appends: Combiner<Chunk, Stored>;
-  readonly #kept = new LRUCache<string, LaneId>({ max: 1_000 });
+  readonly #kept = boundedCache<LaneId>(1_000);
 
   constructor(deps: Deps, catalog: Catalog, appender: Appender, lanes: LaneKeeper, bell: Bell) {
     this.#deps = deps;
@@ -67,6 +67,7 @@ export class Sender {
     messages: readonly OutgoingMessage[],
   ): Promise<readonly SendResult[]> {
     const record = await this.#catalog.get(name);
+    if (messages.length === 0) return [];
     checkSizes(record, messages);
     const now = this.#deps.clock.now();
     const stored = messages.map((message) => stamp(message, record, now));

@@ -9,7 +9,6 @@
  *     goes on at the anchor's base while that is young, and otherwise at a new one past every offset.
  * L9  An ended lane has no tail.
  */
-import { LRUCache } from "lru-cache";
 import { invariant, isLaneError } from "../core/errors.ts";
 import { LIMITS } from "../core/limits.ts";
 import { epochMs, offset } from "../core/types.ts";
@@ -19,6 +18,7 @@ import { absent, all, equal, exists, remove, set } from "../store/port.ts";
 import type { Item } from "../store/port.ts";
 import { randomId } from "./deps.ts";
 import type { Deps } from "./deps.ts";
+import { boundedCache } from "./cache.ts";
 
 export interface Tail {
   readonly offset: Offset;
@@ -34,7 +34,7 @@ export const laneKey = (queue: QueueId, lane: LaneId): string => `${queue}#${lan
 
 export class Tails {
   readonly #deps: Deps;
-  readonly #believed = new LRUCache<string, Tail>({ max: 2_000 });
+  readonly #believed = boundedCache<Tail>(2_000);
 
   constructor(deps: Deps) {
     this.#deps = deps;
@@ -45,6 +45,8 @@ export class Tails {
     for (;;) {
       const tail = this.#belief(queue, lane) ?? (await this.read(queue, lane));
       if (tail === "ended") return tail;
+      // L6: an instance that was suspended while it read must read again.
+      if (!this.isBelievable(tail)) continue;
       const ready = await this.#outlived(queue, lane, tail);
       if (ready !== undefined) return ready;
       this.forget(queue, lane);

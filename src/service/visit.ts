@@ -7,7 +7,6 @@
  * V1  A lane counts as empty only when every segment that its cursor lists has been looked at, the
  *     last of them uncut, and no claim there was refused; otherwise the visit says that it is unsure.
  */
-import { LRUCache } from "lru-cache";
 import { LIMITS } from "../core/limits.ts";
 import { deliveredBytes } from "../core/planner.ts";
 import type { ClaimRequest, Delivery } from "../core/planner.ts";
@@ -20,6 +19,7 @@ import type { Claim, Claims, Look, SegmentPlace } from "./claim.ts";
 import type { Cursor, Cursors, Stand } from "./cursor.ts";
 import type { DeadLetters } from "./dead-letter.ts";
 import type { Deps } from "./deps.ts";
+import { boundedCache } from "./cache.ts";
 
 /** Every so many visits an older segment is looked at though nothing is known to be due there. */
 const OLDER_EVERY = 8;
@@ -89,9 +89,9 @@ export class Visits {
   readonly #cursors: Cursors;
   readonly #claims: Claims;
   readonly #deadLetters: DeadLetters;
-  readonly #known = new LRUCache<string, Known>({ max: 4_000 });
+  readonly #known = boundedCache<Known>(4_000);
   /** Lanes with a segment more than before: the oldest is due for a look, so that the list stays short. */
-  readonly #overdue = new LRUCache<string, true>({ max: 2_000 });
+  readonly #overdue = boundedCache<true>(2_000);
   #turn = 0;
 
   constructor(deps: Deps, cursors: Cursors, claims: Claims, deadLetters: DeadLetters) {
