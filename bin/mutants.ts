@@ -1,9 +1,13 @@
 /**
- * `npm run mutants [names…]`: damages a copy of the source, one rule at a time, and runs the simulation
- * over it until it fails or its budget is spent. A damage that survives is a rule nobody watches.
+ * `npm run mutants [names…]`: damages the source, one rule at a time, and runs the simulation over it
+ * until it fails or its budget is spent. A damage that survives is a rule nobody watches.
+ *
+ * Every simulation is one bundle, made at the start, so that all of them are of the same source.
  */
+import { build } from "esbuild";
+import type { Plugin } from "esbuild";
 import { spawn } from "node:child_process";
-import { cp, mkdir, readFile, rm, writeFile } from "node:fs/promises";
+import { mkdir, readFile, rm } from "node:fs/promises";
 import { availableParallelism } from "node:os";
 import { join } from "node:path";
 import { Command } from "commander";
@@ -11,107 +15,147 @@ import { MUTANTS } from "../test/sim/mutants.ts";
 import type { Mutant } from "../test/sim/mutants.ts";
 
 const ROOT = join(import.meta.dirname, "..");
-const COPIES = join(ROOT, ".cache", "mutants");
+const BUNDLES = join(ROOT, ".cache", "mutants");
 
 interface Failure {
   readonly seed: number;
   readonly invariant?: string;
-  readonly text?: string;
 }
 
 interface Verdict {
   readonly schedules: number;
+  readonly steps: number;
   readonly seconds: number;
   readonly failures: readonly Failure[];
 }
 
 const command = new Command("mutants")
   .argument("[names...]", "only these; a rule (L5) stands for all of its mutants")
-  .option("--schedules <n>", "budget for each", Number, 3_000)
+  .option("--schedules <n>", "budget for each", Number, 1_500)
   .option("--from <seed>", "first seed", Number, 1)
   .option("--workers <n>", "processes", Number, availableParallelism())
+  .option("--markdown", "print the table of docs/simulation.md")
   .parse();
-const options = command.opts<{ schedules: number; from: number; workers: number }>();
+const options = command.opts<{
+  schedules: number;
+  from: number;
+  workers: number;
+  markdown?: boolean;
+}>();
 const chosen = MUTANTS.filter(
   ({ name, rule }) =>
     command.args.length === 0 || command.args.includes(name) || command.args.includes(rule),
 );
 
-const BASELINE = join(COPIES, "baseline");
-await copy(ROOT, BASELINE);
+await rm(BUNDLES, { recursive: true, force: true });
+await mkdir(BUNDLES, { recursive: true });
+const baseline = await bundle("baseline");
+const bundles = new Map<Mutant, string>();
+for (const mutant of chosen) bundles.set(mutant, await bundle(mutant.name, mutant));
+if (options.markdown === true)
+  console.log("| rule | damage | found by | after schedules |\n| --- | --- | --- | ---: |");
+
+const startedAt = performance.now();
 const survivors: string[] = [];
-for (const mutant of chosen) {
-  const folder = await damaged(mutant);
-  const { schedules, seconds, failure } = await firstFailure(folder);
-  await rm(folder, { recursive: true, force: true });
-  const label = `${mutant.rule.padEnd(4)} ${mutant.name.padEnd(34)}`;
-  if (failure === undefined) {
-    survivors.push(mutant.name);
-    console.log(`SURVIVED ${label} ${schedules} schedules, ${Math.round(seconds)} s`);
-  } else {
-    console.log(
-      `killed   ${label} by ${failure.invariant ?? "?"} after ${schedules} schedules (seed ${failure.seed}), ${Math.round(seconds)} s`,
-    );
-  }
-}
+const spent = { schedules: 0, steps: 0 };
+const waiting = [...chosen];
+await Promise.all(Array.from({ length: options.workers }, () => worker()));
+const minutes = ((performance.now() - startedAt) / 60_000).toFixed(1);
 console.log(
-  `${chosen.length - survivors.length} of ${chosen.length} killed${survivors.length === 0 ? "" : `; survived: ${survivors.join(", ")}`}`,
+  `${options.markdown === true ? "\n" : ""}${chosen.length - survivors.length} of ${chosen.length} killed in ${minutes} minutes, ` +
+    `${spent.schedules} schedules, ${spent.steps} steps${survivors.length === 0 ? "" : `; survived: ${survivors.join(", ")}`}`,
 );
 process.exitCode = survivors.length === 0 ? 0 : 1;
 
+async function worker(): Promise<void> {
+  for (let mutant = waiting.shift(); mutant !== undefined; mutant = waiting.shift()) {
+    const { schedules, seconds, failure } = await firstFailure(mutant);
+    if (failure === undefined) survivors.push(mutant.name);
+    console.log(line(mutant, schedules, seconds, failure));
+  }
+}
+
+function line(
+  { rule, name }: Mutant,
+  schedules: number,
+  seconds: number,
+  failure: Failure | undefined,
+): string {
+  const found = failure === undefined ? "survived" : (failure.invariant ?? "harness");
+  if (options.markdown === true) return `| ${rule} | ${name} | ${found} | ${schedules} |`;
+  const label = `${rule.padEnd(4)} ${name.padEnd(34)}`;
+  const where = failure === undefined ? "" : ` (seed ${failure.seed})`;
+  return `${failure === undefined ? "SURVIVED" : "killed  "} ${label} ${found} after ${schedules} schedules${where}, ${Math.round(seconds)} s`;
+}
+
 /** The first failure that the undamaged source does not have, too. */
 async function firstFailure(
-  folder: string,
+  mutant: Mutant,
 ): Promise<{ schedules: number; seconds: number; failure: Failure | undefined }> {
+  const program = bundles.get(mutant) ?? baseline;
+  let schedules = 0;
   let seconds = 0;
   let from = options.from;
-  const end = options.from + options.schedules;
-  while (from < end) {
-    const verdict = await simulate(folder, from, end - from);
+  while (schedules < options.schedules) {
+    const verdict = await simulate(program, from, options.schedules - schedules, mutant.kinds);
+    schedules += verdict.schedules;
     seconds += verdict.seconds;
     const failure = verdict.failures[0];
     if (failure === undefined) break;
-    const sound = await simulate(BASELINE, failure.seed, 1);
-    const schedules = from - options.from + verdict.schedules;
+    const sound = await simulate(baseline, failure.seed, 1, []);
     if (sound.failures.length === 0) return { schedules, seconds, failure };
-    console.log(`         the undamaged source fails at seed ${failure.seed}, too`);
+    console.log(`the undamaged source fails at seed ${failure.seed}, too`);
     from = failure.seed + 1;
   }
-  return { schedules: options.schedules, seconds, failure: undefined };
+  return { schedules, seconds, failure: undefined };
 }
 
-/** What the simulation runs. */
-async function copy(from: string, to: string): Promise<void> {
-  await rm(to, { recursive: true, force: true });
-  await mkdir(to, { recursive: true });
-  for (const part of ["src/core", "src/store", "src/service", "test/sim", "bin/sim.ts"]) {
-    await cp(join(from, part), join(to, part), { recursive: true });
-  }
+async function bundle(name: string, mutant?: Mutant): Promise<string> {
+  const outfile = join(BUNDLES, `${name}.mjs`);
+  await build({
+    entryPoints: [join(ROOT, "bin/sim.ts")],
+    outfile,
+    bundle: true,
+    platform: "node",
+    format: "esm",
+    logLevel: "error",
+    // commander is CommonJS.
+    banner: {
+      js: 'import { createRequire } from "node:module"; const require = createRequire(import.meta.url);',
+    },
+    plugins: mutant === undefined ? [] : [damage(mutant)],
+  });
+  return outfile;
 }
 
-async function damaged(mutant: Mutant): Promise<string> {
-  const folder = join(COPIES, mutant.name);
-  await copy(BASELINE, folder);
-  const file = join(folder, mutant.file);
-  let source = await readFile(file, "utf8");
-  for (const [find, replace] of mutant.edits) {
-    const pieces = source.split(find);
-    if (pieces.length !== 2)
-      throw new Error(
-        `${mutant.name}: "${find}" stands ${pieces.length - 1} times in ${mutant.file}`,
-      );
-    source = pieces.join(replace);
-  }
-  await writeFile(file, source);
-  return folder;
-}
+const damage = ({ name, file, edits }: Mutant): Plugin => ({
+  name,
+  setup: ({ onLoad }) => {
+    const path = join(ROOT, file);
+    onLoad({ filter: /\.ts$/ }, async (args) => {
+      if (args.path !== path) return undefined;
+      let contents = await readFile(path, "utf8");
+      for (const [find, replace] of edits) {
+        const pieces = contents.split(find);
+        if (pieces.length !== 2)
+          throw new Error(`${name}: "${find}" stands ${pieces.length - 1} times in ${file}`);
+        contents = pieces.join(replace);
+      }
+      return { contents, loader: "ts" };
+    });
+  },
+});
 
-function simulate(folder: string, from: number, schedules: number): Promise<Verdict> {
-  const { workers } = options;
-  const args = ["--import", "tsx", join(folder, "bin/sim.ts"), "--json", "--first"];
-  args.push("--schedules", String(schedules), "--from", String(from), "--workers", String(workers));
+function simulate(
+  program: string,
+  from: number,
+  schedules: number,
+  kinds: readonly string[],
+): Promise<Verdict> {
+  const args = ["--json", "--first", "--schedules", String(schedules), "--from", String(from)];
+  args.push("--workers", "1", ...(kinds.length === 0 ? [] : ["--kinds", ...kinds]));
   return new Promise((resolve, reject) => {
-    const child = spawn(process.execPath, args, {
+    const child = spawn(process.execPath, [program, ...args], {
       cwd: ROOT,
       stdio: ["ignore", "pipe", "inherit"],
     });
@@ -119,9 +163,15 @@ function simulate(folder: string, from: number, schedules: number): Promise<Verd
     child.stdout.on("data", (chunk: Buffer) => (output += chunk.toString()));
     child.on("error", reject);
     child.on("exit", () => {
-      const line = output.trim().split("\n").at(-1) ?? "";
-      if (line.startsWith("{")) resolve(JSON.parse(line) as Verdict);
-      else reject(new Error(`the simulation of ${folder} gave no result: ${line}`));
+      const last = output.trim().split("\n").at(-1) ?? "";
+      if (!last.startsWith("{")) {
+        reject(new Error(`${program} gave no result: ${last}`));
+        return;
+      }
+      const verdict = JSON.parse(last) as Verdict;
+      spent.schedules += verdict.schedules;
+      spent.steps += verdict.steps;
+      resolve(verdict);
     });
   });
 }

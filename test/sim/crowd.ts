@@ -12,6 +12,8 @@ import type { Random } from "./random.ts";
 import type { Simulation } from "./simulation.ts";
 
 const SECOND = 1_000;
+/** Longer than a closed segment stays. */
+const SUSPENDED_MS = 4_500_000;
 
 export function drawCrowdFaults(random: Random): FaultPlan {
   const plan = drawFaults(random);
@@ -45,6 +47,10 @@ export async function runCrowd(sim: Simulation): Promise<Operations> {
     sim.world.faults = sim.plan;
     const largest = random.pick([1, 1, 4, 60]);
     const pace = random.pick([1, 5, 40]);
+    if (random.chance(0.3)) {
+      const { instance } = random.pick(sim.members);
+      scheduler.after(random.between(0, 300), () => instance.freeze([SUSPENDED_MS]));
+    }
     await Promise.all([
       ...times(random.int(1, 3), () => sender(sim, operations, queue, largest, pace)),
       ...times(random.int(2, 7), () => claimer(sim, operations, queue, pace)),

@@ -16,7 +16,7 @@ test("every damage finds its text exactly once, so that none of them rots unnoti
 });
 
 test("every rule of the log and of the cursor has a damage", () => {
-  const rules = new Set(MUTANTS.map(({ rule }) => rule));
+  const rules = new Set<string>(MUTANTS.map(({ rule }) => rule));
   const wanted = [
     "L1",
     "L3",

@@ -2,14 +2,45 @@
  * Damages to the source that the simulation must find: for each rule of the design, what it forbids.
  * Every text to find stands once in its file, which a test checks.
  */
+import type { KindName } from "./kinds.ts";
+
 export interface Mutant {
   readonly name: string;
-  /** The rule of the design that it breaks. */
-  readonly rule: string;
+  /** The rule of the design, or of the file's header, that it breaks. */
+  readonly rule: Rule;
+  /** Schedules that need the rule. */
+  readonly kinds: readonly KindName[];
   readonly file: string;
   /** Each: a text to find, and its replacement. */
   readonly edits: readonly (readonly [find: string, replace: string])[];
 }
+
+const KINDS_OF = {
+  L1: ["fences"],
+  L3: ["fences"],
+  L4: ["fences"],
+  L5: ["fences"],
+  L6: ["fences"],
+  L7: ["fences"],
+  L8: ["crowd"],
+  L9: ["retire"],
+  C1: ["crowd"],
+  C2: ["leases"],
+  C3: ["leases"],
+  C4: ["leases"],
+  C5: ["leases"],
+  C6: ["letters"],
+  C7: ["crowd"],
+  C8: ["purges"],
+  E1: ["letters"],
+  E3: ["letters"],
+  X1: ["crowd"],
+  D2: ["retire"],
+  D4: ["mix"],
+  M2: ["mix"],
+} as const satisfies Record<string, readonly KindName[]>;
+
+type Rule = keyof typeof KINDS_OF;
 
 const APPEND = "src/service/append.ts";
 const ONCE = "src/service/append-once.ts";
@@ -24,22 +55,28 @@ const ACK = "src/service/ack.ts";
 const CURSOR = "src/service/cursor.ts";
 const VISIT = "src/service/visit.ts";
 const DEAD = "src/service/dead-letter.ts";
+const ERASE = "src/service/erase.ts";
+const CATALOG = "src/service/catalog.ts";
+const QUEUES = "src/service/queues.ts";
 
-const one = (rule: string, name: string, file: string, find: string, replace: string): Mutant => ({
-  name,
-  rule,
-  file,
-  edits: [[find, replace]],
-});
+const one = (
+  rule: Rule,
+  name: string,
+  file: string,
+  find: string,
+  replace: string,
+  kinds: readonly KindName[] = KINDS_OF[rule],
+): Mutant => ({ name, rule, kinds, file, edits: [[find, replace]] });
 
 export const MUTANTS: readonly Mutant[] = [
-  one("L1", "put-overwrites", APPEND, '      absent("pk"),', "      undefined,"),
+  one("L1", "put-overwrites", APPEND, '      absent("pk"),', "      undefined,", ["mix", "fences"]),
   one(
     "L1",
     "tail-off-by-one",
     TAIL,
     'offset(at + (entry["count"] as number))',
     'offset(at + (entry["count"] as number) + 1)',
+    ["mix", "fences"],
   ),
   one(
     "L3",
@@ -82,6 +119,7 @@ export const MUTANTS: readonly Mutant[] = [
     ONCE,
     "draftEntry(this.#deps, messages, ttl)",
     "draftEntry(this.#deps, messages)",
+    ["letters"],
   ),
   one(
     "L4",
@@ -107,13 +145,6 @@ export const MUTANTS: readonly Mutant[] = [
   ),
   one(
     "L5",
-    "touches-the-deleted",
-    TAIL,
-    'all(exists("count"), absent("sealed"))',
-    'absent("sealed")',
-  ),
-  one(
-    "L5",
     "seals-the-touched",
     TAIL,
     'all(exists("count"), equal(["ttl"], tail.last.ttl))',
@@ -133,9 +164,34 @@ export const MUTANTS: readonly Mutant[] = [
     "age >= 0 && age < LIMITS.tailBelievedMs",
     "age < Infinity",
   ),
+  one("L6", "read-tail-is-not-checked", TAIL, "if (!this.isBelievable(tail)) continue;", ""),
+  one(
+    "L7",
+    "anchor-without-token",
+    TAIL,
+    'token === undefined ? absent("token") : all(equal(["token"], token), absent("ended"))',
+    "undefined",
+  ),
+  one("L7", "sealed-is-a-tail", TAIL, 'last["sealed"] !== true', 'last["sealed"] !== 1'),
+  one(
+    "L7",
+    "anchor-is-always-trusted",
+    TAIL,
+    "base !== undefined && !isUsed && age < LIMITS.anchorTrustedMs",
+    "base !== undefined",
+  ),
+  one(
+    "L7",
+    "anchor-is-always-renewed",
+    TAIL,
+    "base !== undefined && !isUsed && age < LIMITS.anchorRenewableMs",
+    "base !== undefined",
+  ),
+  one("L7", "base-is-next-number", TAIL, "Math.max(now * 1024, past)", "past"),
   {
     name: "anchor-after-log",
     rule: "L7",
+    kinds: KINDS_OF["L7"],
     file: TAIL,
     edits: [
       [
@@ -148,29 +204,6 @@ export const MUTANTS: readonly Mutant[] = [
       ],
     ],
   },
-  one("L7", "anchor-is-always-trusted", TAIL, "age < LIMITS.anchorTrustedMs", "age < Infinity"),
-  one(
-    "L7",
-    "anchor-is-always-renewed",
-    TAIL,
-    "base !== undefined && age < LIMITS.anchorRenewableMs",
-    "base !== undefined",
-  ),
-  one(
-    "L7",
-    "base-is-next-number",
-    TAIL,
-    "Math.max(now * 1024, (base ?? 0) + 1)",
-    "(base ?? 0) + 1",
-  ),
-  one(
-    "L7",
-    "anchor-without-token",
-    TAIL,
-    'token === undefined ? absent("token") : all(equal(["token"], token), absent("ended"))',
-    "undefined",
-  ),
-  one("L7", "sealed-is-a-tail", TAIL, 'last["sealed"] !== true', 'last["sealed"] !== 1'),
   one(
     "L8",
     "jumps-on-one-query",
@@ -221,16 +254,8 @@ export const MUTANTS: readonly Mutant[] = [
     PLANNER,
     'segment.absent ? absent("version") : absent("closed")',
     'absent("nothing")',
+    ["purges"],
   ),
-  {
-    name: "first-claim-unguarded",
-    rule: "C1",
-    file: PLANNER,
-    edits: [
-      ['? [absent("version")]', "? []"],
-      ['segment.absent ? absent("version") : absent("closed")', 'absent("closed")'],
-    ],
-  },
   one(
     "C1",
     "own-claim-is-foreign",
@@ -238,6 +263,16 @@ export const MUTANTS: readonly Mutant[] = [
     "planned.ownLease !== undefined &&",
     "planned.ownLease === null &&",
   ),
+  {
+    name: "first-claim-unguarded",
+    rule: "C1",
+    kinds: KINDS_OF["C1"],
+    file: PLANNER,
+    edits: [
+      ['? [absent("version")]', "? []"],
+      ['segment.absent ? absent("version") : absent("closed")', 'absent("closed")'],
+    ],
+  },
   one(
     "C2",
     "reclaim-undoes-extension",
@@ -267,9 +302,23 @@ export const MUTANTS: readonly Mutant[] = [
     "pending?.has(member(receipt, receipt.offset)) === true",
     "pending?.size !== 0",
   ),
-  one("C3", "doubt-is-done", ACK, "if (lease.u > doubt.now) return", "return"),
+  one("C3", "doubt-is-done", ACK, "lease !== undefined && lease.u > doubt.now", "old !== null"),
+  one(
+    "C3",
+    "moved-is-done",
+    ACK,
+    "(old !== undefined && isPendingElsewhere(receipt, old))",
+    "old === null",
+  ),
+  one(
+    "C3",
+    "acks-the-closed",
+    ACK,
+    'all(exists("version"), absent("closed"))',
+    'exists("version")',
+    ["purges"],
+  ),
   one("C4", "move-without-presence", MOVES, "guards: byMember", "guards: 1 > 0 ? [] : byMember"),
-  one("C4", "extends-the-gone", MOVES, "guards: [exists(pendingName(lease.id))]", "guards: []"),
   one(
     "C4",
     "move-leaves-a-copy",
@@ -283,6 +332,13 @@ export const MUTANTS: readonly Mutant[] = [
     MOVES,
     'change.to === "release" && !change.countAttempt ? lease.receives - 1',
     'change.to === "release" && !change.countAttempt ? lease.receives - 2',
+  ),
+  one(
+    "C4",
+    "extends-the-gone",
+    MOVES,
+    "guards: [equal([pendingName(lease.id)], lease.pending)] };",
+    "guards: [] };",
   ),
   one("C5", "no-skew-margin", SEGMENT, "now >= lease.until + skewMarginMs", "now >= lease.until"),
   one(
@@ -313,13 +369,6 @@ export const MUTANTS: readonly Mutant[] = [
     ONCE,
     "named === undefined || named.isExpired",
     "named === undefined || named.version > 0",
-  ),
-  one(
-    "C6",
-    "record-without-guard",
-    ONCE,
-    'equal(["version"], intent.version)',
-    'any(absent("version"), absent("nothing"))',
   ),
   one(
     "C7",
@@ -355,6 +404,14 @@ export const MUTANTS: readonly Mutant[] = [
     CURSOR,
     'cursor.absent ? absent("version") : equal(["version"], cursor.version)',
     'absent("nothing")',
+    ["purges", "crowd"],
+  ),
+  one(
+    "C7",
+    "absent-is-always-believed",
+    CLAIM,
+    "Math.abs(clock.now() - startedAt) > ABSENT_BELIEVED_MS",
+    "startedAt < 0",
   ),
   one(
     "C8",
@@ -370,5 +427,64 @@ export const MUTANTS: readonly Mutant[] = [
     CURSOR,
     "if (cursor.next === undefined) {",
     "if (cursor.version >= 0) {",
+  ),
+  one(
+    "C8",
+    "purge-forgets-what-came-after",
+    CURSOR,
+    "carryOver(closed, next.start);",
+    "carryOver([], next.start);",
+  ),
+  one(
+    "C8",
+    "switch-without-version",
+    CURSOR,
+    "versionGuard(cursor),\n    );\n    this.forget(stand);",
+    ");\n    this.forget(stand);",
+  ),
+  one(
+    "E1",
+    "puts-without-the-name",
+    ONCE,
+    "group.filter((_, index) => named[index])",
+    "group.filter((_, index) => named.length > index)",
+  ),
+  one(
+    "E3",
+    "leaves-the-named-place",
+    ONCE,
+    'if (tail === "ended" || tail.offset !== named.offset) return group;',
+    "if (tail !== undefined) return group;",
+  ),
+  one("E3", "record-without-guard", ONCE, "      edits,\n      guard,\n", "      edits,\n"),
+  one(
+    "X1",
+    "erases-the-pending",
+    ERASE,
+    "pendingOffsets(lease).every((at) => at < low || at >= high)",
+    "pendingOffsets(lease).length > 0",
+  ),
+  one("X1", "erases-the-unclaimed", ERASE, "if (segment.head < high) return false;", ""),
+  one(
+    "X1",
+    "erases-behind-a-cut",
+    ERASE,
+    "if (last?.end !== undefined && last.end < entryEnd) return false;",
+    "",
+  ),
+  one(
+    "D2",
+    "record-without-version",
+    CATALOG,
+    'all(equal(["queueId"], record.queueId), equal(["version"], record.version))',
+    'equal(["queueId"], record.queueId)',
+  ),
+  one("D4", "name-is-free-at-once", QUEUES, "age < LIMITS.deletedNameMs", "age < 0"),
+  one(
+    "M2",
+    "delivers-the-invisible",
+    PLANNER,
+    "message.visibleAt > now",
+    "message.visibleAt > now + 60_000",
   ),
 ];

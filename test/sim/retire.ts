@@ -4,7 +4,7 @@
  */
 import type { QueueName } from "../../src/core/types.ts";
 import { queueKey } from "../../src/store/keys.ts";
-import { calm, drawFaults } from "./faults.ts";
+import { drawFaults } from "./faults.ts";
 import type { FaultPlan } from "./faults.ts";
 import type { Incarnation } from "./ledger.ts";
 import { Operations } from "./operations.ts";
@@ -98,9 +98,9 @@ async function untilRetired(
   operations: Operations,
   name: QueueName,
 ): Promise<void> {
-  sim.world.faults = calm(sim.plan);
   let closing: readonly unknown[] = [];
   for (let round = 0; round < JANITORS_TO_THE_END; round += 1) {
+    sim.calm();
     await operations.janitor();
     await sim.scheduler.sleep(60 * SECOND);
     const item = await sim.engine.store.get("catalog", queueKey(name), { consistent: true });
