@@ -14,9 +14,16 @@ export interface Served {
   readonly pid: number;
   /** The most memory that the process has held so far, in MB; undefined where the system does not say. */
   readonly peakMegabytes: () => number | undefined;
+  /** What it holds now. */
+  readonly residentMegabytes: () => number | undefined;
+  /** Where its data stands. */
+  readonly folder: string;
   /** Processor time of all its threads so far. */
   readonly cpuMs: () => number | undefined;
+  /** Ends it cleanly; a folder of its own goes with it. */
   readonly close: () => Promise<void>;
+  /** Ends it as a crash does. */
+  readonly kill: () => Promise<void>;
 }
 
 const CLOCK_TICK_MS = 10;
@@ -37,8 +44,9 @@ export async function buildServers(): Promise<void> {
   });
 }
 
-export async function serve(which: "lanes" | "naive"): Promise<Served> {
-  const folder = await mkdtemp(join(tmpdir(), "lanemq-bench-"));
+/** `data`: a folder that stays. */
+export async function serve(which: "lanes" | "naive", data?: string): Promise<Served> {
+  const folder = data ?? (await mkdtemp(join(tmpdir(), "lanemq-bench-")));
   const args =
     which === "lanes"
       ? [`${OUT}/main.js`, "--port", "0", "--data", folder]
@@ -54,7 +62,7 @@ export async function serve(which: "lanes" | "naive"): Promise<Served> {
   // However the bench ends, the server does not outlive it.
   const abandon = (): void => {
     child.kill("SIGKILL");
-    rmSync(folder, { recursive: true, force: true });
+    if (data === undefined) rmSync(folder, { recursive: true, force: true });
   };
   process.once("exit", abandon);
   const url = await new Promise<string>((resolve, reject) => {
@@ -68,15 +76,23 @@ export async function serve(which: "lanes" | "naive"): Promise<Served> {
     child.once("exit", (code) => reject(new Error(`the server ended with code ${code}`)));
   });
   const pid = child.pid ?? 0;
+  const megabytes = (name: "VmHWM" | "VmRSS"): number | undefined => {
+    const file = `/proc/${pid}/status`;
+    if (!existsSync(file)) return undefined;
+    const kilobytes = new RegExp(`${name}:\\s+(\\d+)`).exec(readFileSync(file, "utf8"))?.[1];
+    return kilobytes === undefined ? undefined : Number(kilobytes) / 1024;
+  };
+  const end = async (signal: NodeJS.Signals): Promise<void> => {
+    child.kill(signal);
+    await exited;
+    process.off("exit", abandon);
+  };
   return {
     url,
     pid,
-    peakMegabytes() {
-      const file = `/proc/${pid}/status`;
-      if (!existsSync(file)) return undefined;
-      const kilobytes = /VmHWM:\s+(\d+)/.exec(readFileSync(file, "utf8"))?.[1];
-      return kilobytes === undefined ? undefined : Number(kilobytes) / 1024;
-    },
+    folder,
+    peakMegabytes: () => megabytes("VmHWM"),
+    residentMegabytes: () => megabytes("VmRSS"),
     cpuMs() {
       const file = `/proc/${pid}/stat`;
       if (!existsSync(file)) return undefined;
@@ -86,10 +102,9 @@ export async function serve(which: "lanes" | "naive"): Promise<Served> {
       return ((user ?? 0) + (system ?? 0)) * CLOCK_TICK_MS;
     },
     async close() {
-      child.kill("SIGTERM");
-      await exited;
-      process.off("exit", abandon);
-      await rm(folder, { recursive: true, force: true });
+      await end("SIGTERM");
+      if (data === undefined) await rm(folder, { recursive: true, force: true });
     },
+    kill: () => end("SIGKILL"),
   };
 }

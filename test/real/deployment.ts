@@ -162,7 +162,7 @@ export class RealDeployment implements Deployment {
   }
 
   async #sleep(ms: number): Promise<void> {
-    if (!this.#isCalm) return void (await wait(this.#clock.machineMs(ms)));
+    if (!this.#isCalm) return wait(this.#clock.machineMs(ms));
     await this.#options.proxy.idle();
     this.#clock.jump(ms);
   }

@@ -8,11 +8,15 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import type { QueueName } from "../../src/core/types.ts";
 import { startEngine } from "../../src/local/engine.ts";
+import type { MessageView } from "../../src/service/api.ts";
 import { findDynamoDbLocal, serveDynamoDbLocal } from "../engines/dynamodb-local.ts";
 import { startFaultProxy } from "../engines/fault-proxy.ts";
 import type { FaultProxy, Target } from "../engines/fault-proxy.ts";
 import { drain } from "../sim/drain.ts";
+import type { Sent } from "../sim/ledger.ts";
 import { Operations } from "../sim/operations.ts";
+import { difference, numberOf } from "../sim/payload.ts";
+import { Violation } from "../sim/violation.ts";
 import { RealDeployment } from "./deployment.ts";
 import { checkPlaces } from "./places.ts";
 
@@ -131,8 +135,17 @@ async function settled(deployment: RealDeployment, operations: Operations): Prom
   expect(confirmed.length).toBeGreaterThan(auditor.messages.length / 4);
   expect(auditor.messages.some(({ moves }) => moves.size > 0)).toBe(true);
   const queues = operations.queues.values();
-  await deployment.call("browse", (service) => checkPlaces(service, queues, auditor.messages));
-  deployment.check();
+  const identify = (view: MessageView): Sent => {
+    const message = auditor.messages[(numberOf(view.body) ?? 0) - 1];
+    const differs = message && difference(message.number, message.size, view);
+    if (message === undefined || differs !== undefined)
+      throw new Violation("phantom", `${view.id} has ${differs ?? "what nobody sent"}`);
+    return message;
+  };
+  const { value: homes } = await deployment.call("browse", (service) =>
+    checkPlaces(service, queues, identify),
+  );
+  expect(confirmed.filter((message) => homes?.has(message) !== true)).toEqual([]);
 }
 
 function repeat<T>(times: number, value: T): T[] {

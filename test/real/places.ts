@@ -4,8 +4,6 @@
  */
 import type { MessageView, Service } from "../../src/service/api.ts";
 import type { QueueName } from "../../src/core/types.ts";
-import type { Incarnation, Sent } from "../sim/ledger.ts";
-import { difference, numberOf } from "../sim/payload.ts";
 import { Violation } from "../sim/violation.ts";
 
 const PAGE = 1_000;
@@ -14,36 +12,33 @@ const PAGE = 1_000;
  * Every message stands once where it was sent to, and once for each move: of one place there is one copy
  * in a dead-letter queue, of one such copy one that was redriven (C6), whatever crashed in between.
  */
-export async function checkPlaces(
+export async function checkPlaces<T>(
   service: Service,
-  queues: Iterable<Incarnation>,
-  sent: readonly Sent[],
-): Promise<void> {
-  const homes = new Map<Sent, string>();
+  queues: Iterable<{ readonly name: QueueName; readonly takesDead: boolean }>,
+  /** Which message it is; throws where it is none, or another one than was sent. */
+  identify: (view: MessageView) => T,
+): Promise<ReadonlyMap<T, string>> {
+  const homes = new Map<T, string>();
   const dead = new Map<string, string>();
   // Where it can be redriven from, less where it was redriven to.
-  const balance = new Map<Sent, number>();
+  const balance = new Map<T, number>();
   for (const { name, takesDead } of queues) {
     for (const view of await everything(service, name)) {
       const place = `${view.place ?? view.id} of ${name}`;
-      const message = sent[(numberOf(view.body) ?? 0) - 1];
-      const differs = message && difference(message.number, message.size, view);
-      if (message === undefined || differs !== undefined)
-        throw new Violation("phantom", `m${message?.number} at ${place}: ${differs ?? "not sent"}`);
+      const message = identify(view);
       const { deadLetter } = view;
       if (view.place === undefined) once(homes, message, place);
       if (deadLetter !== undefined)
         once(dead, `${deadLetter.queueId}/${deadLetter.lane}/${deadLetter.offset}`, place);
       const change = takesDead ? 1 : view.place === undefined ? 0 : -1;
-      balance.set(message, (balance.get(message) ?? 0) + change);
+      const left = (balance.get(message) ?? 0) + change;
+      balance.set(message, left);
     }
   }
-  for (const [{ number }, left] of balance)
+  for (const [message, left] of balance)
     if (left < 0)
-      throw new Violation("twice", `m${number} was redriven more than once from one place`);
-  for (const message of sent)
-    if (message.span.outcome === "done" && !homes.has(message))
-      throw new Violation("lost", `m${message.number} (${message.id}) is in no log`);
+      throw new Violation("twice", `what stands at ${homes.get(message)} was redriven twice`);
+  return homes;
 }
 
 function once<K>(places: Map<K, string>, what: K, place: string): void {
