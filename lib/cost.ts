@@ -42,7 +42,7 @@ export const USAGE = {
   queueMetrics: 4,
 } as const;
 
-export const ASSUMED = {
+const ASSUMED = {
   /** Billed per round, at 512 MB. */
   janitorMs: 50,
   /** Billed per receive that does not wait, at 256 MB. */
@@ -69,7 +69,7 @@ const lambda = (calls: number, seconds: number, memoryMb: number): number =>
   calls * seconds * (memoryMb / 1024) * PRICES.lambdaArmPerGbSecond;
 
 /** A month of a service that nobody calls, with this many empty queues. */
-export function idleService(queues: number): Line[] {
+function idleService(queues: number): Line[] {
   return [
     {
       what: "janitor: a round a minute on Lambda",
@@ -97,7 +97,7 @@ export function waitingConsumer(memoryMb: number): Line[] {
 }
 
 /** The same, asking every so often without waiting. */
-export function pollingConsumer(everySeconds: number, memoryMb: number): Line[] {
+function pollingConsumer(everySeconds: number, memoryMb: number): Line[] {
   const calls = SECONDS / everySeconds;
   return [
     ...requests(calls),

@@ -9,7 +9,7 @@
 import type { Action } from "../service/api.ts";
 
 export type Role = "send" | "receive" | "ack" | "admin";
-export type Method = "GET" | "PUT" | "PATCH" | "POST" | "DELETE";
+type Method = "GET" | "PUT" | "PATCH" | "POST" | "DELETE";
 
 export interface Route {
   readonly method: Method;

@@ -38,7 +38,7 @@ export const headers = v.custom<Readonly<Record<string, string>>>(
 
 const tagMap = v.custom<Readonly<Record<string, string>>>(isPlainObject, "must be an object");
 
-export const tags = v.pipe(
+const tags = v.pipe(
   tagMap,
   v.rawCheck(({ dataset, addIssue }) => {
     if (!dataset.typed) return;

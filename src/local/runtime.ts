@@ -25,7 +25,7 @@ import { openStorage, type Storage } from "./storage.ts";
 import { runSweeper } from "./sweeper.ts";
 
 /** The functions of a deployment; each has its own policy there. */
-export type FunctionName = Role | "janitor";
+type FunctionName = Role | "janitor";
 
 export interface LocalOptions {
   /** 0: any that is free. */

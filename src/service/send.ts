@@ -177,7 +177,7 @@ const answer = (id: string | undefined, error: LaneError | undefined): SendResul
       };
 
 /** M2: times are fixed here and never change. */
-export function stamp(message: OutgoingMessage, record: QueueRecord, now: EpochMs): StoredMessage {
+function stamp(message: OutgoingMessage, record: QueueRecord, now: EpochMs): StoredMessage {
   return {
     kind: message.kind,
     body: message.body,
@@ -211,7 +211,7 @@ function checkSizes(record: QueueRecord, messages: readonly OutgoingMessage[]): 
 }
 
 /** Body and headers, in UTF-8 bytes: what `maxMessageBytes` limits. */
-export function messageBytes(message: OutgoingMessage): number {
+function messageBytes(message: OutgoingMessage): number {
   let bytes = message.body.length;
   for (const name in message.headers)
     bytes += Buffer.byteLength(name) + Buffer.byteLength(message.headers[name] ?? "");

@@ -30,7 +30,7 @@ export interface Tail {
 /** More than a run can hold: an hour's worth of offsets. */
 const RUN_LEAP = 3_600_000 * 1024;
 
-export const laneKey = (queue: QueueId, lane: LaneId): string => `${queue}#${lane}`;
+const laneKey = (queue: QueueId, lane: LaneId): string => `${queue}#${lane}`;
 
 export class Tails {
   readonly #deps: Deps;

@@ -33,7 +33,7 @@ export function toAttribute(value: Value | undefined): Attribute | undefined {
   return value === undefined ? undefined : objectAttribute(value);
 }
 
-export function fromAttributes(attributes: AttributeMap): Record<string, Value> {
+function fromAttributes(attributes: AttributeMap): Record<string, Value> {
   const map: Record<string, Value> = {};
   for (const name of Object.keys(attributes)) {
     const attribute = attributes[name];

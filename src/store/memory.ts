@@ -158,7 +158,7 @@ const isAllowed = (condition: Condition | undefined, row: Row | undefined): bool
   condition === undefined || holds(condition, row?.item);
 
 /** A refused condition is billed as well. */
-export const writeUnits = (before: number, after: number): number =>
+const writeUnits = (before: number, after: number): number =>
   Math.max(1, Math.ceil(Math.max(before, after) / 1024));
 
 const readUnits = (bytes: number, consistent: boolean): number =>

@@ -37,7 +37,7 @@ export function assign<T>(target: Record<string, T>, name: string, value: T): vo
 export const own = (map: MapValue, name: string): Value | undefined =>
   Object.hasOwn(map, name) ? map[name] : undefined;
 
-export function storedMap(map: MapValue): Record<string, Value> {
+function storedMap(map: MapValue): Record<string, Value> {
   const copy: Record<string, Value> = {};
   for (const name of Object.keys(map)) {
     const value = stored(map[name]);

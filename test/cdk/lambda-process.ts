@@ -2,7 +2,7 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { createInterface } from "node:readline";
 
-export interface Loaded {
+interface Loaded {
   readonly ms: number;
   readonly handler: string;
 }

@@ -1,10 +1,7 @@
 /** Synthesizes the stack as `cdk synth` does, with the context of cdk.json. */
 import { App, type Stack } from "aws-cdk-lib";
 import { Template } from "aws-cdk-lib/assertions";
-import { mkdtempSync, readFileSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
-import { onTestFinished } from "vitest";
+import { readFileSync } from "node:fs";
 import { LaneMqStack } from "../../lib/lanemq-stack.ts";
 import { parseSettings, type SettingsInput } from "../../lib/settings.ts";
 
@@ -61,10 +58,3 @@ export function statements(template: Template, functionId: string): Statement[] 
 
 export const list = (value: string | string[]): string[] =>
   typeof value === "string" ? [value] : value;
-
-/** A folder of its own that goes with the test. */
-export function temporaryFolder(): string {
-  const folder = mkdtempSync(join(tmpdir(), "lanemq-cdk-"));
-  onTestFinished(() => rmSync(folder, { recursive: true, force: true }));
-  return folder;
-}

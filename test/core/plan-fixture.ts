@@ -11,7 +11,7 @@ import { all } from "../../src/store/port.ts";
 import type { Condition, Edit, Item } from "../../src/store/port.ts";
 
 export const NOW = epochMs(1_800_000_000_000);
-export const LATER = epochMs(NOW + 3_600_000);
+const LATER = epochMs(NOW + 3_600_000);
 
 export const stored = (over: Partial<StoredMessage> = {}): StoredMessage => ({
   kind: "text",

@@ -51,7 +51,7 @@ test("every rule that is there is stated by one of the modules that it names", (
 });
 
 test("every rule says what hunts it, and mutants that it names exist", () => {
-  const rules = new Set(MUTANTS.map(({ rule }) => rule));
+  const rules = new Set<string>(MUTANTS.map(({ rule }) => rule));
   const wrong = ROWS.filter(([, , , huntedBy = ""]) => {
     const mutants = [...huntedBy.matchAll(/npm run mutants ([A-Z]\d+)/g)].map(([, rule]) => rule);
     return huntedBy === "" || mutants.some((rule) => rule === undefined || !rules.has(rule));

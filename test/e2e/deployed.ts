@@ -37,7 +37,7 @@ export interface Deployed {
   close(): Promise<void>;
 }
 
-export interface Reply {
+interface Reply {
   readonly status: number;
   readonly body: Record<string, unknown>;
 }

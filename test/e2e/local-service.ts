@@ -1,5 +1,4 @@
 /** The embedded service for a test file, and a caller that speaks plain HTTP to it. */
-import { onTestFinished } from "vitest";
 import { startLocal, type Local, type LocalOptions } from "../../src/local/runtime.ts";
 
 export interface Reply {
@@ -11,14 +10,14 @@ export interface Reply {
 }
 
 // What is expected of an answer is stated by the test that reads it.
-export interface Json {
+interface Json {
   readonly [name: string]: unknown;
   readonly messages?: readonly ReceivedJson[];
   readonly results?: readonly { readonly status: string; readonly receipt?: string }[];
   readonly errors?: readonly { readonly path: string; readonly message: string }[];
 }
 
-export interface ReceivedJson {
+interface ReceivedJson {
   readonly [name: string]: unknown;
   readonly id: string;
   readonly receipt: string;
@@ -59,13 +58,6 @@ export const caller =
 
 export async function start(options: Partial<LocalOptions> = {}): Promise<Local> {
   return startLocal({ host: "127.0.0.1", port: 0, relaxed: true, ...options });
-}
-
-/** For one test only. */
-export async function started(options: Partial<LocalOptions> = {}): Promise<Local> {
-  const local = await start(options);
-  onTestFinished(() => local.close());
-  return local;
 }
 
 let queues = 0;
