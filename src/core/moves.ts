@@ -3,7 +3,8 @@
  *
  * Pure, as the planner; `service/change-leases.ts` loads and applies.
  *
- * C4  Extending a whole lease changes it in place, guarded by its pending set as read. Otherwise members move to a new lease in the same
+ * C4  Extending a whole lease changes it in place, guarded by its pending set and its
+ *     `until` as read, so that a late copy of a shorter extension changes nothing. Otherwise members move to a new lease in the same
  *     update, guarded by their presence (at most `moveMembers`; more: by the whole pending set as
  *     read). A release always moves, so that the receipt is spent: the same release made twice would
  *     take back an attempt twice.
@@ -47,7 +48,11 @@ export function planMove(
   if (isInPlace) {
     const extended = set([leaseName(lease.id), "u"], next.until);
     const edits = lease.waiting ? [extended, remove(leaseName(lease.id), "w")] : [extended];
-    return { lease: next, edits, guards: [equal([pendingName(lease.id)], lease.pending)] };
+    const guards = [
+      equal([pendingName(lease.id)], lease.pending),
+      equal([leaseName(lease.id), "u"], lease.until),
+    ];
+    return { lease: next, edits, guards };
   }
   const byMember = !isWhole && members.size <= LIMITS.moveMembers;
   return {
