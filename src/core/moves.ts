@@ -3,11 +3,11 @@
  *
  * Pure, as the planner; `service/change-leases.ts` loads and applies.
  *
- * C4  Extending a whole lease changes it in place, guarded by its pending set and its
- *     `until` as read, so that a late copy of a shorter extension changes nothing. Otherwise members move to a new lease in the same
- *     update, guarded by their presence (at most `moveMembers`; more: by the whole pending set as
- *     read). A release always moves, so that the receipt is spent: the same release made twice would
- *     take back an attempt twice.
+ * C4  Extending a whole lease changes it in place, guarded by its pending set and its `until` as read,
+ *     so that a late copy of a shorter extension changes nothing. Otherwise members move to a new lease
+ *     in the same update, guarded by their presence (at most `moveMembers`; more: by the whole pending
+ *     set as read). A release always moves, so that the receipt is spent: the same release made twice
+ *     would take back an attempt twice.
  */
 import type { Condition, Edit } from "../store/port.ts";
 import { contains, discard, equal, remove, set } from "../store/port.ts";
