@@ -2,7 +2,6 @@
 import { expect, it } from "vitest";
 import { createWorld, Q, texts } from "./fixture.ts";
 import { limited } from "./expressions.ts";
-import type { World } from "./fixture.ts";
 
 const group = "default";
 
@@ -16,14 +15,6 @@ async function start(messages: number) {
   return { world, service };
 }
 
-/** Lets time pass in small steps until the work is done. */
-async function through<T>(world: World, work: Promise<T>): Promise<T> {
-  let isOver = false;
-  const done = work.finally(() => (isOver = true));
-  while (!isOver) await world.advance(50);
-  return done;
-}
-
 it("a run-out lease of 256 messages goes to 250 waiting receives of one each", async () => {
   const { world, service } = await start(256);
   expect(await service.receive(Q, { max: 256, group, leaseSeconds: 1 })).toHaveLength(256);
@@ -31,7 +22,7 @@ it("a run-out lease of 256 messages goes to 250 waiting receives of one each", a
   const waiting = Array.from({ length: 250 }, () =>
     service.receive(Q, { max: 1, group, waitSeconds: 20 }),
   );
-  const given = await through(world, Promise.all(waiting));
+  const given = await world.through(Promise.all(waiting));
   expect(new Set(given.flat().map((message) => message.id)).size).toBe(250);
 });
 
@@ -41,7 +32,7 @@ it("256 messages released one by one come back in one receive", async () => {
   for (const { receipt } of messages) {
     await service.release(Q, [receipt], { delaySeconds: 0, countAttempt: true });
   }
-  expect(await through(world, service.receive(Q, { max: 256, group }))).toHaveLength(256);
+  expect(await world.through(service.receive(Q, { max: 256, group }))).toHaveLength(256);
 });
 
 it("500 receives of one each beside instances that cut ahead give 500 messages", async () => {
@@ -51,7 +42,7 @@ it("500 receives of one each beside instances that cut ahead give 500 messages",
   const singles = Array.from({ length: 500 }, () =>
     service.receive(Q, { max: 1, group, waitSeconds: 20 }),
   );
-  const given = (await through(world, Promise.all([...crowd, ...singles]))).flat();
+  const given = (await world.through(Promise.all([...crowd, ...singles]))).flat();
   expect(new Set(given.map((message) => message.id)).size).toBe(given.length);
   expect(given.length).toBeGreaterThanOrEqual(506);
 });
@@ -63,7 +54,7 @@ it("300 receipts of one lease each are extended, released and acked in one call"
     const [message] = await service.receive(Q, { max: 1, group });
     receipts.push(message?.receipt ?? "");
   }
-  const extended = await through(world, service.extend(Q, receipts, { leaseSeconds: 600 }));
+  const extended = await world.through(service.extend(Q, receipts, { leaseSeconds: 600 }));
   expect(extended.every((result) => result.status === "done")).toBe(true);
   const half = receipts.slice(0, 150);
   const released = await through(
