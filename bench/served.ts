@@ -44,8 +44,17 @@ export async function buildServers(): Promise<void> {
   });
 }
 
-/** `data`: a folder that stays. */
-export async function serve(which: "lanes" | "naive", data?: string): Promise<Served> {
+export interface ServeOptions {
+  /** A folder that stays. */
+  readonly data?: string;
+  /** How many times faster than the machine's its clock runs; what it sleeps stays as long. */
+  readonly speed?: number;
+}
+
+export async function serve(
+  which: "lanes" | "naive",
+  { data, speed = 1 }: ServeOptions = {},
+): Promise<Served> {
   const folder = data ?? (await mkdtemp(join(tmpdir(), "lanemq-bench-")));
   const args =
     which === "lanes"
@@ -54,6 +63,7 @@ export async function serve(which: "lanes" | "naive", data?: string): Promise<Se
   // What the bench itself was started with (a loader) is not for the server; a profiler may be.
   const { NODE_OPTIONS: _, ...env } = process.env;
   const flags = process.env["LANEMQ_BENCH_NODE_FLAGS"]?.split(" ") ?? [];
+  if (speed !== 1) flags.push("--import", fasterClock(speed));
   const child = spawn(process.execPath, [...flags, ...args], {
     env,
     stdio: ["ignore", "pipe", "inherit"],
@@ -108,3 +118,8 @@ export async function serve(which: "lanes" | "naive", data?: string): Promise<Se
     kill: () => end("SIGKILL"),
   };
 }
+
+const fasterClock = (speed: number): string =>
+  `data:text/javascript,${encodeURIComponent(
+    `const { now } = Date; const start = now(); Date.now = () => Math.floor(start + (now() - start) * ${speed});`,
+  )}`;

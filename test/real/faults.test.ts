@@ -63,8 +63,8 @@ const engines: readonly {
     returnsFoundItem: true,
     ...("home" in local && {
       async start() {
-        const { port, close } = await serveDynamoDbLocal(local.home);
-        return { target: { port }, close };
+        const server = await serveDynamoDbLocal(local.home);
+        return { target: server, close: () => server.close() };
       },
     }),
   },

@@ -40,12 +40,12 @@ test(
     const ledger = new Ledger(() => performance.now());
     const held = new Map<string, Held>();
     for (let round = 0; round < KILLS; round += 1) {
-      const served = await serve("lanes", data);
+      const served = await serve("lanes", { data });
       const call = caller(served.url);
       expect((await call("PUT", `/v1/queues/${DEAD}`, {})).status).toBe(round === 0 ? 201 : 200);
       const settings = { leaseSeconds: 1, maxReceives: 3, deadLetter: { queue: DEAD } };
       await call("PUT", `/v1/queues/${WORK}`, settings);
-      let left = random.int(16, 160);
+      let left = random.int(16, 130);
       let killed: Promise<void> | undefined;
       // Counted when a request leaves and when its answer comes: either may be what it dies at.
       const onStep = (): void => {
