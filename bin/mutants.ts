@@ -7,15 +7,14 @@
 import { build } from "esbuild";
 import type { Plugin } from "esbuild";
 import { spawn } from "node:child_process";
-import { mkdir, readFile, rm } from "node:fs/promises";
-import { availableParallelism } from "node:os";
+import { mkdtemp, readFile, rm } from "node:fs/promises";
+import { availableParallelism, tmpdir } from "node:os";
 import { join } from "node:path";
 import { Command } from "commander";
 import { MUTANTS } from "../test/sim/mutants.ts";
 import type { Mutant } from "../test/sim/mutants.ts";
 
 const ROOT = join(import.meta.dirname, "..");
-const BUNDLES = join(ROOT, ".cache", "mutants");
 
 interface Failure {
   readonly seed: number;
@@ -47,8 +46,7 @@ const chosen = MUTANTS.filter(
     command.args.length === 0 || command.args.includes(name) || command.args.includes(rule),
 );
 
-await rm(BUNDLES, { recursive: true, force: true });
-await mkdir(BUNDLES, { recursive: true });
+const folder = await mkdtemp(join(tmpdir(), "lanemq-mutants-"));
 const baseline = await bundle("baseline");
 const bundles = new Map<Mutant, string>();
 for (const mutant of chosen) bundles.set(mutant, await bundle(mutant.name, mutant));
@@ -60,6 +58,7 @@ const survivors: string[] = [];
 const spent = { schedules: 0, steps: 0 };
 const waiting = [...chosen];
 await Promise.all(Array.from({ length: options.workers }, () => worker()));
+await rm(folder, { recursive: true, force: true });
 const minutes = ((performance.now() - startedAt) / 60_000).toFixed(1);
 console.log(
   `${options.markdown === true ? "\n" : ""}${chosen.length - survivors.length} of ${chosen.length} killed in ${minutes} minutes, ` +
@@ -111,7 +110,7 @@ async function firstFailure(
 }
 
 async function bundle(name: string, mutant?: Mutant): Promise<string> {
-  const outfile = join(BUNDLES, `${name}.mjs`);
+  const outfile = join(folder, `${name}.mjs`);
   await build({
     entryPoints: [join(ROOT, "bin/sim.ts")],
     outfile,
@@ -128,23 +127,25 @@ async function bundle(name: string, mutant?: Mutant): Promise<string> {
   return outfile;
 }
 
-const damage = ({ name, file, edits }: Mutant): Plugin => ({
-  name,
-  setup: ({ onLoad }) => {
-    const path = join(ROOT, file);
-    onLoad({ filter: /\.ts$/ }, async (args) => {
-      if (args.path !== path) return undefined;
-      let contents = await readFile(path, "utf8");
-      for (const [find, replace] of edits) {
-        const pieces = contents.split(find);
-        if (pieces.length !== 2)
-          throw new Error(`${name}: "${find}" stands ${pieces.length - 1} times in ${file}`);
-        contents = pieces.join(replace);
-      }
-      return { contents, loader: "ts" };
-    });
-  },
-});
+function damage({ name, file, edits }: Mutant): Plugin {
+  const path = join(ROOT, file);
+  return {
+    name,
+    setup: ({ onLoad }) => {
+      onLoad({ filter: /\.ts$/ }, async (args) => {
+        if (args.path !== path) return undefined;
+        let contents = await readFile(path, "utf8");
+        for (const [find, replace] of edits) {
+          const pieces = contents.split(find);
+          if (pieces.length !== 2)
+            throw new Error(`${name}: "${find}" stands ${pieces.length - 1} times in ${file}`);
+          contents = pieces.join(replace);
+        }
+        return { contents, loader: "ts" };
+      });
+    },
+  };
+}
 
 function simulate(
   program: string,

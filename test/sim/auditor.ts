@@ -265,8 +265,9 @@ export class Auditor {
     if (info === undefined) return;
     const source = `${info.queueId}/${info.lane}/${info.offset}`;
     const earlier = message.moves.get(source);
-    // A message that was redriven keeps what it says of its dead-lettering; only the first copy counts here.
-    if (earlier === undefined) message.moves.set(source, place);
+    if (earlier !== undefined && earlier !== place)
+      throw new Violation("deadLetter", `${label} came from ${source}, and so did ${earlier}`);
+    message.moves.set(source, place);
     const origin = message.queue;
     if (origin.name !== info.queue) return;
     const limits = origin

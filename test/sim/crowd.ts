@@ -51,15 +51,36 @@ export async function runCrowd(sim: Simulation): Promise<Operations> {
       const { instance } = random.pick(sim.members);
       scheduler.after(random.between(0, 300), () => instance.freeze([SUSPENDED_MS]));
     }
-    await Promise.all([
-      ...times(random.int(1, 3), () => sender(sim, operations, queue, largest, pace)),
-      ...times(random.int(2, 7), () => claimer(sim, operations, queue, pace)),
-    ]);
+    await (random.chance(0.3)
+      ? stream(sim, operations, queue)
+      : Promise.all([
+          ...times(random.int(1, 3), () => sender(sim, operations, queue, largest, pace)),
+          ...times(random.int(2, 7), () => claimer(sim, operations, queue, pace)),
+        ]));
     await scheduler.sleep(
       random.pick([0, 5 * SECOND, 35 * SECOND, 3_700 * SECOND, 4_000 * SECOND]),
     );
   }
   return operations;
+}
+
+/** A few readers right behind many senders of single messages: what they read changes under their eyes. */
+async function stream(sim: Simulation, operations: Operations, queue: Incarnation): Promise<void> {
+  const { random, scheduler } = sim;
+  const send = async (): Promise<void> => {
+    for (let left = random.int(10, 25); left > 0; left -= 1) {
+      await operations.send(queue, 1);
+      await scheduler.sleep(random.skewed(0.1, 2));
+    }
+  };
+  const receive = async (): Promise<void> => {
+    for (let left = random.int(15, 30); left > 0; left -= 1) {
+      const given = await operations.receiveFrom(queue, { max: random.pick([2, 5, 20]) });
+      if (given !== undefined && given.length > 0) await operations.ackAll(given);
+      await scheduler.sleep(random.skewed(0.1, 2));
+    }
+  };
+  await Promise.all([...times(random.int(3, 5), send), ...times(random.int(1, 2), receive)]);
 }
 
 async function sender(

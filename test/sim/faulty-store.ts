@@ -38,7 +38,19 @@ export function createFaultyStore(world: World, engine: Engine, instance: Instan
   const way = (): number => world.faults.latencyMs * random.skewed(0.3, 3);
 
   /** Time at which the request reaches the engine; `undefined`: the instance died before it left. */
-  function leave(): number | undefined {
+  function leave(pk: string): number | undefined {
+    const arrivesAt = depart();
+    const { ambush } = world;
+    if (arrivesAt === undefined || ambush === undefined || !pk.startsWith(ambush.pk))
+      return arrivesAt;
+    if (!random.chance(ambush.chance)) return arrivesAt;
+    const isCrash = ambush.freezesMs.length === 0;
+    world.counts.add(isCrash ? "crash" : "freeze");
+    scheduler.at(arrivesAt, () => (isCrash ? instance.crash() : instance.freeze(ambush.freezesMs)));
+    return arrivesAt;
+  }
+
+  function depart(): number | undefined {
     if (hits("clockStep")) instance.stepClock();
     if (hits("freeze")) scheduler.after(way() * random.between(0, 2), () => instance.freeze());
     if (!hits("crash")) return scheduler.now + way();
@@ -73,7 +85,7 @@ export function createFaultyStore(world: World, engine: Engine, instance: Instan
         );
       };
       const timesOutAt = scheduler.now + LIMITS.requestTimeoutMs;
-      const arrivesAt = leave();
+      const arrivesAt = leave(write.key.pk);
       if (arrivesAt === undefined) return;
       if (hits("throttled")) return fail("throttled", arrivesAt + way());
       if (hits("unavailable")) return fail("engine-unavailable", arrivesAt + way());
@@ -110,7 +122,11 @@ export function createFaultyStore(world: World, engine: Engine, instance: Instan
     });
   }
 
-  function read<T>(what: string, apply: (reply: (value: T) => void) => void): Promise<T> {
+  function read<T>(
+    pk: string,
+    what: string,
+    apply: (reply: (value: T) => void) => void,
+  ): Promise<T> {
     return new Promise((resolve, reject) => {
       const fail = (code: "throttled" | "engine-unavailable", at: number): void =>
         instance.at(at, () => {
@@ -118,7 +134,7 @@ export function createFaultyStore(world: World, engine: Engine, instance: Instan
           reject(new LaneError(code, "simulated"));
         });
       const timesOutAt = scheduler.now + LIMITS.requestTimeoutMs;
-      const arrivesAt = leave();
+      const arrivesAt = leave(pk);
       if (arrivesAt === undefined) return;
       if (hits("throttled")) return fail("throttled", arrivesAt + way());
       if (hits("unavailable")) return fail("engine-unavailable", arrivesAt + way());
@@ -141,7 +157,7 @@ export function createFaultyStore(world: World, engine: Engine, instance: Instan
     const range = hits("shortPage")
       ? { ...asked, limit: Math.min(asked.limit ?? Infinity, random.int(1, 4)) }
       : asked;
-    return read(`query ${pk} ${range.from ?? ""}..${range.to ?? ""}`, (reply) => {
+    return read(pk, `query ${pk} ${range.from ?? ""}..${range.to ?? ""}`, (reply) => {
       if (!range.consistent && hits("staleRead")) {
         void engine.staleQuery(table, pk, range).then(reply);
       } else if (hits("tornQuery")) {
@@ -175,7 +191,7 @@ export function createFaultyStore(world: World, engine: Engine, instance: Instan
 
   return {
     get: (table, key, { consistent }) =>
-      read(`get ${name(key)}`, (reply) => {
+      read(key.pk, `get ${name(key)}`, (reply) => {
         const stale = !consistent && hits("staleRead");
         void (stale ? engine.staleGet(table, key) : engine.get(table, key)).then(reply);
       }),

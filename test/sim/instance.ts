@@ -16,8 +16,18 @@ export interface World {
   readonly random: Random;
   /** Replaced by a calm one when the faults end. */
   faults: FaultPlan;
+  /** Trouble that waits for requests of one sort; ends with the faults. */
+  ambush: Ambush | undefined;
   readonly counts: FaultCounts;
   readonly trace: ((line: string) => void) | undefined;
+}
+
+export interface Ambush {
+  /** What the keys of the requests begin with. */
+  readonly pk: string;
+  readonly chance: number;
+  /** Lengths of freezes; none: the instance crashes. */
+  readonly freezesMs: readonly number[];
 }
 
 /** Below this a stop is a pause, above it caches are stale: the protocol's fences lie in between. */

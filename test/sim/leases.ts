@@ -1,6 +1,6 @@
 /**
  * Schedules for the end of leases (C2–C5): their holders ack, extend and release right when they run
- * out, while others claim.
+ * out, while others claim, or all at once, each for a part of the lease.
  */
 import type { QueueName } from "../../src/core/types.ts";
 import { drawFaults } from "./faults.ts";
@@ -21,6 +21,7 @@ export function drawLeaseFaults(random: Random): FaultPlan {
     freeze: plan.freeze / 4,
     replyLost: often(),
     doubled: often(),
+    requestLost: often() / 2,
     late: random.chance(0.3) ? random.between(0.02, 0.2) : 0,
   };
 }
@@ -36,12 +37,13 @@ export async function runLeases(sim: Simulation): Promise<Operations> {
   sim.world.faults = sim.plan;
   for (let round = random.int(4, 12); round > 0; round -= 1) {
     if (random.chance(0.5)) await operations.send(queue, random.int(1, 5));
+    const isLong = random.chance(0.3);
     const given = await operations.receiveFrom(queue, {
       max: random.pick([1, 3, 10]),
-      leaseSeconds: random.pick([1, 2]),
+      leaseSeconds: isLong ? 60 : random.pick([1, 2]),
     });
     if (given === undefined || given.length === 0) await operations.send(queue, 2);
-    else await contest(sim, operations, queue, given);
+    else await contest(sim, operations, queue, given, isLong);
   }
   return operations;
 }
@@ -51,9 +53,12 @@ async function contest(
   operations: Operations,
   queue: Incarnation,
   given: readonly Delivered[],
+  atOnce: boolean,
 ): Promise<void> {
   const { random, scheduler } = sim;
-  const endsAt = Math.min(...given.map((lease) => lease.untilLow)) + sim.plan.skewMs;
+  const endsAt = atOnce
+    ? scheduler.now
+    : Math.min(...given.map((lease) => lease.untilLow)) + sim.plan.skewMs;
   const spread = sim.plan.skewMs + 4 * sim.plan.latencyMs;
   await scheduler.sleep(Math.max(0, endsAt - spread - scheduler.now));
   const later = (): Promise<void> => scheduler.sleep(random.between(0, 2 * spread));

@@ -6,11 +6,18 @@ import type { QueueName } from "../../src/core/types.ts";
 import { drawFaults } from "./faults.ts";
 import type { FaultPlan } from "./faults.ts";
 import type { Incarnation } from "./ledger.ts";
+import type { Ambush } from "./instance.ts";
 import { Operations } from "./operations.ts";
 import type { Random } from "./random.ts";
 import type { Simulation } from "./simulation.ts";
 
 const SECOND = 1_000;
+/** Between an append and the removal at its source; between a record as read and as written. */
+const AMBUSHES: readonly (Ambush | undefined)[] = [
+  undefined,
+  { pk: "log#", chance: 0.3, freezesMs: [] },
+  { pk: "dedup#", chance: 0.3, freezesMs: [70_000, 100_000] },
+];
 const DEAD = "dead" as QueueName;
 
 export function drawLetterFaults(random: Random): FaultPlan {
@@ -56,6 +63,7 @@ export async function runLetters(sim: Simulation): Promise<Operations> {
   if (dead === undefined) return operations;
   for (let round = random.int(3, 7); round > 0; round -= 1) {
     sim.world.faults = sim.plan;
+    sim.world.ambush = random.pick(AMBUSHES);
     const callers = random.int(1, 4);
     await Promise.all(
       Array.from({ length: callers }, () => caller(sim, operations, sources, dead)),
@@ -79,7 +87,13 @@ async function caller(
     await random.pick([
       () => operations.send(source, random.int(1, 4)),
       () => operations.receiveFrom(source, { max: random.pick([1, 10]), leaseSeconds: 1 }),
-      () => operations.receiveFrom(source, { max: random.pick([1, 10]), leaseSeconds: 1 }),
+      async () => {
+        const given = await operations.receiveFrom(source, { max: 10, leaseSeconds: 1 });
+        // Right when the last of its receives has run out.
+        await scheduler.sleep(random.skewed(1, 4_000));
+        if (given !== undefined && given.length > 0 && random.chance(0.5))
+          await operations.ackAll(given);
+      },
       () => operations.janitor(),
       () => operations.redrive(),
       () => operations.changeTo(source, { maxReceives: random.pick([1, 2, 5, null]) }),

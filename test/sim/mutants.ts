@@ -111,7 +111,8 @@ export const MUTANTS: readonly Mutant[] = [
     "ttl-before-expiry",
     APPEND,
     "message.expiresAt + LIMITS.entryTtlAfterExpiryMs",
-    "message.expiresAt - 30_000",
+    "0 * message.expiresAt",
+    ["crowd", "mix"],
   ),
   one(
     "L4",
@@ -302,7 +303,9 @@ export const MUTANTS: readonly Mutant[] = [
     "pending?.has(member(receipt, receipt.offset)) === true",
     "pending?.size !== 0",
   ),
-  one("C3", "doubt-is-done", ACK, "lease !== undefined && lease.u > doubt.now", "old !== null"),
+  one("C3", "doubt-is-done", ACK, "lease !== undefined && lease.u > doubt.now", "old !== null", [
+    "letters",
+  ]),
   one(
     "C3",
     "moved-is-done",
@@ -335,10 +338,17 @@ export const MUTANTS: readonly Mutant[] = [
   ),
   one(
     "C4",
-    "extends-the-gone",
+    "extends-what-left",
     MOVES,
-    "guards: [equal([pendingName(lease.id)], lease.pending)] };",
-    "guards: [] };",
+    "equal([pendingName(lease.id)], lease.pending),\n      equal([leaseName",
+    "equal([leaseName",
+  ),
+  one(
+    "C4",
+    "extension-undoes-extension",
+    MOVES,
+    'equal([leaseName(lease.id), "u"], lease.until),',
+    "",
   ),
   one("C5", "no-skew-margin", SEGMENT, "now >= lease.until + skewMarginMs", "now >= lease.until"),
   one(

@@ -62,6 +62,7 @@ export class Simulation implements Deployment {
       scheduler: this.scheduler,
       random: this.random.fork(),
       faults: calm(this.plan),
+      ambush: undefined,
       counts,
       trace:
         trace === undefined
@@ -112,6 +113,7 @@ export class Simulation implements Deployment {
 
   calm(): void {
     this.world.faults = calm(this.plan);
+    this.world.ambush = undefined;
     for (const { instance } of this.members) instance.thaw();
   }
 

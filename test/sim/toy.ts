@@ -32,6 +32,7 @@ export async function runToy(
     scheduler,
     random,
     faults: drawFaults(random),
+    ambush: undefined,
     counts: new FaultCounts(),
     trace,
   };
