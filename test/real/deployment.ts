@@ -95,7 +95,7 @@ export class RealDeployment implements Deployment {
     this.#options.proxy.fault = () => this.faults.next();
   }
 
-  /** New instances, for those of the storm wait for no more than a tenth of a second's request. */
+  /** With new instances, for those of the storm give a request half a second by the machine's clock. */
   calm(): void {
     this.#options.proxy.fault = () => undefined;
     this.#clock.slowDown();
