@@ -29,9 +29,9 @@ export const USAGE = {
   /** Units of one janitor round: without queues, and for each empty queue on one lane. */
   janitorReads: 4,
   janitorReadsPerQueue: 6,
-  janitorWrites: 1,
+  janitorWrites: 0,
   /** Read units of one receive that waits 20 s on an empty queue with one lane, in vain. */
-  waitReads: 66,
+  waitReads: 73,
   /** Read units of one receive that does not wait. */
   pollReads: 3,
   /** One line of the access log. */

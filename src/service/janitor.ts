@@ -7,8 +7,8 @@
  *
  * J1  What belongs to a deleted queue is deleted an hour after its deletion, long after the last
  *     instance that might still know its settings; its log goes by TTL.
- * J2  Where it stands is saved as it goes, before a queue is tended, so that a queue that takes longer
- *     than the function lives is passed by the next round.
+ * J2  A queue of many lanes is written down before it is tended, so that one that takes longer than
+ *     the function lives is passed by the next round.
  */
 import { LIMITS } from "../core/limits.ts";
 import { readableLanes, receivableLanes } from "../core/queue.ts";
@@ -38,7 +38,8 @@ import type { Visits } from "./visit.ts";
 const QUIET_MS = 30 * 60_000;
 const GRAVE_MS = 3_600_000;
 const PAGE = 50;
-const SAVE_EVERY_MS = 5_000;
+/** A queue with more lanes may take as long as the function lives. */
+const SLOW_LANES = 16;
 
 /** A round under way. */
 interface Round {
@@ -46,7 +47,6 @@ interface Round {
   readonly queues: JanitorReport["queues"][number][];
   lanesRetired: number;
   saved: string | undefined;
-  savedAt: EpochMs;
 }
 
 export class Janitor {
@@ -78,7 +78,6 @@ export class Janitor {
       queues: [],
       lanesRetired: 0,
       saved: undefined,
-      savedAt: epochMs(0),
     };
     const state = await store.get("catalog", JANITOR, { consistent: true });
     let from = state?.["after"] as string | undefined;
@@ -93,12 +92,11 @@ export class Janitor {
       for (const item of page.items) {
         if (clock.now() >= deadline) break;
         from = item.sk;
-        await this.#save(round, from, SAVE_EVERY_MS);
         await this.#attend(parseRecord(item), round);
       }
       complete = !page.more && from === (page.items.at(-1)?.sk ?? from) && clock.now() < deadline;
     }
-    await this.#save(round, complete ? undefined : from, 0);
+    await this.#save(round, complete ? undefined : from);
     const deletedQueuesCleared = clock.now() < deadline ? await this.#clearGraves(deadline) : 0;
     const { queues, lanesRetired } = round;
     return {
@@ -110,20 +108,19 @@ export class Janitor {
     };
   }
 
-  /** J2 */
-  async #save(round: Round, after: string | undefined, everyMs: number): Promise<void> {
-    const now = this.#deps.clock.now();
-    if (after === round.saved || now - round.savedAt < everyMs) return;
+  async #save(round: Round, after: string | undefined): Promise<void> {
+    if (after === round.saved) return;
+    round.saved = after;
     await this.#deps.store.put("catalog", {
       ...JANITOR,
       ...(after === undefined ? {} : { after }),
     });
-    round.saved = after;
-    round.savedAt = now;
   }
 
   async #attend(record: QueueRecord, round: Round): Promise<void> {
     try {
+      // J2
+      if (receivableLanes(record.lanes).length > SLOW_LANES) await this.#save(round, record.name);
       if (record.deletedAt !== undefined) {
         await this.#bury(record);
         return;

@@ -129,7 +129,7 @@ export class Tails {
       return { offset: offset(base), last: undefined, seenAt };
     const isRenewed = base !== undefined && !isUsed && age < LIMITS.anchorRenewableMs;
     const past = (base ?? 0) + (isUsed && now * 1024 <= (base ?? 0) ? RUN_LEAP : 1);
-    const next = isRenewed ? base : Math.max(now * 1024, past);
+    const next = isRenewed ? base : Math.max(Math.floor(now * 1024), past);
     invariant(Number.isSafeInteger(next), "L7: offsets stay below 2^53");
     const token = anchor?.["token"] as string | undefined;
     const { ok } = await this.#deps.store.update(

@@ -57,8 +57,7 @@ it("300 receipts of one lease each are extended, released and acked in one call"
   const extended = await world.through(service.extend(Q, receipts, { leaseSeconds: 600 }));
   expect(extended.every((result) => result.status === "done")).toBe(true);
   const half = receipts.slice(0, 150);
-  const released = await through(
-    world,
+  const released = await world.through(
     service.release(Q, half, { delaySeconds: 60, countAttempt: true }),
   );
   expect(released.every((result) => result.status === "done")).toBe(true);
