@@ -23,7 +23,7 @@ import type { Appender } from "./append.ts";
 import type { Bell } from "./bell.ts";
 import type { Catalog } from "./catalog.ts";
 import { Combiner } from "./combiner.ts";
-import { randomId } from "./deps.ts";
+import { backoffMs, randomId } from "./deps.ts";
 import type { Deps } from "./deps.ts";
 import type { LaneKeeper } from "./lanes.ts";
 import { boundedCache } from "./cache.ts";
@@ -112,6 +112,8 @@ export class Sender {
             ),
           };
         }
+        if (stored === "crowded")
+          await this.#deps.sleep(backoffMs(this.#deps, Math.min(attempt, 5), 8, 200));
         record = await this.#catalog.fresh(name);
       }
       throw new LaneError(
