@@ -8,7 +8,7 @@ import type { KindName } from "./kinds.ts";
 import { runSchedule } from "./schedule.ts";
 import type { ScheduleReport } from "./schedule.ts";
 
-const HANGS_AFTER_MS = 60_000;
+const HANGS_AFTER_MS = 40_000;
 const MARK = "LANEMQ_SIM_WORKER";
 
 export type Told = Omit<ScheduleReport, "faults"> & {

@@ -13,7 +13,7 @@ import type { Simulation } from "./simulation.ts";
 
 const SECOND = 1_000;
 /** Longer than a closed segment stays. */
-const SUSPENDED_MS = 4_500_000;
+const SUSPENDED_MS = 9_000_000;
 
 export function drawCrowdFaults(random: Random): FaultPlan {
   const plan = drawFaults(random);
@@ -47,7 +47,8 @@ export async function runCrowd(sim: Simulation): Promise<Operations> {
     sim.world.faults = sim.plan;
     const largest = random.pick([1, 1, 4, 60]);
     const pace = random.pick([1, 5, 40]);
-    if (random.chance(0.3)) {
+    const isSuspended = random.chance(0.3);
+    if (isSuspended) {
       const { instance } = random.pick(sim.members);
       scheduler.after(random.between(0, 300), () => instance.freeze([SUSPENDED_MS]));
     }
@@ -57,9 +58,7 @@ export async function runCrowd(sim: Simulation): Promise<Operations> {
           ...times(random.int(1, 3), () => sender(sim, operations, queue, largest, pace)),
           ...times(random.int(2, 7), () => claimer(sim, operations, queue, pace)),
         ]));
-    await scheduler.sleep(
-      random.pick([0, 5 * SECOND, 35 * SECOND, 3_700 * SECOND, 4_000 * SECOND]),
-    );
+    await scheduler.sleep(random.pick(isSuspended ? [4_500] : [0, 5, 35, 3_700, 4_000]) * SECOND);
   }
   return operations;
 }

@@ -103,7 +103,7 @@ export function drawFenceFaults(random: Random): FaultPlan {
     tornQuery: random.pick([0, 0.9]),
     freeze: random.pick([0, 0.02, 0.05]),
     crash: random.pick([0, 0.02]),
-    throttled: 0,
+    throttled: often() / 2,
     unavailable: 0,
     ttl: random.pick<TtlMode>(["atOnce", "atOnce", "mixed"]),
   };

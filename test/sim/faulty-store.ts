@@ -22,7 +22,7 @@ import type {
 import { cut, sorted } from "./engine.ts";
 import type { Engine, Write } from "./engine.ts";
 import type { FaultKind } from "./faults.ts";
-import type { Instance, World } from "./instance.ts";
+import type { Ambush, Instance, World } from "./instance.ts";
 
 /** A request that outlives its caller's time-out is applied at most this long after it left. */
 export const APPLIED_LATE_MS = 60_000;
@@ -37,16 +37,21 @@ export function createFaultyStore(world: World, engine: Engine, instance: Instan
   };
   const way = (): number => world.faults.latencyMs * random.skewed(0.3, 3);
 
-  /** Time at which the request reaches the engine; `undefined`: the instance died before it left. */
-  function leave(pk: string): number | undefined {
-    const arrivesAt = depart();
+  /** Whether the request walks into what waits for its sort. */
+  function meets(pk: string, isWrite: boolean): Ambush["does"] | undefined {
     const { ambush } = world;
-    if (arrivesAt === undefined || ambush === undefined || !pk.startsWith(ambush.pk))
-      return arrivesAt;
-    if (!random.chance(ambush.chance)) return arrivesAt;
-    const isCrash = ambush.freezesMs.length === 0;
-    world.counts.add(isCrash ? "crash" : "freeze");
-    scheduler.at(arrivesAt, () => (isCrash ? instance.crash() : instance.freeze(ambush.freezesMs)));
+    if (ambush === undefined || !pk.startsWith(ambush.pk)) return undefined;
+    if ((ambush.on === "writes" && !isWrite) || !random.chance(ambush.chance)) return undefined;
+    world.counts.add(ambush.does === "lost" ? "requestLost" : ambush.does);
+    return ambush.does;
+  }
+
+  /** Time at which the request reaches the engine; `undefined`: the instance died before it left. */
+  function leave(ambushed: Ambush["does"] | undefined): number | undefined {
+    const arrivesAt = depart();
+    if (arrivesAt === undefined) return undefined;
+    if (ambushed === "crash") scheduler.at(arrivesAt, () => instance.crash());
+    if (ambushed === "freeze") scheduler.at(arrivesAt, () => instance.ambushed());
     return arrivesAt;
   }
 
@@ -85,11 +90,12 @@ export function createFaultyStore(world: World, engine: Engine, instance: Instan
         );
       };
       const timesOutAt = scheduler.now + LIMITS.requestTimeoutMs;
-      const arrivesAt = leave(write.key.pk);
+      const ambushed = meets(write.key.pk, true);
+      const arrivesAt = leave(ambushed);
       if (arrivesAt === undefined) return;
       if (hits("throttled")) return fail("throttled", arrivesAt + way());
       if (hits("unavailable")) return fail("engine-unavailable", arrivesAt + way());
-      if (hits("requestLost")) return fail("outcome-unknown", timesOutAt);
+      if (ambushed === "lost" || hits("requestLost")) return fail("outcome-unknown", timesOutAt);
       if (hits("replyLost")) {
         scheduler.at(arrivesAt, () => void engine.writeUnheard(write));
         return fail("outcome-unknown", timesOutAt);
@@ -134,11 +140,13 @@ export function createFaultyStore(world: World, engine: Engine, instance: Instan
           reject(new LaneError(code, "simulated"));
         });
       const timesOutAt = scheduler.now + LIMITS.requestTimeoutMs;
-      const arrivesAt = leave(pk);
+      const ambushed = meets(pk, false);
+      const arrivesAt = leave(ambushed);
       if (arrivesAt === undefined) return;
       if (hits("throttled")) return fail("throttled", arrivesAt + way());
       if (hits("unavailable")) return fail("engine-unavailable", arrivesAt + way());
-      if (hits("requestLost") || hits("replyLost")) return fail("engine-unavailable", timesOutAt);
+      if (ambushed === "lost" || hits("requestLost") || hits("replyLost"))
+        return fail("engine-unavailable", timesOutAt);
       const startsAt = hits("late")
         ? arrivesAt + random.skewed(50, LIMITS.requestTimeoutMs - 100)
         : arrivesAt;

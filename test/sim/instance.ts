@@ -25,10 +25,13 @@ export interface World {
 export interface Ambush {
   /** What the keys of the requests begin with. */
   readonly pk: string;
+  readonly on: "writes" | "all";
   readonly chance: number;
-  /** Lengths of freezes; none: the instance crashes. */
-  readonly freezesMs: readonly number[];
+  /** `lost`: the request never arrives. Else it does, and the instance dies or is suspended then. */
+  readonly does: "crash" | "freeze" | "lost";
 }
+
+const AMBUSH_FREEZES_MS = [70_000, 100_000] as const;
 
 /** Below this a stop is a pause, above it caches are stale: the protocol's fences lie in between. */
 const FREEZES_MS = [
@@ -87,6 +90,10 @@ export class Instance {
     this.#state = "dead";
     this.#world.trace?.(`${this.name} crashes`);
     for (const run of this.#whenDead.splice(0)) run();
+  }
+
+  ambushed(): void {
+    this.freeze(AMBUSH_FREEZES_MS);
   }
 
   freeze(lengths: readonly number[] = FREEZES_MS): void {

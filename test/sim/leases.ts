@@ -38,6 +38,10 @@ export async function runLeases(sim: Simulation): Promise<Operations> {
   for (let round = random.int(4, 12); round > 0; round -= 1) {
     if (random.chance(0.5)) await operations.send(queue, random.int(1, 5));
     const isLong = random.chance(0.3);
+    sim.world.ambush =
+      isLong && random.chance(0.5)
+        ? { pk: "cursor#", on: "writes", chance: 0.25, does: "lost" }
+        : undefined;
     const given = await operations.receiveFrom(queue, {
       max: random.pick([1, 3, 10]),
       leaseSeconds: isLong ? 60 : random.pick([1, 2]),

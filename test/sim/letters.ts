@@ -3,6 +3,7 @@
  * half way, and the next step comes right when their leases, or what is remembered of them, run out.
  */
 import type { QueueName } from "../../src/core/types.ts";
+import { queueKey } from "../../src/store/keys.ts";
 import { drawFaults } from "./faults.ts";
 import type { FaultPlan } from "./faults.ts";
 import type { Incarnation } from "./ledger.ts";
@@ -12,12 +13,6 @@ import type { Random } from "./random.ts";
 import type { Simulation } from "./simulation.ts";
 
 const SECOND = 1_000;
-/** Between an append and the removal at its source; between a record as read and as written. */
-const AMBUSHES: readonly (Ambush | undefined)[] = [
-  undefined,
-  { pk: "log#", chance: 0.3, freezesMs: [] },
-  { pk: "dedup#", chance: 0.3, freezesMs: [70_000, 100_000] },
-];
 const DEAD = "dead" as QueueName;
 
 export function drawLetterFaults(random: Random): FaultPlan {
@@ -29,7 +24,7 @@ export function drawLetterFaults(random: Random): FaultPlan {
     crash: random.pick([0, 0.03, 0.1]),
     freeze: random.pick([0, 0.02, 0.06]),
     requestLost: random.pick([0, 0, 0.1]),
-    late: random.pick([0, 0, 0.1]),
+    late: random.pick([0, 0, 0.1, 0.3]),
     ttl: random.pick(["atOnce", "atOnce", "mixed", "never"]),
   };
 }
@@ -42,7 +37,7 @@ export async function runLetters(sim: Simulation): Promise<Operations> {
     DEAD,
     {
       retentionSeconds: random.pick([60, 600, 20 * 86_400]),
-      lanes: random.pick([1, 2]),
+      lanes: random.pick([1, 2, 3]),
       eraseOnAck: random.chance(0.2),
     },
     true,
@@ -59,21 +54,37 @@ export async function runLetters(sim: Simulation): Promise<Operations> {
     await operations.create(name, settings, false);
   }
   const dead = operations.queues.get(DEAD);
+  const item = await sim.engine.store.get("catalog", queueKey(DEAD), { consistent: true });
+  const ambushes = ambushesOf(String(item?.["queueId"]));
   const sources = [...operations.queues.values()].filter((queue) => queue !== dead);
   if (dead === undefined) return operations;
   for (let round = random.int(3, 7); round > 0; round -= 1) {
     sim.world.faults = sim.plan;
-    sim.world.ambush = random.pick(AMBUSHES);
+    sim.world.ambush = random.pick(ambushes);
     const callers = random.int(1, 4);
     await Promise.all(
       Array.from({ length: callers }, () => caller(sim, operations, sources, dead)),
     );
-    await scheduler.sleep(
-      random.pick([2, 3, 3, 10, 63, 65, 80, 130, 4_000, 8_000]) * SECOND + 2 * sim.plan.skewMs,
-    );
+    sim.world.ambush = undefined;
+    // What has arrived is taken at once, and what is left half way goes on only when that is forgotten.
+    const isForgotten = random.chance(0.25);
+    if (isForgotten) await operations.receiveFrom(dead, { max: 100, leaseSeconds: 2 });
+    const pauses = isForgotten ? [4_500] : [2, 3, 3, 10, 63, 65, 80, 130, 4_000, 8_000];
+    await scheduler.sleep(random.pick(pauses) * SECOND + 2 * sim.plan.skewMs);
   }
   return operations;
 }
+
+/** Where a move is at its weakest. */
+const ambushesOf = (dead: string): readonly (Ambush | undefined)[] => [
+  undefined,
+  // Appended, and not yet removed at its source.
+  { pk: `log#${dead}#`, on: "writes", chance: 0.5, does: "crash" },
+  // Between a record as read and as written.
+  { pk: "dedup#", on: "all", chance: 0.3, does: "freeze" },
+  // The ack of what leaves meanwhile.
+  { pk: "cursor#", on: "writes", chance: 0.2, does: "lost" },
+];
 
 async function caller(
   sim: Simulation,

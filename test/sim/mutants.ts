@@ -188,7 +188,7 @@ export const MUTANTS: readonly Mutant[] = [
     "base !== undefined && !isUsed && age < LIMITS.anchorRenewableMs",
     "base !== undefined",
   ),
-  one("L7", "base-is-next-number", TAIL, "Math.max(now * 1024, past)", "past"),
+  one("L7", "base-is-next-number", TAIL, "Math.max(Math.floor(now * 1024), past)", "past"),
   {
     name: "anchor-after-log",
     rule: "L7",

@@ -7,7 +7,6 @@ import type { QueueName } from "../../src/core/types.ts";
 import { epochMs } from "../../src/core/types.ts";
 import type { ReceiptResult, Service } from "../../src/service/api.ts";
 import type { Deployment } from "./deployment.ts";
-import { APPLIED_LATE_MS } from "./faulty-store.ts";
 import { begun, Incarnation, overAt } from "./ledger.ts";
 import type { Delivered, Sent, SettingChange, Span } from "./ledger.ts";
 import { payload } from "./payload.ts";
@@ -253,9 +252,8 @@ export class Operations {
       if (isGone) Object.assign(span, { to: trial.to, outcome: "done" });
     }
     // A deletion that is still at work somewhere would take the next queue of this name.
-    while (trials.some((trial) => trial.settledAt + APPLIED_LATE_MS > scheduler.now))
-      await scheduler.sleep(30_000);
-    await scheduler.sleep(random.between(0, 120_000));
+    while (trials.some((trial) => trial.settledAt > scheduler.now)) await scheduler.sleep(5_000);
+    await scheduler.sleep(random.pick([0, random.between(0, 120_000)]));
     await this.create(queue.name, queue.latest(), false);
   }
 

@@ -47,14 +47,14 @@ export async function runRetire(sim: Simulation): Promise<Operations> {
     const later = (): Promise<void> => scheduler.sleep(random.skewed(0.5, spread));
     await Promise.all([
       ...Array.from({ length: random.int(1, 4) }, () => sender(sim, operations, queue, later)),
-      (async () => {
+      ...Array.from({ length: random.int(1, 2) }, async () => {
         await later();
-        await operations.changeTo(queue, { lanes: random.pick([1, 1, 2, 3]) });
+        await operations.changeTo(queue, { lanes: random.pick([1, 1, 2, 3, 6]) });
         for (let left = random.int(0, 3); left > 0; left -= 1) {
           await later();
           await operations.janitor();
         }
-      })(),
+      }),
       (async () => {
         await later();
         await operations.janitor();
