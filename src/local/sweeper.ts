@@ -44,14 +44,17 @@ type Row = Record<string, AttributeValue>;
 export async function runSweeper(options: SweeperOptions, signal: AbortSignal): Promise<void> {
   let deleted = 0;
   let compactedAt = -Infinity;
+  // Between pages, too: under full load one round may last for minutes.
+  const compactIfWorth = async (more: number): Promise<void> => {
+    deleted += more;
+    if (deleted < COMPACT_ITEMS || options.now() - compactedAt < COMPACT_MS) return;
+    deleted = 0;
+    compactedAt = options.now();
+    await options.compact?.();
+  };
   while (!signal.aborted) {
     try {
-      deleted += (await sweep(options, signal)).deleted;
-      if (deleted >= COMPACT_ITEMS && options.now() - compactedAt >= COMPACT_MS) {
-        await options.compact?.();
-        deleted = 0;
-        compactedAt = options.now();
-      }
+      await sweep(options, signal, compactIfWorth);
     } catch (error) {
       if (!signal.aborted) options.log("the sweeper failed; it tries again in 30 s", error);
     }
@@ -63,6 +66,7 @@ export async function runSweeper(options: SweeperOptions, signal: AbortSignal): 
 export async function sweep(
   options: SweeperOptions,
   signal: AbortSignal,
+  onDeleted: (items: number) => Promise<void> = () => Promise.resolve(),
 ): Promise<{ read: number; deleted: number }> {
   const { client, table, now, sleep } = options;
   let from: Row | undefined;
@@ -84,7 +88,9 @@ export async function sweep(
     // As DynamoDB: a second is over before what ends with it goes.
     const nowSeconds = Math.floor(now() / 1000);
     const expired = rows.filter((row) => ttlOf(row) < nowSeconds);
-    deleted += await deleteAll(options, expired);
+    const went = await deleteAll(options, expired);
+    deleted += went;
+    await onDeleted(went);
     const last = rows.at(-1);
     const stays = last !== undefined && !expired.includes(last);
     const next: Row | undefined = page.LastEvaluatedKey;
