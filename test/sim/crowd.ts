@@ -47,6 +47,9 @@ export async function runCrowd(sim: Simulation): Promise<Operations> {
     sim.world.faults = sim.plan;
     const largest = random.pick([1, 1, 4, 60]);
     const pace = random.pick([1, 5, 40]);
+    sim.world.ambush = random.chance(0.25)
+      ? { pk: "cursor#", on: "writes", chance: 0.1, does: "lost" }
+      : undefined;
     const isSuspended = random.chance(0.3);
     if (isSuspended) {
       const { instance } = random.pick(sim.members);
@@ -58,9 +61,20 @@ export async function runCrowd(sim: Simulation): Promise<Operations> {
           ...times(random.int(1, 3), () => sender(sim, operations, queue, largest, pace)),
           ...times(random.int(2, 7), () => claimer(sim, operations, queue, pace)),
         ]));
+    sim.world.ambush = undefined;
+    if (isSuspended) await Promise.all(times(3, () => settle(sim, operations, queue)));
     await scheduler.sleep(random.pick(isSuspended ? [4_500] : [0, 5, 35, 3_700, 4_000]) * SECOND);
   }
   return operations;
+}
+
+/** Takes all there is, so that segments are closed while somebody suspended still believes in them. */
+async function settle(sim: Simulation, operations: Operations, queue: Incarnation): Promise<void> {
+  for (let left = 12; left > 0; left -= 1) {
+    const given = await operations.receiveFrom(queue, { max: 150, leaseSeconds: 5 });
+    if (given !== undefined && given.length > 0) await operations.ackAll(given);
+    await sim.scheduler.sleep(sim.random.between(1, 8) * SECOND);
+  }
 }
 
 /** A few readers right behind many senders of single messages: what they read changes under their eyes. */

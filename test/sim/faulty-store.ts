@@ -100,8 +100,11 @@ export function createFaultyStore(world: World, engine: Engine, instance: Instan
         scheduler.at(arrivesAt, () => void engine.writeUnheard(write));
         return fail("outcome-unknown", timesOutAt);
       }
-      if (hits("late")) {
-        const appliedAt = arrivesAt + random.skewed(50, APPLIED_LATE_MS);
+      if (ambushed === "late" || hits("late")) {
+        const appliedAt =
+          ambushed === "late"
+            ? timesOutAt + random.skewed(50, APPLIED_LATE_MS / 2)
+            : arrivesAt + random.skewed(50, APPLIED_LATE_MS);
         if (appliedAt >= timesOutAt) {
           scheduler.at(appliedAt, () => {
             line("applied late");

@@ -27,8 +27,8 @@ export interface Ambush {
   readonly pk: string;
   readonly on: "writes" | "all";
   readonly chance: number;
-  /** `lost`: the request never arrives. Else it does, and the instance dies or is suspended then. */
-  readonly does: "crash" | "freeze" | "lost";
+  /** The instance dies or is suspended as the request arrives; it never does, or past its time-out (writes). */
+  readonly does: "crash" | "freeze" | "lost" | "late";
 }
 
 const AMBUSH_FREEZES_MS = [70_000, 100_000] as const;

@@ -47,9 +47,38 @@ export async function runLeases(sim: Simulation): Promise<Operations> {
       leaseSeconds: isLong ? 60 : random.pick([1, 2]),
     });
     if (given === undefined || given.length === 0) await operations.send(queue, 2);
+    else if (random.chance(0.3)) await renew(sim, operations, queue, given);
     else await contest(sim, operations, queue, given, isLong);
   }
   return operations;
+}
+
+/** One holder extends all it has, as it runs out and again at once; the others take what they get of it. */
+async function renew(
+  sim: Simulation,
+  operations: Operations,
+  queue: Incarnation,
+  given: readonly Delivered[],
+): Promise<void> {
+  const { random, scheduler } = sim;
+  const { skewMs, latencyMs } = sim.plan;
+  const endsAt = Math.min(...given.map((lease) => lease.untilLow)) + skewMs;
+  const spread = skewMs + 4 * latencyMs;
+  await scheduler.sleep(Math.max(0, endsAt - spread - scheduler.now));
+  const taker = async (): Promise<void> => {
+    await scheduler.sleep(random.between(0, 2 * spread));
+    const lease = { max: random.pick([1, 1, 2]), leaseSeconds: 20 };
+    await operations.receiveFrom(queue, lease);
+  };
+  await Promise.all([
+    scheduler
+      .sleep(random.between(0, 2 * spread))
+      .then(() => operations.extendAll(given, random.pick([1, 10]))),
+    ...Array.from({ length: random.int(1, 2) }, taker),
+  ]);
+  await operations.extendAll(given, 30);
+  await scheduler.sleep(4_000 + sim.skewMarginMs + 2 * skewMs);
+  await taker();
 }
 
 async function contest(

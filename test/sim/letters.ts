@@ -80,6 +80,8 @@ const ambushesOf = (dead: string): readonly (Ambush | undefined)[] => [
   undefined,
   // Appended, and not yet removed at its source.
   { pk: `log#${dead}#`, on: "writes", chance: 0.5, does: "crash" },
+  // Taken for lost, and yet to be applied.
+  { pk: `log#${dead}#`, on: "writes", chance: 0.5, does: "late" },
   // Between a record as read and as written.
   { pk: "dedup#", on: "all", chance: 0.3, does: "freeze" },
   // The ack of what leaves meanwhile.
@@ -100,10 +102,14 @@ async function caller(
       () => operations.receiveFrom(source, { max: random.pick([1, 10]), leaseSeconds: 1 }),
       async () => {
         const given = await operations.receiveFrom(source, { max: 10, leaseSeconds: 1 });
-        // Right when the last of its receives has run out.
-        await scheduler.sleep(random.skewed(1, 4_000));
-        if (given !== undefined && given.length > 0 && random.chance(0.5))
-          await operations.ackAll(given);
+        if (given === undefined || given.length === 0) return;
+        await Promise.all([
+          operations.ackAll(given),
+          // While the ack is in doubt, the last of its receives has run out.
+          scheduler
+            .sleep(1_000 + sim.skewMarginMs + sim.plan.skewMs + random.between(0, 1_500))
+            .then(() => operations.receiveFrom(source, { max: 1 })),
+        ]);
       },
       () => operations.janitor(),
       () => operations.redrive(),

@@ -171,9 +171,11 @@ export class Operations {
     await this.extendAll(leases);
   }
 
-  async extendAll(leases: readonly Delivered[]): Promise<void> {
-    const { auditor, random } = this.#sim;
-    const leaseSeconds = random.pick([0, 1, 10, 30, 60]);
+  async extendAll(
+    leases: readonly Delivered[],
+    leaseSeconds: number = this.#sim.random.pick([0, 1, 10, 30, 60]),
+  ): Promise<void> {
+    const { auditor } = this.#sim;
     const span = begun(this.#sim.scheduler.now);
     this.leasedUntil = Math.max(this.leasedUntil, span.from + 120_000);
     for (const lease of leases) auditor.touching(lease, span);
