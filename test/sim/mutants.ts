@@ -36,7 +36,7 @@ const KINDS_OF = {
   E3: ["letters"],
   X1: ["crowd"],
   D2: ["retire"],
-  D4: ["mix"],
+  D4: ["purges"],
   M2: ["mix"],
 } as const satisfies Record<string, readonly KindName[]>;
 

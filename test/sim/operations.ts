@@ -226,9 +226,8 @@ export class Operations {
     await this.#sim.call(`purge ${queue.name}`, (service) => service.purgeQueue(queue.name), span);
   }
 
-  async recreate(): Promise<void> {
+  async recreate(queue: Incarnation = this.#any()): Promise<void> {
     const { scheduler, random } = this.#sim;
-    const queue = this.#any();
     if (queue.takesDead || this.#limbo.has(queue.name)) return;
     this.#limbo.add(queue.name);
     const span = begun(scheduler.now);

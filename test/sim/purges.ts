@@ -1,11 +1,10 @@
 /**
  * Schedules for purges (C8) that come while others send, claim and ack, that are left half way, and
- * that meet segments nobody has claimed from yet.
+ * that meet segments nobody has claimed from yet; some delete the queue and make it again instead (D4).
  */
 import type { QueueName } from "../../src/core/types.ts";
 import { drawFaults } from "./faults.ts";
 import type { FaultPlan } from "./faults.ts";
-import type { Incarnation } from "./ledger.ts";
 import { Operations } from "./operations.ts";
 import type { Random } from "./random.ts";
 import type { Simulation } from "./simulation.ts";
@@ -36,27 +35,29 @@ export async function runPurges(sim: Simulation): Promise<Operations> {
     eraseOnAck: random.chance(0.4),
   };
   await operations.create(name, settings, false);
-  const queue = operations.queues.get(name);
-  if (queue === undefined) return operations;
+  const isRemade = random.chance(0.25);
   for (let round = random.int(2, 6); round > 0; round -= 1) {
     sim.world.faults = sim.plan;
     const spread = random.pick([20, 200, 2_000]);
     const later = (): Promise<void> => scheduler.sleep(random.skewed(0.5, spread));
     const purger = async (): Promise<void> => {
       await later();
-      if (random.chance(0.6)) await operations.purge(queue);
+      const queue = operations.queues.get(name);
+      if (queue === undefined || random.chance(0.4)) return;
+      if (isRemade) await operations.recreate(queue);
+      else await operations.purge(queue);
     };
     const sender = async (): Promise<void> => {
       for (let left = random.int(1, 5); left > 0; left -= 1) {
         await later();
-        await operations.send(queue, random.pick([1, 3, 40]));
+        await operations.send(operations.queues.get(name), random.pick([1, 3, 40]));
       }
     };
     await Promise.all([
       purger(),
       purger(),
       ...Array.from({ length: random.int(0, 2) }, sender),
-      ...Array.from({ length: random.int(0, 4) }, () => receiver(sim, operations, queue, later)),
+      ...Array.from({ length: random.int(0, 4) }, () => receiver(sim, operations, name, later)),
     ]);
     await scheduler.sleep(random.pick([0, 0, 2, 40, 400, 700, 4_000]) * SECOND);
   }
@@ -66,12 +67,14 @@ export async function runPurges(sim: Simulation): Promise<Operations> {
 async function receiver(
   sim: Simulation,
   operations: Operations,
-  queue: Incarnation,
+  name: QueueName,
   later: () => Promise<void>,
 ): Promise<void> {
   const { random } = sim;
   for (let left = random.int(1, 6); left > 0; left -= 1) {
     await later();
+    const queue = operations.queues.get(name);
+    if (queue === undefined) return;
     const given = await operations.receiveFrom(queue, {
       max: random.pick([1, 1, 5, 100]),
       leaseSeconds: random.pick([1, 30]),
