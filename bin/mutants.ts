@@ -131,8 +131,8 @@ function damage({ name, file, edits }: Mutant): Plugin {
   const path = join(ROOT, file);
   return {
     name,
-    setup: ({ onLoad }) => {
-      onLoad({ filter: /\.ts$/ }, async (args) => {
+    setup: (bundler) => {
+      bundler.onLoad({ filter: /\.ts$/ }, async (args) => {
         if (args.path !== path) return undefined;
         let contents = await readFile(path, "utf8");
         for (const [find, replace] of edits) {

@@ -55,7 +55,7 @@ export async function runLetters(sim: Simulation): Promise<Operations> {
   }
   const dead = operations.queues.get(DEAD);
   const item = await sim.engine.store.get("catalog", queueKey(DEAD), { consistent: true });
-  const ambushes = ambushesOf(String(item?.["queueId"]));
+  const ambushes = ambushesOf(item?.["queueId"] as string);
   const sources = [...operations.queues.values()].filter((queue) => queue !== dead);
   if (dead === undefined) return operations;
   for (let round = random.int(3, 7); round > 0; round -= 1) {

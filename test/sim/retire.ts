@@ -104,8 +104,8 @@ async function untilRetired(
     await operations.janitor();
     await sim.scheduler.sleep(60 * SECOND);
     const item = await sim.engine.store.get("catalog", queueKey(name), { consistent: true });
-    const { ended } = item?.["lanes"] as { ended: { lane: number; until: number }[] };
-    closing = ended.filter(({ until }) => until === 0);
+    const lanes = item?.["lanes"] as { ended: { lane: number; until: number }[] } | undefined;
+    closing = (lanes?.ended ?? []).filter(({ until }) => until === 0);
     if (closing.length === 0) return;
   }
   throw new Violation("drains", `lanes of ${name} do not end: ${JSON.stringify(closing)}`);
