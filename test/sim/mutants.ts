@@ -1,6 +1,9 @@
 /**
  * Damages to the source that the simulation must find: for each rule of the design, what it forbids.
  * Every text to find stands once in its file, which a test checks.
+ *
+ * Not here, for nothing simulated can need it: a touch (L5) asks for its entry to exist, but is made two
+ * minutes before the entry may go, and no request arrives later than a minute after it has left.
  */
 import type { KindName } from "./kinds.ts";
 

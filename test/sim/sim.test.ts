@@ -2,7 +2,7 @@ import { describe, expect, test } from "vitest";
 import { REGRESSIONS } from "./regressions.ts";
 import { explain, runSchedule } from "./schedule.ts";
 
-const SCHEDULES = 150;
+const SCHEDULES = 300;
 
 async function traced(seed: number): Promise<string> {
   const lines: string[] = [];
