@@ -20,6 +20,12 @@ export interface Bounds {
   readonly keepsClaims?: boolean;
 }
 
+interface ReceiveCall {
+  readonly span: Span;
+  /** What it claimed may have been claimed again before its own answer came, and then is not in that. */
+  readonly isShort: boolean;
+}
+
 const DEFAULT_RETENTION_SECONDS = 345_600;
 /** Larger ones stand in parts, and are not delivered when those cannot be read. */
 const LARGEST_IN_ONE_PIECE = 200_000;
@@ -31,7 +37,7 @@ export class Auditor {
   readonly #ids = new Map<string, Sent>();
   readonly #bounds: Bounds;
   /** Receives under way or of unknown outcome: each may hold what no one knows of. */
-  readonly receives = new Map<Incarnation, Span[]>();
+  readonly receives = new Map<Incarnation, ReceiveCall[]>();
 
   constructor(bounds: Bounds) {
     this.#bounds = bounds;
@@ -235,7 +241,9 @@ export class Auditor {
     }
     if (this.#bounds.keepsClaims === true && message.size < LARGEST_IN_ONE_PIECE) {
       const others = (this.receives.get(queue) ?? []).filter(
-        (other) => other !== span && (other.outcome !== "done" || overAt(other) >= span.from),
+        (other) =>
+          other.span !== span &&
+          (other.isShort || other.span.outcome !== "done" || overAt(other.span) >= span.from),
       );
       const atMost = 1 + here.length + others.length;
       if (view.receives > atMost)

@@ -36,7 +36,7 @@ export async function runCrowd(sim: Simulation): Promise<Operations> {
   const name = "queue1" as QueueName;
   const settings = {
     retentionSeconds: 86_400,
-    leaseSeconds: random.pick([2, 30]),
+    leaseSeconds: 30,
     lanes: 1,
     eraseOnAck: random.chance(0.3),
   };
@@ -71,7 +71,7 @@ export async function runCrowd(sim: Simulation): Promise<Operations> {
 /** Takes all there is, so that segments are closed while somebody suspended still believes in them. */
 async function settle(sim: Simulation, operations: Operations, queue: Incarnation): Promise<void> {
   for (let left = 12; left > 0; left -= 1) {
-    const given = await operations.receiveFrom(queue, { max: 150, leaseSeconds: 5 });
+    const given = await operations.receiveFrom(queue, { max: 150, leaseSeconds: 12 });
     if (given !== undefined && given.length > 0) await operations.ackAll(given);
     await sim.scheduler.sleep(sim.random.between(1, 8) * SECOND);
   }
@@ -116,8 +116,12 @@ async function claimer(
   pace: number,
 ): Promise<void> {
   const { random, scheduler } = sim;
+  const lengths = random.pick([
+    [undefined, 60],
+    [1, 60],
+  ]);
   for (let left = random.int(4, 14); left > 0; left -= 1) {
-    const leaseSeconds = random.pick([undefined, 1, 60]);
+    const leaseSeconds = random.pick(lengths);
     const given = await operations.receiveFrom(queue, {
       max: random.pick([1, 1, 1, 3, 30, 150]),
       ...(leaseSeconds === undefined ? {} : { leaseSeconds }),

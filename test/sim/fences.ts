@@ -70,7 +70,7 @@ async function checkpoint(sim: Simulation, operations: Operations): Promise<void
   for (const { instance } of sim.members) instance.thaw();
   // A reader's call that nobody waits for any more may still claim.
   const calls = [...sim.auditor.receives.values()].flat();
-  while (calls.some((span) => span.settledAt === Infinity)) await sim.scheduler.sleep(SECOND);
+  while (calls.some(({ span }) => span.settledAt === Infinity)) await sim.scheduler.sleep(SECOND);
   await sim.scheduler.sleep(
     LEASE_SECONDS * SECOND + sim.skewMarginMs + 2 * sim.plan.skewMs + 1_000,
   );

@@ -96,7 +96,8 @@ export class Operations {
     const span = begun(scheduler.now);
     const spans = auditor.receives.get(queue) ?? [];
     auditor.receives.set(queue, spans);
-    spans.push(span);
+    const leaseSeconds = request.leaseSeconds ?? queue.latest().leaseSeconds ?? 0;
+    spans.push({ span, isShort: leaseSeconds < 10 });
     const call = await this.#sim.call(
       `receive ${queue.name} ${JSON.stringify(request)}`,
       (service) => service.receive(queue.name, { ...request, group: "default" }),
