@@ -2,8 +2,8 @@
 import { LaneError } from "../core/errors.ts";
 import { LIMITS } from "../core/limits.ts";
 import type { StoredMessage } from "../core/message.ts";
-import { deliveredBytes } from "../core/planner.ts";
-import type { LogEntry } from "../core/planner.ts";
+import { deliveredBytes } from "../core/plan.ts";
+import type { LogEntry } from "../core/plan.ts";
 import { readableLanes } from "../core/queue.ts";
 import type { QueueRecord } from "../core/queue.ts";
 import { parseMessageId } from "../core/receipt.ts";

@@ -7,7 +7,9 @@
  */
 import { invariant, isLaneError } from "../core/errors.ts";
 import { LIMITS } from "../core/limits.ts";
-import { cutAhead, leavingOf, plan } from "../core/planner.ts";
+import { cutAhead } from "../core/claim-fresh.ts";
+import { leavingOf } from "../core/reclaim.ts";
+import { plan } from "../core/planner.ts";
 import type {
   ClaimRequest,
   DeadLetter,
@@ -16,7 +18,7 @@ import type {
   LogEntry,
   Plan,
   PlanInput,
-} from "../core/planner.ts";
+} from "../core/plan.ts";
 import type { QueueRecord } from "../core/queue.ts";
 import { isExpired, leaseName, parseSegment, pendingOffsets } from "../core/segment.ts";
 import type { Segment } from "../core/segment.ts";

@@ -10,7 +10,7 @@ import { LIMITS } from "../core/limits.ts";
 import { isLaneError } from "../core/errors.ts";
 import type { DeadLetterInfo, StoredMessage } from "../core/message.ts";
 import { planMove } from "../core/moves.ts";
-import type { DeadLetter } from "../core/planner.ts";
+import type { DeadLetter } from "../core/plan.ts";
 import type { QueueRecord } from "../core/queue.ts";
 import { messageId } from "../core/receipt.ts";
 import { member, pendingName } from "../core/segment.ts";

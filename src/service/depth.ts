@@ -6,7 +6,7 @@
  * Z1  Expired and not yet visible messages are found by bisection, for both come in the order of the log
  *     while settings stay; right after a change of retention or delay the figures are approximate.
  */
-import type { LogEntry } from "../core/planner.ts";
+import type { LogEntry } from "../core/plan.ts";
 import { receivableLanes } from "../core/queue.ts";
 import type { QueueRecord } from "../core/queue.ts";
 import { isExpired, parseSegment, pendingOffsets } from "../core/segment.ts";

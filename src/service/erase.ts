@@ -6,7 +6,7 @@
  * X2  What is claimed never becomes unclaimed, and what is not pending never becomes pending again,
  *     so that a state once seen erasable stays so.
  */
-import type { LogEntry } from "../core/planner.ts";
+import type { LogEntry } from "../core/plan.ts";
 import { parseSegment, pendingOffsets } from "../core/segment.ts";
 import type { Segment } from "../core/segment.ts";
 import type { Offset } from "../core/types.ts";
@@ -101,7 +101,7 @@ export class Eraser {
 function isDone(segment: Segment, entry: LogEntry): boolean {
   const low = Math.max(segment.start, entry.offset);
   const high = Math.min(segment.end ?? Number.POSITIVE_INFINITY, entry.offset + entry.count);
-  if (low >= high || segment.closed) return true;
+  if (low >= high) return true;
   if (segment.head < high) return false;
   return [...segment.leases.values()].every((lease) =>
     pendingOffsets(lease).every((at) => at < low || at >= high),

@@ -9,7 +9,7 @@
 import { LRUCache } from "lru-cache";
 import { packedBytes, unpack } from "../core/packing.ts";
 import type { StoredMessage } from "../core/message.ts";
-import type { LogEntry } from "../core/planner.ts";
+import type { LogEntry } from "../core/plan.ts";
 import type { Segment } from "../core/segment.ts";
 import { epochMs, offset } from "../core/types.ts";
 import type { LaneId, Offset, QueueId } from "../core/types.ts";

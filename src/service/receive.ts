@@ -11,7 +11,7 @@
  */
 import { afterChange, LaneError } from "../core/errors.ts";
 import { LIMITS } from "../core/limits.ts";
-import { deliveredBytes } from "../core/planner.ts";
+import { deliveredBytes } from "../core/plan.ts";
 import { receivableLanes } from "../core/queue.ts";
 import type { QueueRecord } from "../core/queue.ts";
 import { sealReceipt } from "../core/receipt.ts";

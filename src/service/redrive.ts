@@ -6,8 +6,8 @@
  * delivers the message from the dead-letter queue meanwhile.
  */
 import { afterChange, LaneError } from "../core/errors.ts";
-import { LEAVING_LEASE_MS } from "../core/planner.ts";
-import type { DeadLetter } from "../core/planner.ts";
+import { LEAVING_LEASE_MS } from "../core/reclaim.ts";
+import type { DeadLetter } from "../core/plan.ts";
 import { readableLanes } from "../core/queue.ts";
 import type { QueueRecord } from "../core/queue.ts";
 import type { Leaving } from "../core/segment.ts";

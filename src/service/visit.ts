@@ -8,8 +8,8 @@
  *     last of them uncut, and no claim there was refused; otherwise the visit says that it is unsure.
  */
 import { LIMITS } from "../core/limits.ts";
-import { deliveredBytes } from "../core/planner.ts";
-import type { ClaimRequest, Delivery } from "../core/planner.ts";
+import { deliveredBytes } from "../core/plan.ts";
+import type { ClaimRequest, Delivery } from "../core/plan.ts";
 import type { QueueRecord } from "../core/queue.ts";
 import type { EpochMs, Offset } from "../core/types.ts";
 import { offset } from "../core/types.ts";

@@ -1,7 +1,7 @@
 import * as fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { LIMITS } from "../../src/core/limits.ts";
-import { deliveredBytes } from "../../src/core/planner.ts";
+import { deliveredBytes } from "../../src/core/plan.ts";
 import { epochMs } from "../../src/core/types.ts";
 import { itemBytes } from "../../src/store/values.ts";
 import {

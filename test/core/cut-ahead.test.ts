@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { cutAhead } from "../../src/core/planner.ts";
+import { cutAhead } from "../../src/core/claim-fresh.ts";
 import { parseSegment } from "../../src/core/segment.ts";
 import {
   applied,

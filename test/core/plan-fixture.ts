@@ -1,7 +1,7 @@
 /** Segments, entries and plans in memory: what the planner decides is applied to a real item. */
 import type { StoredMessage } from "../../src/core/message.ts";
 import { plan } from "../../src/core/planner.ts";
-import type { ClaimRequest, LogEntry, Plan, PlanInput } from "../../src/core/planner.ts";
+import type { ClaimRequest, LogEntry, Plan, PlanInput } from "../../src/core/plan.ts";
 import { parseSegment, segmentAttributes } from "../../src/core/segment.ts";
 import type { Lease, Segment } from "../../src/core/segment.ts";
 import { epochMs, offset } from "../../src/core/types.ts";

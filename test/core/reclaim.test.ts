@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { LIMITS } from "../../src/core/limits.ts";
-import { LEAVING_LEASE_MS } from "../../src/core/planner.ts";
+import { LEAVING_LEASE_MS } from "../../src/core/reclaim.ts";
 import type { Segment } from "../../src/core/segment.ts";
 import {
   applied,

@@ -169,7 +169,7 @@ export class Engine {
   }
 }
 
-export const isInRange = (sk: string, range: QueryRange): boolean =>
+const isInRange = (sk: string, range: QueryRange): boolean =>
   (range.from === undefined || sk >= range.from) && (range.to === undefined || sk <= range.to);
 
 export function sorted(items: Item[], range: QueryRange): Item[] {

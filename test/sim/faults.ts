@@ -4,7 +4,7 @@
  */
 import type { Random } from "./random.ts";
 
-export interface FaultRates {
+interface FaultRates {
   /** The engine refuses the request: nothing applied. */
   readonly throttled: number;
   readonly unavailable: number;
@@ -39,7 +39,7 @@ export interface FaultPlan extends FaultRates {
 }
 
 /** When the engine deletes what is past its `ttl`. `mixed`: every item its own way, so in any order. */
-export type TtlMode = "atOnce" | "late" | "never" | "mixed";
+type TtlMode = "atOnce" | "late" | "never" | "mixed";
 
 export type FaultKind = keyof FaultRates | "ttl";
 

@@ -51,6 +51,8 @@ const TAIL = "src/service/tail.ts";
 const LOG = "src/service/log.ts";
 const LANES = "src/service/lanes.ts";
 const PLANNER = "src/core/planner.ts";
+const RECLAIM = "src/core/reclaim.ts";
+const CLAIM_FRESH = "src/core/claim-fresh.ts";
 const SEGMENT = "src/core/segment.ts";
 const MOVES = "src/core/moves.ts";
 const CLAIM = "src/service/claim.ts";
@@ -128,7 +130,7 @@ export const MUTANTS: readonly Mutant[] = [
   one(
     "L4",
     "expiry-is-not-checked",
-    PLANNER,
+    CLAIM_FRESH,
     "message !== undefined && message.expiresAt > now",
     "message !== undefined",
   ),
@@ -244,11 +246,11 @@ export const MUTANTS: readonly Mutant[] = [
     "1",
   ),
   one("L9", "end-overwrites", LANES, '        absent("pk"),', "        undefined,"),
-  one("C1", "claim-without-head", PLANNER, 'equal(["head"], segment.head),', ""),
+  one("C1", "claim-without-head", CLAIM_FRESH, 'equal(["head"], segment.head),', ""),
   one(
     "C1",
     "claim-without-end",
-    PLANNER,
+    CLAIM_FRESH,
     'segment.end === undefined ? absent("end") : equal(["end"], segment.end),',
     "",
   ),
@@ -272,33 +274,30 @@ export const MUTANTS: readonly Mutant[] = [
     rule: "C1",
     kinds: KINDS_OF["C1"],
     file: PLANNER,
-    edits: [
-      ['? [absent("version")]', "? []"],
-      ['segment.absent ? absent("version") : absent("closed")', 'absent("closed")'],
-    ],
+    edits: [['segment.absent ? absent("version") : absent("closed")', 'absent("closed")']],
   },
   one(
     "C2",
     "reclaim-undoes-extension",
-    PLANNER,
+    RECLAIM,
     'equal([leaseName(lease.id), "u"], lease.until),',
     "",
   ),
   one(
     "C2",
     "reclaim-undoes-ack",
-    PLANNER,
+    RECLAIM,
     "equal([pendingName(lease.id)], lease.pending),\n    );\n    result.edits",
     ");\n    result.edits",
   ),
   one(
     "C2",
     "receives-stand-still",
-    PLANNER,
+    RECLAIM,
     "receives: from.receives + (request.leaving === undefined ? 1 : 0)",
     "receives: from.receives",
   ),
-  one("C2", "reclaim-keeps-the-old", PLANNER, "? leaseRemovals(lease.id)\n", "? []\n"),
+  one("C2", "reclaim-keeps-the-old", RECLAIM, "? leaseRemovals(lease.id)\n", "? []\n"),
   one(
     "C3",
     "ack-of-anything-is-done",
@@ -357,18 +356,18 @@ export const MUTANTS: readonly Mutant[] = [
   one(
     "C6",
     "one-receive-too-many",
-    PLANNER,
+    RECLAIM,
     "lease.receives >= rule.maxReceives",
     "lease.receives > rule.maxReceives",
   ),
   one(
     "C6",
     "one-receive-too-few",
-    PLANNER,
+    RECLAIM,
     "lease.receives >= rule.maxReceives",
     "lease.receives + 1 >= rule.maxReceives",
   ),
-  one("C6", "dead-lease-is-delivered", PLANNER, "lease.leaving ?? (isDue", "(isDue"),
+  one("C6", "dead-lease-is-delivered", RECLAIM, "lease.leaving ?? (isDue", "(isDue"),
   one(
     "C6",
     "dead-letters-without-append",
@@ -496,7 +495,7 @@ export const MUTANTS: readonly Mutant[] = [
   one(
     "M2",
     "delivers-the-invisible",
-    PLANNER,
+    CLAIM_FRESH,
     "message.visibleAt > now",
     "message.visibleAt > now + 60_000",
   ),

@@ -1,7 +1,7 @@
 /**
  * The invariants a schedule is judged by, each by its name and what it promises. A failure names one.
  */
-export const INVARIANTS = {
+const INVARIANTS = {
   lost: "A message whose send was confirmed is delivered, dead-lettered or past its retention.",
   phantom: "What is delivered was sent, byte for byte, and was not refused.",
   twice: "A message sent once stands at one place only, and no id is issued twice.",

@@ -1,0 +1,120 @@
+/** What a plan is made of and what it is: the words that the planner and its two halves share. */
+import type { Condition, Edit } from "../store/port.ts";
+import type { StoredMessage } from "./message.ts";
+import { member } from "./segment.ts";
+import type { Lease, Leaving, Segment } from "./segment.ts";
+import type { EpochMs, Offset } from "./types.ts";
+import { wireBytes } from "./wire-size.ts";
+
+/** An entry as readers hold it. Immutable but for erasure (L2). */
+export interface LogEntry {
+  readonly offset: Offset;
+  readonly count: number;
+  readonly sentAt: EpochMs;
+  /** `undefined`: erased, or an end entry. */
+  readonly messages: readonly StoredMessage[] | undefined;
+  /** L9: the last entry of a retired lane. */
+  readonly end: boolean;
+}
+
+export interface ClaimRequest {
+  readonly max: number;
+  /** Of `wireBytes`. */
+  readonly maxBytes: number;
+  readonly leaseMs: number;
+  /** Redrive: what it takes leaves for another queue, and counts no receive. */
+  readonly leaving?: Leaving;
+  /** It has messages from elsewhere already: then even the first one here may be refused for its size. */
+  readonly isStarted?: boolean;
+}
+
+export interface PlanInput {
+  readonly segment: Segment;
+  /** From the entry that holds `head` on, without holes but for confirmed gaps (L8). */
+  readonly fresh: readonly LogEntry[];
+  /** Cut segments: a consistent query begun after the cut was seen showed nothing below `end`; all of it has expired. */
+  readonly exhausted: boolean;
+  /** The message at an offset that an expired lease holds; `gone` where a consistent read showed none. */
+  readonly lookUp: (at: Offset) => StoredMessage | "gone" | "notLoaded";
+  readonly requests: readonly ClaimRequest[];
+  readonly now: EpochMs;
+  /** When the caller's visit began: what it leased since then is not taken from it again. */
+  readonly startedAt: EpochMs;
+  readonly skewMarginMs: number;
+  /** After how many receives messages go where; null: they go on being delivered. */
+  readonly deadLetter: DeadLetterRule | null;
+  /** Dead-letter queues that do not exist: what is on its way there goes on being delivered. */
+  readonly missing: ReadonlySet<string>;
+  readonly newLeaseId: () => string;
+  /** Leave run-out leases alone, but for those that leave: now and then what is fresh comes first. */
+  readonly freshFirst: boolean;
+}
+
+export interface DeadLetterRule {
+  readonly maxReceives: number;
+  readonly queue: string;
+}
+
+export interface Delivery {
+  readonly offset: Offset;
+  readonly message: StoredMessage;
+  /** The lease it belongs to; ids stay valid however many members go. */
+  readonly lease: Lease;
+}
+
+export interface DeadLetter {
+  readonly lease: Lease;
+  readonly leaving: Leaving;
+  readonly messages: readonly { readonly offset: Offset; readonly message: StoredMessage }[];
+}
+
+export interface Plan {
+  /** Per request, in the requests' order. */
+  readonly deliveries: readonly (readonly Delivery[])[];
+  readonly dead: readonly DeadLetter[];
+  readonly edits: readonly Edit[];
+  readonly guards: readonly Condition[];
+  /** A lease id that this plan creates: finding it in the item means that the plan was applied (C1). */
+  readonly ownLease: string | undefined;
+  readonly head: Offset;
+  readonly headEntry: Offset;
+  /** Where this plan cuts the segment. */
+  readonly cutAt: Offset | undefined;
+  /** When something of this segment may become claimable without anyone's doing. */
+  readonly nextEventAt: EpochMs | undefined;
+  /** The walk met the lane's end entry. */
+  readonly ended: boolean;
+  /** More leases have run out than one update may touch. */
+  readonly more: boolean;
+}
+
+/** A stored message's size in an answer, its parts included. */
+export const deliveredBytes = (message: StoredMessage): number =>
+  wireBytes(message) + Math.ceil(((message.parts?.bytes ?? 0) * 4) / 3);
+
+export interface OpenRequest extends ClaimRequest {
+  readonly deliveries: Delivery[];
+  bytes: number;
+}
+
+export type Placed = { readonly offset: Offset; readonly message: StoredMessage };
+
+/** At least a millisecond, so that a lease of 0 s is still told from one that was there before. */
+export const untilOf = ({ now }: PlanInput, request: ClaimRequest): number =>
+  now + Math.max(1, request.leaseMs);
+
+export const membersOf = (lease: Pick<Lease, "entry">, messages: readonly Placed[]): Set<string> =>
+  new Set(messages.map((placed) => member(lease, placed.offset)));
+
+/** Whether a request takes one more message; its very first one is never refused for its size. */
+export const takes = (
+  request: OpenRequest,
+  pendingHere: number,
+  message: StoredMessage,
+): boolean => {
+  const count = request.deliveries.length + pendingHere;
+  const isFirst = count === 0 && request.isStarted !== true;
+  return (
+    count < request.max && (isFirst || request.bytes + deliveredBytes(message) <= request.maxBytes)
+  );
+};

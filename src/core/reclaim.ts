@@ -1,0 +1,186 @@
+/**
+ * The half of the planner that takes from leases that have run out.
+ *
+ * C2  The longest run out come first; taking is guarded by `until` and the pending set as read.
+ * C6  What has had its receives, or was on its way already, moves to a lease that leaves.
+ */
+import type { Condition, Edit } from "../store/port.ts";
+import { discard, equal } from "../store/port.ts";
+import { LIMITS } from "./limits.ts";
+import {
+  isExpired,
+  leaseBytes,
+  leaseEdits,
+  leaseName,
+  leaseRemovals,
+  member,
+  pendingName,
+  pendingOffsets,
+  segmentBytes,
+} from "./segment.ts";
+import type { Lease, Leaving } from "./segment.ts";
+import { epochMs } from "./types.ts";
+import type { EpochMs } from "./types.ts";
+import { deliveredBytes, membersOf, takes, untilOf } from "./plan.ts";
+import type { DeadLetter, DeadLetterRule, OpenRequest, Placed, PlanInput } from "./plan.ts";
+
+/** How long one attempt at moving messages to another queue is left alone. */
+export const LEAVING_LEASE_MS = 60_000;
+/** What one plan moves, by `deliveredBytes`: some hundred small messages, or one large one. */
+const LEAVING_BYTES = 256 * 1024;
+
+interface Reclaimed {
+  readonly edits: Edit[];
+  readonly guards: Condition[];
+  readonly dead: DeadLetter[];
+  readonly newLeases: string[];
+  bytesAfter: number;
+  nextEventAt: EpochMs | undefined;
+  more: boolean;
+}
+
+/** C2, C6: expired leases, the longest expired first. */
+export function reclaim(input: PlanInput, requests: OpenRequest[]): Reclaimed {
+  const { segment, now, skewMarginMs } = input;
+  const result: Reclaimed = {
+    edits: [],
+    guards: [],
+    dead: [],
+    newLeases: [],
+    bytesAfter: segmentBytes({ ...segment, spent: [] }),
+    nextEventAt: undefined,
+    more: false,
+  };
+  let touched = 0;
+  let deadRoom = LEAVING_BYTES;
+  for (const lease of [...segment.leases.values()].sort((a, b) => a.until - b.until)) {
+    if (!isExpired(lease, now, skewMarginMs) || lease.until > input.startedAt) {
+      result.nextEventAt ??= epochMs(lease.until + skewMarginMs);
+      continue;
+    }
+    const leaving = leavingOf(lease, input.deadLetter, input.missing);
+    if (input.freshFirst && leaving === undefined) continue;
+    const members = examine(lease, input);
+    if (members === undefined) continue;
+    if (touched >= LIMITS.leasesPerUpdate || (leaving !== undefined && deadRoom <= 0)) {
+      result.more = true;
+      continue;
+    }
+
+    const taken: Lease[] = [];
+    if (leaving !== undefined) {
+      const batch = upTo(members.live, deadRoom);
+      if (batch.length < members.live.length) result.more = true;
+      for (const { message } of batch) deadRoom -= deliveredBytes(message);
+      if (batch.length > 0) {
+        const moved: Lease = {
+          ...lease,
+          id: input.newLeaseId(),
+          until: now + LEAVING_LEASE_MS,
+          leaving,
+          waiting: false,
+          pending: membersOf(lease, batch),
+        };
+        taken.push(moved);
+        result.dead.push({ lease: moved, leaving, messages: batch });
+      }
+    } else {
+      const room = LIMITS.leasesPerUpdate - touched;
+      const handed = hand(lease, members.live, requests, input, room);
+      if (handed.length === room) result.more = true;
+      taken.push(...handed);
+    }
+    const gone = new Set<string>(members.lost);
+    for (const next of taken) for (const text of next.pending) gone.add(text);
+    if (gone.size === 0) continue;
+    touched += Math.max(1, taken.length);
+
+    result.guards.push(
+      equal([leaseName(lease.id), "u"], lease.until),
+      equal([pendingName(lease.id)], lease.pending),
+    );
+    result.edits.push(
+      ...(gone.size === lease.pending.size
+        ? leaseRemovals(lease.id)
+        : [discard(pendingName(lease.id), gone)]),
+    );
+    result.bytesAfter -= leaseBytes(gone) - (gone.size === lease.pending.size ? 0 : leaseBytes([]));
+    for (const next of taken) {
+      result.edits.push(...leaseEdits(next));
+      result.newLeases.push(next.id);
+      result.bytesAfter += leaseBytes(next.pending);
+    }
+  }
+  return result;
+}
+
+/** The first messages that fit, and always one. */
+function upTo(messages: readonly Placed[], bytes: number): readonly Placed[] {
+  let left = bytes;
+  const count = messages.findIndex(
+    ({ message }, index) => (left -= deliveredBytes(message)) < 0 && index > 0,
+  );
+  return count < 0 ? messages : messages.slice(0, count);
+}
+
+/** C6: one that is on its way goes on to where it was going, whatever the settings say by now. */
+export function leavingOf(
+  lease: Lease,
+  rule: DeadLetterRule | null,
+  missing: ReadonlySet<string>,
+): Leaving | undefined {
+  const isDue = rule !== null && lease.receives >= rule.maxReceives;
+  const leaving =
+    lease.leaving ?? (isDue ? { why: "deadLetter" as const, to: rule.queue } : undefined);
+  return leaving?.why === "deadLetter" && missing.has(leaving.to) ? undefined : leaving;
+}
+
+/** What of a lease is still to be delivered, and what is past its expiry or gone. `undefined`: not loaded. */
+function examine(lease: Lease, input: PlanInput): { live: Placed[]; lost: string[] } | undefined {
+  const live: Placed[] = [];
+  const lost: string[] = [];
+  for (const at of pendingOffsets(lease)) {
+    const message = input.lookUp(at);
+    if (message === "notLoaded") return undefined;
+    if (message === "gone" || message.expiresAt <= input.now) lost.push(member(lease, at));
+    else live.push({ offset: at, message });
+  }
+  return { live, lost };
+}
+
+/** Gives messages of an expired lease to requests that have room, as new leases. */
+function hand(
+  from: Lease,
+  messages: readonly Placed[],
+  requests: OpenRequest[],
+  input: PlanInput,
+  room: number,
+): Lease[] {
+  const leases: Lease[] = [];
+  let next = 0;
+  for (const request of requests) {
+    if (leases.length >= room) break;
+    const batch: Placed[] = [];
+    while (next < messages.length) {
+      const placed = messages[next];
+      if (placed === undefined || !takes(request, batch.length, placed.message)) break;
+      request.bytes += deliveredBytes(placed.message);
+      batch.push(placed);
+      next += 1;
+    }
+    if (batch.length === 0) continue;
+    const lease: Lease = {
+      id: input.newLeaseId(),
+      until: untilOf(input, request),
+      receives: from.receives + (request.leaving === undefined ? 1 : 0),
+      entry: from.entry,
+      firstAt: from.firstAt,
+      leaving: request.leaving,
+      waiting: false,
+      pending: membersOf(from, batch),
+    };
+    leases.push(lease);
+    for (const placed of batch) request.deliveries.push({ ...placed, lease });
+  }
+  return leases;
+}
