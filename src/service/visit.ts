@@ -65,6 +65,8 @@ interface Tour {
   readonly startedAt: EpochMs;
   cursor: Cursor;
   queue: readonly Offset[];
+  /** Those of the queue that are only looked at where nothing else gave enough. */
+  rest: ReadonlySet<Offset>;
   readonly visited: Set<Offset>;
   /** Segments read ahead by one query, each used once. */
   items: Map<Offset, Item | undefined> | undefined;
@@ -90,8 +92,6 @@ export class Visits {
   readonly #claims: Claims;
   readonly #deadLetters: DeadLetters;
   readonly #known = boundedCache<Known>(4_000);
-  /** Lanes with a segment more than before: the oldest is due for a look, so that the list stays short. */
-  readonly #overdue = boundedCache<true>(2_000);
   #turn = 0;
 
   constructor(deps: Deps, cursors: Cursors, claims: Claims, deadLetters: DeadLetters) {
@@ -108,7 +108,7 @@ export class Visits {
     needs: readonly Need[],
   ): Promise<{ place: SegmentPlace; seen: Look }> {
     const cursor = await this.#cursors.get(stand);
-    const place = this.#placeOf(stand, cursor, this.#order(stand, cursor)[0] ?? offset(0));
+    const place = this.#placeOf(stand, cursor, this.#order(stand, cursor).queue[0] ?? offset(0));
     return { place, seen: await this.#claims.look(record, place, needs) };
   }
 
@@ -124,7 +124,7 @@ export class Visits {
       stand,
       startedAt: this.#deps.clock.now(),
       cursor,
-      queue: this.#order(stand, cursor),
+      ...this.#order(stand, cursor),
       visited: new Set(),
       items: undefined,
       open: needs.map((need) => ({ ...need, isStarted: need.isStarted ?? false })),
@@ -170,11 +170,7 @@ export class Visits {
       state.unsure = true;
       return false;
     }
-    if (
-      state.items === undefined &&
-      visited.size > 0 &&
-      state.queue.length - visited.size >= QUERY_FROM
-    ) {
+    if (state.items === undefined && state.rest.has(start) && state.rest.size >= QUERY_FROM) {
       state.items = await this.#readAll(stand, state.cursor);
     }
     const { generation } = state.cursor;
@@ -204,7 +200,7 @@ export class Visits {
       state.cursor = await this.#cursors.close(state.stand, state.cursor, [start]);
     }
     state.items = undefined;
-    state.queue = this.#order(state.stand, state.cursor);
+    Object.assign(state, this.#order(state.stand, state.cursor));
   }
 
   async #take(
@@ -247,14 +243,13 @@ export class Visits {
       else if (!cursor.segments.includes(claim.end) && state.cursor.segments.at(-1) === claim.end) {
         // It has just been listed: nobody has claimed there yet, or the guards will tell.
         state.items = new Map([...(state.items ?? []), [claim.end, undefined]]);
-        this.#overdue.set(standKey(stand), true);
       }
       state.queue = [...new Set([...state.queue, ...state.cursor.segments])];
     }
   }
 
   /** Segments in the order to look at them. */
-  #order(stand: Stand, cursor: Cursor): Offset[] {
+  #order(stand: Stand, cursor: Cursor): Pick<Tour, "queue" | "rest"> {
     const now = this.#deps.clock.now();
     const due: Offset[] = [];
     const serving: Offset[] = [];
@@ -266,12 +261,12 @@ export class Visits {
       else serving.push(start);
     }
     this.#turn += 1;
-    const isOverdue = this.#overdue.delete(standKey(stand));
-    const turn = isOverdue ? others.splice(0, 1) : [];
-    if (this.#turn % OLDER_EVERY === 0)
-      turn.push(...others.splice(Math.floor(this.#deps.random() * others.length), 1));
+    const turn =
+      this.#turn % OLDER_EVERY === 0
+        ? others.splice(Math.floor(this.#deps.random() * others.length), 1)
+        : [];
     rotate(serving, Math.floor(this.#deps.random() * serving.length));
-    return [...turn, ...due, ...serving, ...others];
+    return { queue: [...turn, ...due, ...serving, ...others], rest: new Set(others) };
   }
 
   async #readAll(stand: Stand, cursor: Cursor): Promise<Map<Offset, Item | undefined>> {
