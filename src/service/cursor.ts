@@ -51,7 +51,7 @@ export class Cursors {
   }
 
   async get(stand: Stand): Promise<Cursor> {
-    const cached = this.#cache.get(cacheKey(stand));
+    const cached = this.#cache.get(standKey(stand));
     const age = cached === undefined ? -1 : this.#deps.clock.now() - cached.readAt;
     return cached !== undefined && age >= 0 && age < LIMITS.cursorCachedMs
       ? cached.cursor
@@ -68,7 +68,7 @@ export class Cursors {
         }),
       );
       if (cursor.next === undefined) {
-        this.#cache.set(cacheKey(stand), { cursor, readAt });
+        this.#cache.set(standKey(stand), { cursor, readAt });
         return cursor;
       }
       await this.#switch(stand, cursor, cursor.next);
@@ -136,8 +136,26 @@ export class Cursors {
     }
   }
 
+  /** The items of all listed segments, strongly read by one query a page; `undefined`: absent. */
+  async readSegments(stand: Stand, cursor: Cursor): Promise<Map<Offset, Item | undefined>> {
+    const keys = cursor.segments.map((start) => this.#segment(stand, cursor.generation, start));
+    const [first] = keys;
+    const items = new Map<string, Item>();
+    let from = first?.sk;
+    while (first !== undefined && from !== undefined) {
+      const range = { from, to: keys.at(-1)?.sk ?? from, consistent: true };
+      const page = await this.#deps.store.query("lanes", first.pk, range);
+      for (const item of page.items) items.set(item.sk, item);
+      const end = page.items.at(-1);
+      from = page.more && end !== undefined ? `${end.sk}+` : undefined;
+    }
+    return new Map(
+      cursor.segments.map((start, index) => [start, items.get(keys[index]?.sk ?? "")]),
+    );
+  }
+
   forget(stand: Stand): void {
-    this.#cache.delete(cacheKey(stand));
+    this.#cache.delete(standKey(stand));
   }
 
   async #switch(
@@ -208,7 +226,7 @@ export class Cursors {
     );
     if (!ok) return this.refresh(stand);
     const next: Cursor = { ...cursor, absent: false, segments, version: cursor.version + 1 };
-    this.#cache.set(cacheKey(stand), { cursor: next, readAt });
+    this.#cache.set(standKey(stand), { cursor: next, readAt });
     return next;
   }
 
@@ -230,7 +248,8 @@ export class Cursors {
   }
 }
 
-const cacheKey = (stand: Stand): string => `${stand.queue}#${stand.lane}#${stand.group}`;
+/** What an instance remembers of a stand is named by. */
+export const standKey = (stand: Stand): string => `${stand.queue}#${stand.lane}#${stand.group}`;
 
 const versionGuard = (cursor: Cursor) =>
   cursor.absent ? absent("version") : equal(["version"], cursor.version);

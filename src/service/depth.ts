@@ -14,10 +14,8 @@ import type { Segment } from "../core/segment.ts";
 import { DEFAULT_GROUP, offset } from "../core/types.ts";
 import type { EpochMs, GroupId, LaneId, Offset } from "../core/types.ts";
 import type { StoredMessage } from "../core/message.ts";
-import { segmentKey } from "../store/keys.ts";
-import type { Item } from "../store/port.ts";
 import type { Depth } from "./api.ts";
-import type { Cursor, Cursors, Stand } from "./cursor.ts";
+import type { Cursors, Stand } from "./cursor.ts";
 import type { Deps } from "./deps.ts";
 import type { LogReader } from "./log.ts";
 import type { Tails } from "./tail.ts";
@@ -82,35 +80,14 @@ export class Gauge {
     const tail = await this.#tails.peek(stand.queue, stand.lane);
     if (tail.last !== undefined && tail.last["end"] !== true)
       count.newest = Math.max(count.newest, tail.last["sentAt"] as number);
-    for (const segment of await this.segments(stand, cursor)) {
+    for (const [start, item] of await this.#cursors.readSegments(stand, cursor)) {
+      const segment = parseSegment(start, item);
       if (segment.closed) continue;
       await this.#pending(stand, segment, now, count);
       const low = offset(Math.max(segment.head, tail.base));
       const high = offset(Math.min(segment.end ?? tail.end, tail.end));
       if (low < high) await this.#unclaimed(stand, low, high, now, count);
     }
-  }
-
-  /** Every listed segment, strongly read. */
-  async segments(stand: Stand, cursor: Cursor): Promise<Segment[]> {
-    const keyAt = (start: Offset) =>
-      segmentKey(stand.queue, stand.lane, stand.group, cursor.generation, start);
-    const first = keyAt(cursor.segments[0] ?? offset(0));
-    const last = keyAt(cursor.segments.at(-1) ?? offset(0));
-    const items = new Map<string, Item>();
-    let from = first.sk;
-    for (;;) {
-      const page = await this.#deps.store.query("lanes", first.pk, {
-        from,
-        to: last.sk,
-        consistent: true,
-      });
-      for (const item of page.items) items.set(item.sk, item);
-      const end = page.items.at(-1);
-      if (!page.more || end === undefined) break;
-      from = `${end.sk}+`;
-    }
-    return cursor.segments.map((start) => parseSegment(start, items.get(keyAt(start).sk)));
   }
 
   async #pending(stand: Stand, segment: Segment, now: EpochMs, count: Count): Promise<void> {

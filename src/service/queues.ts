@@ -124,7 +124,7 @@ export class Queues {
     throw conflict(name);
   }
 
-  /** Passes over everything sent so far; what is sent while it runs may be passed over, too. */
+  /** Passes over everything sent so far; on a lane that it has not come to, what is sent meanwhile, too. */
   async purge(name: QueueName): Promise<void> {
     const record = await this.#catalog.fresh(name);
     try {

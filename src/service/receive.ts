@@ -21,7 +21,7 @@ import type { ReceivedMessage } from "./api.ts";
 import type { Bell } from "./bell.ts";
 import type { Catalog } from "./catalog.ts";
 import { Combiner } from "./combiner.ts";
-import type { Stand } from "./cursor.ts";
+import { standKey } from "./cursor.ts";
 import { backoffMs } from "./deps.ts";
 import type { Deps } from "./deps.ts";
 import type { LogReader } from "./log.ts";
@@ -180,7 +180,7 @@ export class Receiver {
           nextEventAt = earlier(nextEventAt, visit.nextEventAt);
           isCapped ||= visit.capped;
           unsure ||= visit.unsure;
-          if (visit.finished) this.#finished.set(nameOf(stand), true);
+          if (visit.finished) this.#finished.set(standKey(stand), true);
           error ??= visit.error;
           if (visit.given.length > 0) this.#fruitful.set(record.queueId, stand.lane);
           for (const one of visit.given) this.#hand(one, given, open);
@@ -211,7 +211,7 @@ export class Receiver {
   /** All readable lanes: the one that gave last, then the others in random order. */
   #lanesOf(record: QueueRecord, group: GroupId): LaneId[] {
     const lanes = receivableLanes(record.lanes).filter(
-      (lane) => !this.#finished.has(nameOf({ queue: record.queueId, lane, group })),
+      (lane) => !this.#finished.has(standKey({ queue: record.queueId, lane, group })),
     );
     for (let index = lanes.length - 1; index > 0; index--) {
       const other = Math.floor(this.#deps.random() * (index + 1));
@@ -274,8 +274,6 @@ export class Receiver {
     return messages;
   }
 }
-
-const nameOf = (stand: Stand): string => `${stand.queue}#${stand.lane}#${stand.group}`;
 
 const tooMany = (record: QueueRecord): LaneError =>
   new LaneError(

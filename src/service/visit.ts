@@ -13,9 +13,9 @@ import type { ClaimRequest, Delivery } from "../core/plan.ts";
 import type { QueueRecord } from "../core/queue.ts";
 import type { EpochMs, Offset } from "../core/types.ts";
 import { offset } from "../core/types.ts";
-import { segmentKey } from "../store/keys.ts";
 import type { Item } from "../store/port.ts";
 import type { Claim, Claims, Look, SegmentPlace } from "./claim.ts";
+import { standKey } from "./cursor.ts";
 import type { Cursor, Cursors, Stand } from "./cursor.ts";
 import type { DeadLetters } from "./dead-letter.ts";
 import type { Deps } from "./deps.ts";
@@ -171,7 +171,7 @@ export class Visits {
       return false;
     }
     if (state.items === undefined && state.rest.has(start) && state.rest.size >= QUERY_FROM) {
-      state.items = await this.#readAll(stand, state.cursor);
+      state.items = await this.#cursors.readSegments(stand, state.cursor);
     }
     const { generation } = state.cursor;
     const place = this.#placeOf(stand, state.cursor, start);
@@ -269,33 +269,10 @@ export class Visits {
     return { queue: [...turn, ...due, ...serving, ...others], rest: new Set(others) };
   }
 
-  async #readAll(stand: Stand, cursor: Cursor): Promise<Map<Offset, Item | undefined>> {
-    const first = cursor.segments[0] ?? offset(0);
-    const last = cursor.segments.at(-1) ?? first;
-    const keyAt = (start: Offset) =>
-      segmentKey(stand.queue, stand.lane, stand.group, cursor.generation, start);
-    const items = new Map<string, Item>();
-    let from = keyAt(first).sk;
-    for (;;) {
-      const page = await this.#deps.store.query("lanes", keyAt(first).pk, {
-        from,
-        to: keyAt(last).sk,
-        consistent: true,
-      });
-      for (const item of page.items) items.set(item.sk, item);
-      const end = page.items.at(-1);
-      if (!page.more || end === undefined) break;
-      from = `${end.sk}+`;
-    }
-    return new Map(cursor.segments.map((start) => [start, items.get(keyAt(start).sk)]));
-  }
-
   #placeOf(stand: Stand, cursor: Cursor, start: Offset): SegmentPlace {
     return { ...stand, generation: cursor.generation, start };
   }
 }
-
-const standKey = (stand: Stand): string => `${stand.queue}#${stand.lane}#${stand.group}`;
 
 const knownKey = (stand: Stand, generation: number, start: Offset): string =>
   `${standKey(stand)}#${generation}#${start}`;
