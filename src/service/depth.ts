@@ -85,7 +85,9 @@ export class Gauge {
       if (segment.closed) continue;
       await this.#pending(stand, segment, now, count);
       const low = offset(Math.max(segment.head, tail.base));
-      const high = offset(Math.min(segment.end ?? tail.end, tail.end));
+      // Behind the last listed one nothing is claimed, though it be cut and its successor not listed yet.
+      const end = start === cursor.segments.at(-1) ? undefined : segment.end;
+      const high = offset(Math.min(end ?? tail.end, tail.end));
       if (low < high) await this.#unclaimed(stand, low, high, now, count);
     }
   }
