@@ -139,12 +139,12 @@ export class Cursors {
   /** The items of all listed segments, strongly read by one query a page; `undefined`: absent. */
   async readSegments(stand: Stand, cursor: Cursor): Promise<Map<Offset, Item | undefined>> {
     const keys = cursor.segments.map((start) => this.#segment(stand, cursor.generation, start));
-    const [first] = keys;
     const items = new Map<string, Item>();
-    let from = first?.sk;
-    while (first !== undefined && from !== undefined) {
+    const { pk } = cursorKey(stand.queue, stand.lane, stand.group);
+    let from = keys[0]?.sk;
+    while (from !== undefined) {
       const range = { from, to: keys.at(-1)?.sk ?? from, consistent: true };
-      const page = await this.#deps.store.query("lanes", first.pk, range);
+      const page = await this.#deps.store.query("lanes", pk, range);
       for (const item of page.items) items.set(item.sk, item);
       const end = page.items.at(-1);
       from = page.more && end !== undefined ? `${end.sk}+` : undefined;
