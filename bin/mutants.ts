@@ -11,12 +11,14 @@ import { mkdtemp, readFile, rm } from "node:fs/promises";
 import { availableParallelism, tmpdir } from "node:os";
 import { join } from "node:path";
 import { Command } from "commander";
-import { MUTANTS } from "../test/sim/mutants.ts";
-import type { Mutant } from "../test/sim/mutants.ts";
+import type { KindName } from "../test/sim/kinds.ts";
+import { MUTANTS } from "../test/sim/mutants/index.ts";
+import type { Mutant } from "../test/sim/mutants/mutant.ts";
 
 const ROOT = join(import.meta.dirname, "..");
 
 interface Failure {
+  readonly kind: KindName;
   readonly seed: number;
   readonly invariant?: string;
 }
@@ -83,7 +85,7 @@ function line(
   const found = failure === undefined ? "survived" : (failure.invariant ?? "harness");
   if (options.markdown === true) return `| ${rule} | ${name} | ${found} | ${schedules} |`;
   const label = `${rule.padEnd(4)} ${name.padEnd(34)}`;
-  const where = failure === undefined ? "" : ` (seed ${failure.seed})`;
+  const where = failure === undefined ? "" : ` (${failure.kind} ${failure.seed})`;
   return `${failure === undefined ? "SURVIVED" : "killed  "} ${label} ${found} after ${schedules} schedules${where}, ${Math.round(seconds)} s`;
 }
 
@@ -101,9 +103,9 @@ async function firstFailure(
     seconds += verdict.seconds;
     const failure = verdict.failures[0];
     if (failure === undefined) break;
-    const sound = await simulate(baseline, failure.seed, 1, []);
+    const sound = await simulate(baseline, failure.seed, 1, [failure.kind]);
     if (sound.failures.length === 0) return { schedules, seconds, failure };
-    console.log(`the undamaged source fails at seed ${failure.seed}, too`);
+    console.log(`the undamaged source fails at ${failure.kind} ${failure.seed}, too`);
     from = failure.seed + 1;
   }
   return { schedules, seconds, failure: undefined };
@@ -151,10 +153,10 @@ function simulate(
   program: string,
   from: number,
   schedules: number,
-  kinds: readonly string[],
+  kinds: readonly KindName[],
 ): Promise<Verdict> {
   const args = ["--json", "--first", "--schedules", String(schedules), "--from", String(from)];
-  args.push("--workers", "1", ...(kinds.length === 0 ? [] : ["--kinds", ...kinds]));
+  args.push("--workers", "1", ...(kinds.length === 0 ? [] : ["--kind", ...kinds]));
   return new Promise((resolve, reject) => {
     const child = spawn(process.execPath, [program, ...args], {
       cwd: ROOT,

@@ -3,21 +3,21 @@ import { Command, InvalidArgumentError } from "commander";
 import { availableParallelism } from "node:os";
 import { fileURLToPath } from "node:url";
 import { isWorker, runCrew, Tally, work } from "../test/sim/crew.ts";
-import { kindNames } from "../test/sim/kinds.ts";
-import type { KindName } from "../test/sim/kinds.ts";
+import { isKindName, kindNames, turnsOf } from "../test/sim/kinds.ts";
+import type { KindName, ScheduleKey } from "../test/sim/kinds.ts";
 import { explain, runSchedule } from "../test/sim/schedule.ts";
 
 if (isWorker()) work();
 else await main();
 
 async function main(): Promise<void> {
-  const command = new Command("sim")
+  const command: Command = new Command("sim")
     .description("Runs the service under simulated faults and judges every answer.")
     .option("--minutes <n>", "how long to run", positive, 1)
     .option("--schedules <n>", "how many schedules at most", positive)
     .option("--from <seed>", "first seed; default: by the clock", positive)
-    .option("--seed <seed>", "run this one schedule", positive)
-    .option("--kinds <names...>", `only some kinds of schedules: ${kindNames.join(", ")}`)
+    .option("--kind <names...>", `only some kinds of schedules: ${kindNames.join(", ")}`, kinds)
+    .option("--seed <seed>", "run this one schedule, of one --kind", positive)
     .option("--trace", "print everything that happens; with --seed")
     .option("--workers <n>", "processes", positive, availableParallelism())
     .option("--first", "stop at the first failure")
@@ -28,21 +28,27 @@ async function main(): Promise<void> {
     schedules?: number;
     from?: number;
     seed?: number;
-    kinds?: KindName[];
+    kind?: KindName[];
     trace?: boolean;
     workers: number;
     first?: boolean;
     json?: boolean;
   }>();
-  if (options.seed === undefined) await runMany(options);
-  else await runOne(options.seed, options.trace === true);
+  if (options.seed === undefined) {
+    await runMany(options);
+    return;
+  }
+  const [kind, ...others] = options.kind ?? [];
+  if (kind === undefined || others.length > 0)
+    command.error("error: a seed makes a schedule of one kind; say which: --kind <name>");
+  await runOne({ kind, seed: options.seed }, options.trace === true);
 }
 
-async function runOne(seed: number, withTrace: boolean): Promise<void> {
-  const report = await runSchedule(seed, withTrace ? (line) => console.log(line) : undefined);
+async function runOne(schedule: ScheduleKey, withTrace: boolean): Promise<void> {
+  const report = await runSchedule(schedule, withTrace ? (line) => console.log(line) : undefined);
   console.log(
     report.failure === undefined
-      ? `seed ${seed} holds: ${report.steps} steps, ${report.messages} messages (${report.plan})`
+      ? `${report.kind} ${report.seed} holds: ${report.steps} steps, ${report.messages} messages (${report.plan})`
       : explain(report),
   );
   process.exitCode = report.failure === undefined ? 0 : 1;
@@ -52,7 +58,7 @@ async function runMany(options: {
   minutes: number;
   schedules?: number;
   from?: number;
-  kinds?: readonly KindName[];
+  kind?: readonly KindName[];
   workers: number;
   first?: boolean;
   json?: boolean;
@@ -76,7 +82,7 @@ async function runMany(options: {
     program: fileURLToPath(import.meta.url),
     workers: options.workers,
     firstSeed,
-    kinds: options.kinds ?? [],
+    scheduleOf: turnsOf(options.kind ?? kindNames),
     schedules: options.schedules ?? Infinity,
     mayGoOn: () => seconds() < limit && !(options.first === true && tally.failures.length > 0),
     onReport: (report) => {
@@ -93,7 +99,7 @@ async function runMany(options: {
         schedules,
         steps,
         seconds: seconds(),
-        failures: tally.failures.map(({ seed, failure }) => ({ seed, ...failure })),
+        failures: tally.failures.map(({ kind, seed, failure }) => ({ kind, seed, ...failure })),
       }),
     );
   } else {
@@ -101,8 +107,9 @@ async function runMany(options: {
       `${tally.schedules} schedules, ${tally.steps} steps (${rate()}/s on ${options.workers} workers), ${tally.messages} messages, ` +
         `${tally.deliveries} deliveries, ${tally.failures.length} failures\nfaults: ${tally.faultLine()}`,
     );
-    for (const [invariant, seeds] of tally.byInvariant()) {
-      console.log(`  ${invariant}: ${seeds.length} (seeds ${seeds.slice(0, 8).join(" ")})`);
+    for (const [invariant, schedules] of tally.byInvariant()) {
+      const some = schedules.slice(0, 8).map(({ kind, seed }) => `${kind} ${seed}`);
+      console.log(`  ${invariant}: ${schedules.length} (${some.join(", ")})`);
     }
   }
   process.exitCode = tally.failures.length === 0 ? 0 : 1;
@@ -112,4 +119,9 @@ function positive(text: string): number {
   const value = Number(text);
   if (!(value > 0)) throw new InvalidArgumentError("a positive number is needed");
   return value;
+}
+
+function kinds(name: string, before: readonly KindName[] = []): readonly KindName[] {
+  if (!isKindName(name)) throw new InvalidArgumentError(`one of ${kindNames.join(", ")}`);
+  return [...before, name];
 }

@@ -2,7 +2,7 @@
 import { readdirSync } from "node:fs";
 import { join } from "node:path";
 import { expect, test } from "vitest";
-import { MUTANTS } from "../sim/mutants.ts";
+import { MUTANTS } from "../sim/mutants/index.ts";
 import { read, ROOT, rowsOf } from "./markdown.ts";
 
 interface Rule {

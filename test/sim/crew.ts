@@ -1,10 +1,9 @@
 /**
- * Many schedules on all cores: worker processes that run seeds one after the other, and the sum of what
+ * Many schedules on all cores: worker processes that run them one after the other, and the sum of what
  * they report. A worker is the same program, told so by its environment.
  */
 import { fork } from "node:child_process";
-import { nextSeed } from "./kinds.ts";
-import type { KindName } from "./kinds.ts";
+import type { ScheduleKey } from "./kinds.ts";
 import { runSchedule } from "./schedule.ts";
 import type { ScheduleReport } from "./schedule.ts";
 
@@ -19,8 +18,8 @@ export interface CrewOptions {
   readonly program: string;
   readonly workers: number;
   readonly firstSeed: number;
-  /** Only these; none: all. */
-  readonly kinds: readonly KindName[];
+  /** The schedule that a seed stands for. */
+  readonly scheduleOf: (seed: number) => ScheduleKey;
   /** No schedule starts after this many, or once `mayGoOn` says no. */
   readonly schedules: number;
   readonly mayGoOn: () => boolean;
@@ -29,10 +28,10 @@ export interface CrewOptions {
 
 export const isWorker = (): boolean => process.env[MARK] === "1" && process.send !== undefined;
 
-/** A worker's life: a seed in, a report out. */
+/** A worker's life: a schedule in, a report out. */
 export function work(): void {
-  process.on("message", (seed: number) => {
-    void runSchedule(seed).then((report) =>
+  process.on("message", (schedule: ScheduleKey) => {
+    void runSchedule(schedule).then((report) =>
       process.send?.({ ...report, faults: Object.fromEntries(report.faults) }),
     );
   });
@@ -48,7 +47,7 @@ export async function runCrew(options: CrewOptions): Promise<void> {
     return new Promise((resolve, reject) => {
       const child = fork(options.program, [], { env: { ...process.env, [MARK]: "1" } });
       let watch: NodeJS.Timeout | undefined;
-      let hung: number | undefined;
+      let hung: ScheduleKey | undefined;
       child.on("error", reject);
       child.on("message", (report: Told) => {
         clearTimeout(watch);
@@ -73,12 +72,12 @@ export async function runCrew(options: CrewOptions): Promise<void> {
           child.disconnect();
           return;
         }
-        const seed = nextSeed(next, options.kinds);
-        next = seed + 1;
+        const schedule = options.scheduleOf(next);
+        next += 1;
         left -= 1;
-        child.send(seed);
+        child.send(schedule);
         watch = setTimeout(() => {
-          hung = seed;
+          hung = schedule;
           child.kill("SIGKILL");
         }, HANGS_AFTER_MS);
       }
@@ -87,8 +86,8 @@ export async function runCrew(options: CrewOptions): Promise<void> {
 }
 
 /** A loop that never gives way to the scheduler can only be ended from outside. */
-const hangs = (seed: number): Told => ({
-  seed,
+const hangs = (schedule: ScheduleKey): Told => ({
+  ...schedule,
   steps: 0,
   events: 0,
   messages: 0,
@@ -120,13 +119,13 @@ export class Tally {
     if (report.failure !== undefined) this.failures.push(report);
   }
 
-  byInvariant(): Map<string, number[]> {
-    const seeds = new Map<string, number[]>();
-    for (const { seed, failure } of this.failures) {
-      const invariant = failure?.invariant ?? "harness";
-      seeds.set(invariant, [...(seeds.get(invariant) ?? []), seed]);
+  byInvariant(): Map<string, ScheduleKey[]> {
+    const schedules = new Map<string, ScheduleKey[]>();
+    for (const report of this.failures) {
+      const invariant = report.failure?.invariant ?? "harness";
+      schedules.set(invariant, [...(schedules.get(invariant) ?? []), report]);
     }
-    return seeds;
+    return schedules;
   }
 
   faultLine(): string {

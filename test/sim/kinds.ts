@@ -1,4 +1,7 @@
-/** The kinds of schedules: what callers do, and under which faults. A seed is of one kind for good. */
+/**
+ * The kinds of schedules: what callers do, and under which faults. A kind and a seed make a schedule, and
+ * go on making the same one, whatever kinds come to stand here.
+ */
 import { drawCrowdFaults, runCrowd } from "./crowd.ts";
 import { drawFaults, drawFenceFaults } from "./faults.ts";
 import type { FaultPlan } from "./faults.ts";
@@ -12,47 +15,39 @@ import { drawRetireFaults, runRetire } from "./retire.ts";
 import type { Simulation } from "./simulation.ts";
 import { runWorkload } from "./workload.ts";
 
-export interface Kind {
+interface Kind {
   readonly faults: (random: Random) => FaultPlan;
   readonly run: (sim: Simulation) => Promise<Operations>;
+  /** How often it comes in a round of all kinds; once, if nothing is said. */
+  readonly turns?: number;
 }
 
-export type KindName = "mix" | "fences" | "crowd" | "leases" | "letters" | "purges" | "retire";
-
-const KINDS: Readonly<Record<KindName, Kind>> = {
-  mix: { faults: drawFaults, run: runWorkload },
+const TABLE = {
+  mix: { faults: drawFaults, run: runWorkload, turns: 2 },
   fences: { faults: drawFenceFaults, run: runFences },
   crowd: { faults: drawCrowdFaults, run: runCrowd },
   leases: { faults: drawLeaseFaults, run: runLeases },
   letters: { faults: drawLetterFaults, run: runLetters },
   purges: { faults: drawPurgeFaults, run: runPurges },
   retire: { faults: drawRetireFaults, run: runRetire },
-};
+} satisfies Readonly<Record<string, Kind>>;
 
-/** Of eight seeds in a row. */
-const TURNS: readonly KindName[] = [
-  "fences",
-  "mix",
-  "crowd",
-  "mix",
-  "leases",
-  "letters",
-  "purges",
-  "retire",
-];
+export type KindName = keyof typeof TABLE;
 
-export const kindNames = Object.keys(KINDS) as readonly KindName[];
+export const KINDS: Readonly<Record<KindName, Kind>> = TABLE;
 
-const turnOf = (seed: number): KindName => TURNS[seed % TURNS.length] ?? "mix";
+export const kindNames = Object.keys(TABLE) as readonly KindName[];
 
-export const kindOf = (seed: number): Kind & { readonly name: KindName } => {
-  const name = turnOf(seed);
-  return { name, ...KINDS[name] };
-};
+export const isKindName = (text: string): text is KindName => Object.hasOwn(TABLE, text);
 
-/** The first seed from here on that is of one of the kinds. */
-export function nextSeed(from: number, kinds: readonly KindName[]): number {
-  let seed = from;
-  while (kinds.length > 0 && !kinds.includes(turnOf(seed))) seed += 1;
-  return seed;
+/** What makes a schedule, and makes it again. */
+export interface ScheduleKey {
+  readonly kind: KindName;
+  readonly seed: number;
+}
+
+/** The schedules of these kinds by turns, each with a seed of its own. */
+export function turnsOf(kinds: readonly KindName[]): (seed: number) => ScheduleKey {
+  const round = kinds.flatMap((kind) => Array.from({ length: KINDS[kind].turns ?? 1 }, () => kind));
+  return (seed) => ({ kind: round[seed % round.length] ?? "mix", seed });
 }

@@ -1,7 +1,7 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, test } from "vitest";
-import { MUTANTS } from "./mutants.ts";
+import { MUTANTS } from "./mutants/index.ts";
 
 const ROOT = join(import.meta.dirname, "..", "..");
 

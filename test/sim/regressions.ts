@@ -1,6 +1,16 @@
-/** Seeds whose schedules once found a bug; each is run in every test run. */
-export const REGRESSIONS: readonly { readonly seed: number; readonly found: string }[] = [
-  { seed: 228, found: "an extension said done of messages that had been claimed from its lease" },
-  { seed: 268, found: "the second copy of an extension undid a later one" },
-  { seed: 352078188, found: "depth left out what lies behind a cut without a listed successor" },
+/** Schedules that once found a bug; each is run in every test run. */
+import type { ScheduleKey } from "./kinds.ts";
+
+export const REGRESSIONS: readonly (ScheduleKey & { readonly found: string })[] = [
+  {
+    kind: "leases",
+    seed: 228,
+    found: "an extension said done of messages that had been claimed from its lease",
+  },
+  { kind: "leases", seed: 268, found: "the second copy of an extension undid a later one" },
+  {
+    kind: "leases",
+    seed: 352078188,
+    found: "depth left out what lies behind a cut without a listed successor",
+  },
 ];

@@ -1,0 +1,96 @@
+/** Damages to leases: taking back, acks, moves, the skew margin (C2–C5). */
+import { damages } from "./mutant.ts";
+import type { Mutant } from "./mutant.ts";
+
+const RECLAIM = "src/core/reclaim.ts";
+const SEGMENT = "src/core/segment.ts";
+const MOVES = "src/core/moves.ts";
+const ACK = "src/service/ack.ts";
+
+const damage = damages(["leases"]);
+
+export const LEASE_MUTANTS: readonly Mutant[] = [
+  damage(
+    "C2",
+    "reclaim-undoes-extension",
+    RECLAIM,
+    'equal([leaseName(lease.id), "u"], lease.until),',
+    "",
+  ),
+  damage(
+    "C2",
+    "reclaim-undoes-ack",
+    RECLAIM,
+    "equal([pendingName(lease.id)], lease.pending),\n    );\n    result.edits",
+    ");\n    result.edits",
+  ),
+  damage(
+    "C2",
+    "receives-stand-still",
+    RECLAIM,
+    "receives: from.receives + (request.leaving === undefined ? 1 : 0)",
+    "receives: from.receives",
+  ),
+  damage("C2", "reclaim-keeps-the-old", RECLAIM, "? leaseRemovals(lease.id)\n", "? []\n"),
+  damage(
+    "C3",
+    "ack-of-anything-is-done",
+    ACK,
+    "pending?.has(member(receipt, receipt.offset)) === true",
+    "pending?.size !== 0",
+  ),
+  damage("C3", "doubt-is-done", ACK, "lease !== undefined && lease.u > doubt.now", "old !== null", [
+    "letters",
+  ]),
+  damage(
+    "C3",
+    "moved-is-done",
+    ACK,
+    "(old !== undefined && isPendingElsewhere(receipt, old))",
+    "old === null",
+  ),
+  damage(
+    "C3",
+    "acks-the-closed",
+    ACK,
+    'all(exists("version"), absent("closed"))',
+    'exists("version")',
+    ["purges"],
+  ),
+  damage("C4", "move-without-presence", MOVES, "guards: byMember", "guards: 1 > 0 ? [] : byMember"),
+  damage(
+    "C4",
+    "move-leaves-a-copy",
+    MOVES,
+    "isWhole ? leaseRemovals(lease.id) : [discard(pendingName(lease.id), members)]",
+    "isWhole ? leaseRemovals(lease.id) : []",
+  ),
+  damage(
+    "C4",
+    "release-counts-always",
+    MOVES,
+    'change.to === "release" && !change.countAttempt ? lease.receives - 1',
+    'change.to === "release" && !change.countAttempt ? lease.receives - 2',
+  ),
+  damage(
+    "C4",
+    "extends-what-left",
+    MOVES,
+    "equal([pendingName(lease.id)], lease.pending),\n      equal([leaseName",
+    "equal([leaseName",
+  ),
+  damage(
+    "C4",
+    "extension-undoes-extension",
+    MOVES,
+    'equal([leaseName(lease.id), "u"], lease.until),',
+    "",
+  ),
+  damage(
+    "C5",
+    "no-skew-margin",
+    SEGMENT,
+    "now >= lease.until + skewMarginMs",
+    "now >= lease.until",
+  ),
+];

@@ -1,0 +1,56 @@
+/** Damages to messages on their way to another queue, exactly once (C6, E1–E4). */
+import { damages } from "./mutant.ts";
+import type { Mutant } from "./mutant.ts";
+
+const ONCE = "src/service/append-once.ts";
+const RECLAIM = "src/core/reclaim.ts";
+const DEAD = "src/service/dead-letter.ts";
+
+const damage = damages(["letters"]);
+
+export const LETTER_MUTANTS: readonly Mutant[] = [
+  damage(
+    "C6",
+    "one-receive-too-many",
+    RECLAIM,
+    "lease.receives >= rule.maxReceives",
+    "lease.receives > rule.maxReceives",
+  ),
+  damage(
+    "C6",
+    "one-receive-too-few",
+    RECLAIM,
+    "lease.receives >= rule.maxReceives",
+    "lease.receives + 1 >= rule.maxReceives",
+  ),
+  damage("C6", "dead-lease-is-delivered", RECLAIM, "lease.leaving ?? (isDue", "(isDue"),
+  damage(
+    "C6",
+    "dead-letters-without-append",
+    DEAD,
+    "await this.#once.append(target.name, chunk as OnceMessage[], ttl);",
+    "void [chunk, ttl];",
+  ),
+  damage(
+    "C6",
+    "dead-letters-twice",
+    ONCE,
+    "named === undefined || named.isExpired",
+    "named === undefined || named.version > 0",
+  ),
+  damage(
+    "E1",
+    "puts-without-the-name",
+    ONCE,
+    "group.filter((_, index) => named[index])",
+    "group.filter((_, index) => named.length > index)",
+  ),
+  damage(
+    "E3",
+    "leaves-the-named-place",
+    ONCE,
+    'if (tail === "ended" || tail.offset !== named.offset) return group;',
+    "if (tail !== undefined) return group;",
+  ),
+  damage("E3", "record-without-guard", ONCE, "      edits,\n      guard,\n", "      edits,\n"),
+];

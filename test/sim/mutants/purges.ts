@@ -1,0 +1,41 @@
+/** Damages to purges (C8), and to names that are used again (D4). */
+import { damages } from "./mutant.ts";
+import type { Mutant } from "./mutant.ts";
+
+const CURSOR = "src/service/cursor.ts";
+const QUEUES = "src/service/queues.ts";
+
+const damage = damages(["purges"]);
+
+export const PURGE_MUTANTS: readonly Mutant[] = [
+  damage(
+    "C8",
+    "purge-closes-nothing",
+    CURSOR,
+    'const closed = await store.update("lanes", key, [set(["closed"], true)], exists("version"));',
+    "const closed = { ok: true };",
+  ),
+  damage("C8", "purge-leaves-the-absent", CURSOR, "if (!closed.ok) {", 'if (key.pk === "") {'),
+  damage(
+    "C8",
+    "next-is-left-alone",
+    CURSOR,
+    "if (cursor.next === undefined) {",
+    "if (cursor.version >= 0) {",
+  ),
+  damage(
+    "C8",
+    "purge-forgets-what-came-after",
+    CURSOR,
+    "carryOver(closed, next.start);",
+    "carryOver([], next.start);",
+  ),
+  damage(
+    "C8",
+    "switch-without-version",
+    CURSOR,
+    "versionGuard(cursor),\n    );\n    this.forget(stand);",
+    ");\n    this.forget(stand);",
+  ),
+  damage("D4", "name-is-free-at-once", QUEUES, "age < LIMITS.deletedNameMs", "age < 0"),
+];

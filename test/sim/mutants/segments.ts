@@ -1,0 +1,72 @@
+/** Damages to the life of segments (C7), and to erasure, which reads them (X1). */
+import { damages } from "./mutant.ts";
+import type { Mutant } from "./mutant.ts";
+
+const LOG = "src/service/log.ts";
+const CLAIM = "src/service/claim.ts";
+const CURSOR = "src/service/cursor.ts";
+const VISIT = "src/service/visit.ts";
+const ERASE = "src/service/erase.ts";
+
+const damage = damages(["crowd"]);
+
+export const SEGMENT_MUTANTS: readonly Mutant[] = [
+  damage(
+    "C7",
+    "closes-without-end",
+    VISIT,
+    "if (claim.drained) state.drained.push(start);",
+    "if (claim.passed) state.drained.push(start);",
+  ),
+  damage(
+    "C7",
+    "successor-is-forgotten",
+    CURSOR,
+    "current = await this.#replace(stand, current, [...current.segments, cutAt]);",
+    "return current;",
+  ),
+  damage(
+    "C7",
+    "cut-inside-an-entry",
+    LOG,
+    "return holding?.offset ?? segment.headEntry;",
+    "return holding === undefined ? segment.start : segment.headEntry;",
+  ),
+  damage(
+    "C7",
+    "listed-ones-expire",
+    CURSOR,
+    "if (next.generation === cursor.generation && next.segments.includes(start)) continue;",
+    "",
+  ),
+  damage(
+    "C7",
+    "list-without-version",
+    CURSOR,
+    'cursor.absent ? absent("version") : equal(["version"], cursor.version)',
+    'absent("nothing")',
+    ["purges", "crowd"],
+  ),
+  damage(
+    "C7",
+    "absent-is-always-believed",
+    CLAIM,
+    "Math.abs(clock.now() - startedAt) > ABSENT_BELIEVED_MS",
+    "startedAt < 0",
+  ),
+  damage(
+    "X1",
+    "erases-the-pending",
+    ERASE,
+    "pendingOffsets(lease).every((at) => at < low || at >= high)",
+    "pendingOffsets(lease).length > 0",
+  ),
+  damage("X1", "erases-the-unclaimed", ERASE, "if (segment.head < high) return false;", ""),
+  damage(
+    "X1",
+    "erases-behind-a-cut",
+    ERASE,
+    "if (last?.end !== undefined && last.end < entryEnd) return false;",
+    "",
+  ),
+];
