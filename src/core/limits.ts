@@ -16,6 +16,8 @@ export const LIMITS = {
   /** JSON of an answer before it becomes a Lambda result; base64 of it still fits Lambda's 6 MiB. */
   responseBytes: 4 * MIB + 256 * KIB,
   messageBytes: 1 * MIB,
+  /** Ordering key: as SQS's MessageGroupId. */
+  keyChars: 128,
   headersPerMessage: 64,
   headerNameBytes: 256,
   headerBytesTotal: 16 * KIB,

@@ -17,6 +17,8 @@ export interface OutgoingMessage {
   readonly body: Uint8Array;
   readonly contentType: string;
   readonly headers: Readonly<Record<string, string>>;
+  /** Ordering key: messages of one key are delivered in order where the queue keeps order. */
+  readonly key?: string;
 }
 
 /** Why and from where a message came into a dead-letter queue. */

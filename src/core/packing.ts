@@ -45,6 +45,7 @@ interface PackedRest {
   q?: string;
   d?: DeadLetterInfo;
   p?: [string, number, number];
+  k?: string;
 }
 
 /** @throws nothing; the caller keeps batches within `entryRawBytes` by `packedBytes`. */
@@ -73,6 +74,7 @@ export function unpack(body: Uint8Array): StoredMessage[] {
 /** About how many raw bytes a message adds to its entry; never less than its body and headers. */
 export function packedBytes(message: StoredMessage): number {
   let bytes = 24 + message.body.length + (message.dedupId?.length ?? 0) + (message.id?.length ?? 0);
+  if (message.key !== undefined) bytes += message.key.length * 3 + 4;
   if (message.contentType !== DEFAULT_TYPES[message.kind]) bytes += message.contentType.length;
   for (const name in message.headers)
     bytes += name.length + (message.headers[name] ?? "").length * 3 + 4;
@@ -88,6 +90,7 @@ function packMessage(message: StoredMessage, times: PackedTimes): PackedMessage 
   if (message.deadLetter !== undefined) rest.d = message.deadLetter;
   if (message.parts !== undefined)
     rest.p = [message.parts.name, message.parts.count, message.parts.bytes];
+  if (message.key !== undefined) rest.k = message.key;
   return [
     KINDS.indexOf(message.kind),
     message.body,
@@ -119,6 +122,7 @@ function unpackMessage(
     ...(rest.i === undefined ? {} : { id: rest.i }),
     ...(rest.q === undefined ? {} : { dedupId: rest.q }),
     ...(rest.d === undefined ? {} : { deadLetter: rest.d }),
+    ...(rest.k === undefined ? {} : { key: rest.k }),
     ...(rest.p === undefined
       ? {}
       : { parts: { name: rest.p[0], count: rest.p[1], bytes: rest.p[2] } }),

@@ -12,11 +12,12 @@ import type { OutgoingMessage } from "./message.ts";
 /** Field names, id, place, times, counts and why it was dead-lettered, at their longest; the receipt apart. */
 const FRAME_BYTES = 900;
 const ENCODING_FIELD_BYTES = `,"encoding":"base64"`.length;
+const KEY_FIELD_BYTES = `,"key":`.length;
 const QUOTE = 0x22;
 const BACKSLASH = 0x5c;
 
 export function wireBytes(
-  message: Pick<OutgoingMessage, "kind" | "body" | "headers" | "contentType">,
+  message: Pick<OutgoingMessage, "kind" | "body" | "headers" | "contentType" | "key">,
 ): number {
   let headers = 0;
   for (const name in message.headers) {
@@ -26,6 +27,7 @@ export function wireBytes(
     FRAME_BYTES +
     LIMITS.receiptChars +
     headers +
+    (message.key === undefined ? 0 : KEY_FIELD_BYTES + stringBytes(message.key)) +
     stringBytes(message.contentType) +
     bodyBytes(message.kind, message.body)
   );

@@ -15,6 +15,7 @@ import { LIMITS } from "../core/limits.ts";
 import type { OutgoingMessage } from "../core/message.ts";
 import { elementMemberTexts, memberText } from "./json-span.ts";
 import { bodyOf, isUtf8, mediaType, parseJson, strictText } from "./request-body.ts";
+import { fieldsOf, isMessageField, MESSAGE_FIELDS } from "./message-fields.ts";
 import { checkHeaders, contentTypeError, isObject, sizeWithin } from "./message-rules.ts";
 import { LANE_HEADER, rawMessage } from "./raw-message.ts";
 import { UNSUPPORTED, unsupported } from "./unsupported.ts";
@@ -122,8 +123,10 @@ function checkMessage(
   for (const field of Object.keys(value)) {
     if (field === "body" || field === "headers" || field === "contentType" || field === "encoding")
       continue;
-    const message = unsupported(UNSUPPORTED.message, field, value[field]);
-    fail(field, message ?? "is not a known field");
+    const message = isMessageField(field)
+      ? MESSAGE_FIELDS[field].error(value[field])
+      : (unsupported(UNSUPPORTED.message, field, value[field]) ?? "is not a known field");
+    if (message !== undefined) fail(field, message);
   }
   if (!Object.hasOwn(value, "body")) fail("body", "is required");
   const { body, contentType, encoding, headers } = value;
@@ -139,6 +142,7 @@ function checkMessage(
     body: decoded.bytes,
     contentType: typeof contentType === "string" ? contentType : DEFAULT_TYPE[decoded.kind],
     headers: (headers ?? NO_HEADERS) as Readonly<Record<string, string>>,
+    ...fieldsOf(value),
   };
 }
 

@@ -45,7 +45,8 @@ const viewJson = (message: MessageView, time: (at: EpochMs) => string): string =
 function contentJson(message: MessageView): string {
   const rest =
     `,"contentType":${quote(message.contentType)}` +
-    `,"headers":${JSON.stringify(message.headers)}`;
+    `,"headers":${JSON.stringify(message.headers)}` +
+    (message.key === undefined ? "" : `,"key":${quote(message.key)}`);
   const body = Buffer.from(message.body.buffer, message.body.byteOffset, message.body.byteLength);
   if (message.kind === "json") return `"body":${body.toString("utf8")}${rest}`;
   if (message.kind === "text" && !goesAsBase64(body)) {

@@ -58,6 +58,7 @@ const content = {
   contentType: v.string(),
   encoding: v.exactOptional(v.literal("base64")),
   headers: v.record(v.string(), v.string()),
+  key: v.exactOptional(v.string()),
   sentAt: time,
   place: v.exactOptional(v.string()),
   deadLetter: v.exactOptional(deadLetter),

@@ -2,6 +2,7 @@
 import type { APIGatewayProxyEventV2 } from "aws-lambda";
 import type { FieldError } from "../core/errors.ts";
 import type { OutgoingMessage } from "../core/message.ts";
+import { fieldsOf, isMessageField, MESSAGE_FIELDS } from "./message-fields.ts";
 import { checkHeaders, contentTypeError, sizeWithin } from "./message-rules.ts";
 import { bodyOf, isUtf8, textOf } from "./request-body.ts";
 import type { MediaType } from "./request-body.ts";
@@ -12,9 +13,13 @@ export const LANE_HEADER = "x-lane-header-";
 
 export function rawMessage(event: APIGatewayProxyEventV2, type: MediaType): OutgoingMessage {
   const errors: FieldError[] = [];
-  for (const [name, value] of Object.entries(event.queryStringParameters ?? {})) {
-    const message = unsupported(UNSUPPORTED.message, name, value) ?? "is not a known parameter";
-    errors.push({ path: joinPath("query", name), message });
+  const fields: Record<string, unknown> = {};
+  for (const [name, text] of Object.entries(event.queryStringParameters ?? {})) {
+    if (isMessageField(name)) fields[name] = MESSAGE_FIELDS[name].read(text ?? "");
+    const message = isMessageField(name)
+      ? MESSAGE_FIELDS[name].error(fields[name])
+      : (unsupported(UNSUPPORTED.message, name, text) ?? "is not a known parameter");
+    if (message !== undefined) errors.push({ path: joinPath("query", name), message });
   }
   const contentType = type.whole === "" ? "application/octet-stream" : type.whole;
   const typeError = contentTypeError(contentType);
@@ -29,7 +34,8 @@ export function rawMessage(event: APIGatewayProxyEventV2, type: MediaType): Outg
   }
   const isText = isTextual(type) && textOf(given) !== undefined;
   const body = typeof given === "string" ? Buffer.from(given, "utf8") : given;
-  const message: OutgoingMessage = { kind: isText ? "text" : "bytes", body, contentType, headers };
+  const kind = isText ? "text" : "bytes";
+  const message: OutgoingMessage = { kind, body, contentType, headers, ...fieldsOf(fields) };
   sizeWithin(message, "");
   return message;
 }

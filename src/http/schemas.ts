@@ -25,6 +25,13 @@ const text = (min: number, max: number) =>
     v.maxLength(max, `must have at most ${max} characters`),
   );
 
+/** 1 to `max` characters without lone surrogates. */
+const wellFormed = (max: number) =>
+  v.pipe(
+    text(1, max),
+    v.check((value) => value.isWellFormed(), "must be well-formed Unicode"),
+  );
+
 const flag = v.boolean("must be true or false");
 
 const isPlainObject = (value: unknown): value is Record<string, unknown> =>
@@ -102,6 +109,7 @@ export const outgoingMessage = v.strictObject({
   ),
   encoding: v.exactOptional(v.literal("base64", 'must be "base64"')),
   headers: v.exactOptional(headers),
+  key: v.exactOptional(wellFormed(LIMITS.keyChars)),
 });
 
 export const sendRequest = v.union([

@@ -44,6 +44,7 @@ export interface MessageView {
   readonly body: Uint8Array;
   readonly contentType: string;
   readonly headers: Readonly<Record<string, string>>;
+  readonly key?: string;
   readonly sentAt: EpochMs;
   readonly expiresAt: EpochMs;
   readonly deadLetter?: DeadLetterInfo;

@@ -204,6 +204,7 @@ function carry(
     body: to.body,
     contentType: message.contentType,
     headers: message.headers,
+    ...(message.key === undefined ? {} : { key: message.key }),
     sentAt: message.sentAt,
     expiresAt: epochMs(to.now + to.target.settings.retentionSeconds * 1000),
     visibleAt: to.now,

@@ -13,6 +13,7 @@ export function messageView(place: Place, message: StoredMessage, body: Uint8Arr
     body,
     contentType: message.contentType,
     headers: message.headers,
+    ...(message.key === undefined ? {} : { key: message.key }),
     sentAt: message.sentAt,
     expiresAt: message.expiresAt,
     ...(message.deadLetter === undefined ? {} : { deadLetter: message.deadLetter }),

@@ -185,6 +185,7 @@ function stamp(message: OutgoingMessage, record: QueueRecord, now: EpochMs): Sto
     body: message.body,
     contentType: message.contentType,
     headers: message.headers,
+    ...(message.key === undefined ? {} : { key: message.key }),
     sentAt: now,
     expiresAt: epochMs(now + record.settings.retentionSeconds * 1000),
     visibleAt: epochMs(now + record.settings.delaySeconds * 1000),

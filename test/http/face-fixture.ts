@@ -2,6 +2,7 @@
 import type { APIGatewayProxyEventV2 } from "aws-lambda";
 import { LaneError } from "../../src/core/errors.ts";
 import type { OutgoingMessage } from "../../src/core/message.ts";
+import { DEFAULT_SETTINGS } from "../../src/core/queue.ts";
 import { epochMs, queueName } from "../../src/core/types.ts";
 import { createFace } from "../../src/http/face.ts";
 import type { FaceOptions } from "../../src/http/face.ts";
@@ -9,18 +10,7 @@ import { routeKey, ROUTES } from "../../src/http/routes.ts";
 import type { Operation } from "../../src/http/routes.ts";
 import type { QueueSettings, ReceivedMessage, Service } from "../../src/service/api.ts";
 
-export const SETTINGS: QueueSettings = {
-  leaseSeconds: 30,
-  retentionSeconds: 345_600,
-  delaySeconds: 0,
-  waitSeconds: 0,
-  maxReceives: null,
-  deadLetter: null,
-  maxMessageBytes: 1_048_576,
-  eraseOnAck: false,
-  lanes: "auto",
-  tags: {},
-};
+export const SETTINGS: QueueSettings = DEFAULT_SETTINGS;
 
 export const NOW = epochMs(Date.UTC(2026, 0, 2, 3, 4, 5, 6));
 

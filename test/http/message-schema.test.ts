@@ -23,7 +23,15 @@ const junk = fc.oneof(
 const orJunk = (...good: unknown[]) =>
   fc.oneof({ weight: 3, arbitrary: fc.constantFrom(...good) }, { weight: 1, arbitrary: junk });
 
-const field = fc.constantFrom("body", "contentType", "encoding", "headers", "bodi", "messages");
+const field = fc.constantFrom(
+  "body",
+  "contentType",
+  "encoding",
+  "headers",
+  "key",
+  "bodi",
+  "messages",
+);
 
 const message = fc.oneof(
   {
@@ -34,6 +42,7 @@ const message = fc.oneof(
         contentType: orJunk("a/b"),
         encoding: orJunk("base64"),
         headers: orJunk({}, { a: "b" }),
+        key: orJunk("k", "é", "k".repeat(128)),
       },
       { requiredKeys: [] },
     ),

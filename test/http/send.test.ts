@@ -203,9 +203,32 @@ describe("a message that is not valid is refused by its path, and nothing is sen
   });
 });
 
+describe("the fields beside the content", () => {
+  test.each([["key", "käy", "käy"]])(
+    "%s, in JSON and as a parameter of a raw body",
+    async (field, value, text) => {
+      const { call, sent } = fixture();
+      await call("send", { body: { messages: [{ body: 1, [field]: value }, { body: 2 }] } });
+      await call("send", { body: "raw", query: { [field]: text } });
+      expect(sent().map((message) => message[field as "key"])).toEqual([value, undefined, value]);
+    },
+  );
+
+  test.each([
+    ["key", ""],
+    ["key", "k".repeat(129)],
+    ["key", 5],
+    ["key", "\ud800"],
+  ])("%s must not be %j", async (field, value) => {
+    const { call, calls } = fixture();
+    const json = await call("send", { body: { messages: [{ body: 1, [field]: value }] } });
+    expect(json.fault()).toEqual([400, "invalid-request", `messages[0].${field}`]);
+    expect(calls).toEqual([]);
+  });
+});
+
 describe("what is not supported yet is refused by name", () => {
   test.each([
-    ["key", "k"],
     ["delaySeconds", 0],
     ["deliverAt", "2030-01-01T00:00:00Z"],
     ["ttlSeconds", 60],

@@ -1,0 +1,43 @@
+/**
+ * The optional fields of a message beside its content, however they come: in JSON, or as query
+ * parameters of a raw body. One row a field; the schemas have the same rules for the OpenAPI document,
+ * and a property test holds the two together (M4).
+ */
+import { LIMITS } from "../core/limits.ts";
+import type { OutgoingMessage } from "../core/message.ts";
+
+interface Field {
+  /** What is wrong with a value; `undefined`: nothing. */
+  readonly error: (value: unknown) => string | undefined;
+  /** From the text of a query parameter; what cannot be read is given back as it is, to be refused. */
+  readonly read: (text: string) => unknown;
+}
+
+const textField = (max: number): Field => ({
+  error: (value) => {
+    if (typeof value !== "string") return "must be a string";
+    if (value.length < 1) return "must have at least 1 characters";
+    if (value.length > max) return `must have at most ${max} characters`;
+    return value.isWellFormed() ? undefined : "must be well-formed Unicode";
+  },
+  read: (text) => text,
+});
+
+export const MESSAGE_FIELDS = {
+  key: textField(LIMITS.keyChars),
+} as const satisfies Partial<Record<keyof OutgoingMessage, Field>>;
+
+type FieldName = keyof typeof MESSAGE_FIELDS;
+export type MessageFields = Pick<OutgoingMessage, FieldName>;
+
+export const isMessageField = (name: string): name is FieldName =>
+  Object.hasOwn(MESSAGE_FIELDS, name);
+
+/** The fields of a message that has been checked. */
+export function fieldsOf(message: Readonly<Record<string, unknown>>): MessageFields {
+  const fields: Record<string, unknown> = {};
+  for (const name of Object.keys(MESSAGE_FIELDS)) {
+    if (message[name] !== undefined) fields[name] = message[name];
+  }
+  return fields as MessageFields;
+}
