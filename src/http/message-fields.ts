@@ -39,5 +39,5 @@ export function fieldsOf(message: Readonly<Record<string, unknown>>): MessageFie
   for (const name of Object.keys(MESSAGE_FIELDS)) {
     if (message[name] !== undefined) fields[name] = message[name];
   }
-  return fields as MessageFields;
+  return fields;
 }
