@@ -43,6 +43,11 @@ export const LIMITS = {
   keyNameChars: 128,
   scopesPerKey: 20,
 
+  /** An event pattern, as JSON; Lambda's own event filters take as much. */
+  patternBytes: 4 * KIB,
+  patternDepth: 12,
+  patternAlternatives: 128,
+
   /** Design §3, packing: an entry's raw content before deflate, and its messages. */
   entryRawBytes: 64 * KIB,
   entryMessages: 256,

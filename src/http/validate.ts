@@ -1,7 +1,8 @@
 /** Runs a schema and turns what is wrong into one `invalid-request` with a path for each finding. */
 import * as v from "valibot";
-import { LaneError } from "../core/errors.ts";
-import type { FieldError } from "../core/errors.ts";
+import { invalid, joinPath } from "../core/invalid.ts";
+
+export { invalid, joinPath };
 
 const REPORTED = 20;
 
@@ -14,23 +15,6 @@ export function validate<S extends v.GenericSchema>(schema: S, input: unknown): 
       message: messageOf(issue),
     })),
   );
-}
-
-export function invalid(errors: readonly FieldError[]): LaneError {
-  const [first] = errors;
-  const detail =
-    first === undefined
-      ? "The request is not valid."
-      : `${first.path === "" ? "The request" : first.path} ${first.message}.`;
-  return new LaneError("invalid-request", detail, { errors });
-}
-
-/** As in `scopes[0].queues`; names that are no identifiers stand in brackets and quotes. */
-export function joinPath(path: string, key: unknown): string {
-  if (typeof key === "number") return `${path}[${key}]`;
-  const name = shorten(String(key));
-  if (!/^[\w$-]+$/.test(name)) return `${path}[${JSON.stringify(name)}]`;
-  return path === "" ? name : `${path}.${name}`;
 }
 
 const pathOf = (items: readonly { key: unknown }[]): string => {
@@ -47,6 +31,3 @@ function messageOf(issue: v.BaseIssue<unknown>): string {
   if (issue.kind === "schema" && issue.type === "record") return "must be an object";
   return issue.message;
 }
-
-const shorten = (name: string): string =>
-  (name.length > 60 ? `${name.slice(0, 60)}…` : name).toWellFormed();
