@@ -131,7 +131,7 @@ export const NAMED = {
   Problem: problemSchema,
 } satisfies Record<string, v.GenericSchema>;
 
-export const SHAPES: Readonly<Record<Operation, Shape>> = {
+const EXACT = {
   putQueue: {
     body: requests.queueSettings,
     statuses: { 201: "Created.", 200: "Updated." },
@@ -201,4 +201,9 @@ export const SHAPES: Readonly<Record<Operation, Shape>> = {
     answer: v.strictObject({ status: v.literal("ok") }),
   },
   openapi: { statuses: { 200: "An OpenAPI 3.1 document." }, answer: v.looseObject({}) },
-};
+} satisfies Readonly<Record<Operation, Shape>>;
+
+/** The exact schemas of each operation: the types of the client are made from them. */
+export type Shapes = typeof EXACT;
+
+export const SHAPES: Readonly<Record<Operation, Shape>> = EXACT;

@@ -195,6 +195,9 @@ const TABLE = [
 
 export type Operation = (typeof TABLE)[number]["operation"];
 
+/** The row of an operation, literally: for types that are made from its method and path. */
+export type RouteOf<O extends Operation> = Extract<(typeof TABLE)[number], { operation: O }>;
+
 export const ROUTES: readonly (Route & { readonly operation: Operation })[] = TABLE;
 
 /** What API Gateway puts into `event.routeKey`. */

@@ -1,0 +1,108 @@
+/** The client: where the service is, who calls, and what can be called. */
+import { REAL } from "./effects.ts";
+import type { Effects } from "./effects.ts";
+import { Queue } from "./queue.ts";
+import type { Client, QueueOptions } from "./queue.ts";
+import { tracingWith } from "./tracing.ts";
+import type { Telemetry, Tracing } from "./tracing.ts";
+import { Transport } from "./transport.ts";
+import type { CallOptions, Retries } from "./transport.ts";
+import type { AnswerOf, BodyOf, Operation, PathOf, QueryOf, QueueSummary } from "./wire.ts";
+import type { Handler, Worker, WorkerOptions } from "./worker.ts";
+
+export interface LaneMQOptions {
+  /** URL of the service; http://127.0.0.1:9324, where `lanemq start` listens. */
+  readonly endpoint?: string;
+  readonly apiKey?: string;
+  /** Sent with every request. */
+  readonly headers?: Readonly<Record<string, string>>;
+  /** How long one attempt may take, waits aside; 30. */
+  readonly timeoutSeconds?: number;
+  /** Attempts after the first, and their pauses; 4, from 100 ms to 5 s. */
+  readonly retries?: Partial<Retries>;
+  /** In place of the global one. */
+  readonly fetch?: typeof fetch;
+  /** OpenTelemetry's API. Absent: used if it is installed. `false`: not used. */
+  readonly telemetry?: Telemetry | false;
+}
+
+/** What an operation takes; a member that it does not have is left out. */
+export type CallRequest<O extends Operation> = {
+  readonly path: PathOf<O>;
+  readonly query?: QueryOf<O>;
+  readonly body?: BodyOf<O>;
+} & CallOptions;
+
+const DEFAULT_RETRIES: Retries = { retries: 4, initialMs: 100, maxMs: 5_000 };
+
+export class LaneMQ {
+  readonly #client: Client;
+
+  constructor(options: LaneMQOptions = {}, effects: Effects = REAL) {
+    const endpoint = new URL(options.endpoint ?? "http://127.0.0.1:9324");
+    const transport = new Transport({
+      endpoint: endpoint.href.replace(/\/+$/, ""),
+      apiKey: options.apiKey,
+      headers: options.headers ?? {},
+      timeoutSeconds: options.timeoutSeconds ?? 30,
+      retries: { ...DEFAULT_RETRIES, ...options.retries },
+      effects: options.fetch === undefined ? effects : { ...effects, fetch: options.fetch },
+    });
+    let tracing: Promise<Tracing> | undefined;
+    this.#client = {
+      transport,
+      tracing: () => (tracing ??= tracingWith(options.telemetry)),
+      call: (operation, request) => this.call(operation, request),
+    };
+  }
+
+  /**
+   * A queue of this name, whether it exists or not.
+   * @param options with a schema, bodies are checked when they are sent and when they are received
+   */
+  queue<In = unknown, Out = In>(name: string, options: QueueOptions<In, Out> = {}): Queue<In, Out> {
+    return new Queue(this.#client, name, options);
+  }
+
+  /** The queues that the key may do something with, page by page as far as you read on. */
+  async *queues(
+    query: QueryOf<"listQueues"> = {},
+    options: CallOptions = {},
+  ): AsyncGenerator<QueueSummary, void, undefined> {
+    let cursor = query.cursor;
+    do {
+      const page = await this.call("listQueues", {
+        ...options,
+        path: {},
+        query: { ...query, ...(cursor === undefined ? {} : { cursor }) },
+      });
+      yield* page.queues;
+      cursor = page.cursor;
+    } while (cursor !== undefined);
+  }
+
+  /**
+   * Any operation of the API, by its name there.
+   * @throws LaneMQError, or the reason of a signal that fired
+   */
+  async call<O extends Operation>(operation: O, request: CallRequest<O>): Promise<AnswerOf<O>> {
+    const { path, query, body, ...options } = request;
+    const answer = await this.#client.transport.request(
+      operation,
+      {
+        path: path as Readonly<Record<string, string>>,
+        query,
+        body: body === undefined ? undefined : JSON.stringify(body),
+      },
+      options,
+    );
+    return answer as AnswerOf<O>;
+  }
+}
+
+/** Starts a worker on a queue: the same as `queue.worker(handler, options)`. */
+export const worker = <T>(
+  queue: { worker(handler: Handler<T>, options: WorkerOptions): Worker<T> },
+  handler: Handler<T>,
+  options: WorkerOptions = {},
+): Worker<T> => queue.worker(handler, options);

@@ -1,0 +1,200 @@
+/**
+ * Single sends, collected for some milliseconds into one request.
+ *
+ * P1  Each caller gets the result of their own message: one that the service refuses does not fail
+ *     those that happened to travel with it, which are sent again without it.
+ * P2  Memory is bounded: beyond `maxBuffered` or `maxBufferedBytes` a send is refused at once.
+ *     `ready()` is the back-pressure for those who produce faster than that.
+ * P3  A message is sent again only when it is known not to be stored (or the send is repeatable, T1).
+ */
+import { LIMITS } from "../core/limits.ts";
+import type { Code } from "../core/errors.ts";
+import { Batcher } from "./batcher.ts";
+import type { Outcome } from "./batcher.ts";
+import { pauseMs, sleep } from "./effects.ts";
+import { LaneMQError } from "./errors.ts";
+import { encodeBody, encodeMessage } from "./message.ts";
+import type { SendOptions } from "./message.ts";
+import type { Client, Queue } from "./queue.ts";
+import { demandFit } from "./schema.ts";
+import type { Schema } from "./schema.ts";
+import { REQUEST_BYTES, sizeOf } from "./send.ts";
+
+export interface ProducerOptions {
+  /** How long the first message of a batch waits for others; 5. */
+  readonly lingerMs?: number;
+  /** Messages of a request, at most 1,000; 500. */
+  readonly maxBatch?: number;
+  /** Messages whose result is open; 10,000. */
+  readonly maxBuffered?: number;
+  /** Their bytes, as JSON; 16 MiB. */
+  readonly maxBufferedBytes?: number;
+  /** Requests at once; 4. */
+  readonly concurrency?: number;
+}
+
+export interface Sent {
+  readonly id: string;
+  readonly duplicate?: true;
+}
+
+const MIB = 1024 * 1024;
+const AGAIN = { initialMs: 100, maxMs: 5_000 };
+const ATTEMPTS = 5;
+
+export class Producer<In = unknown> {
+  readonly #queue: Pick<Queue, "name" | "sendEncoded">;
+  readonly #client: Client;
+  readonly #schema: Schema<In> | undefined;
+  readonly #batcher: Batcher<string, Sent>;
+  readonly #maxBuffered: number;
+  readonly #maxBufferedBytes: number;
+  /** Handed over, and not in the batcher yet. */
+  #entering = 0;
+  #isClosed = false;
+
+  constructor(
+    queue: Pick<Queue, "name" | "sendEncoded">,
+    client: Client,
+    schema: Schema<In> | undefined,
+    options: ProducerOptions,
+  ) {
+    this.#queue = queue;
+    this.#client = client;
+    this.#schema = schema;
+    this.#maxBuffered = options.maxBuffered ?? 10_000;
+    this.#maxBufferedBytes = options.maxBufferedBytes ?? 16 * MIB;
+    this.#batcher = new Batcher({
+      lingerMs: options.lingerMs ?? 5,
+      maxItems: Math.min(options.maxBatch ?? 500, LIMITS.messagesPerSend),
+      maxBytes: REQUEST_BYTES,
+      inFlight: options.concurrency ?? 4,
+      after: client.transport.effects.after,
+      run: (texts) => this.#send(texts),
+    });
+  }
+
+  /** Messages whose result is open. */
+  get buffered(): number {
+    return this.#entering + this.#batcher.items;
+  }
+
+  /**
+   * Resolves once the message is stored.
+   * @throws LaneMQError `producer-full` at once when too much is under way (P2), else what the service says
+   */
+  async send(body: In | Uint8Array, message: SendOptions = {}): Promise<Sent> {
+    if (this.#isClosed) throw new LaneMQError("producer-closed", "The producer is closed.");
+    if (!this.#hasRoom) {
+      throw new LaneMQError("producer-full", `${this.buffered} messages are under way already.`);
+    }
+    this.#entering += 1;
+    let isIn = false;
+    const enter = (): void => {
+      if (!isIn) this.#entering -= 1;
+      isIn = true;
+    };
+    try {
+      const encoded = encodeBody(body);
+      const options = { ...message };
+      if (this.#schema !== undefined) await demandFit(this.#schema, body);
+      const tracing = await this.#client.tracing();
+      return await tracing.sending(this.#queue.name, 1, (headers) => {
+        const text = encodeMessage(encoded, options, headers);
+        enter();
+        return this.#batcher.add(text, sizeOf(text));
+      });
+    } finally {
+      enter();
+    }
+  }
+
+  /** Resolves as soon as there is room for another message. */
+  async ready(): Promise<void> {
+    // One that is just entering settles nothing, but will be in the batcher in a moment.
+    while (!this.#hasRoom) await (this.#batcher.items > 0 ? this.#batcher.settled() : this.#turn());
+  }
+
+  /** Sends what waits now, and resolves once nothing is under way. The results go to those who sent. */
+  async flush(): Promise<void> {
+    while (this.#entering > 0) await this.#turn();
+    await this.#batcher.flush();
+  }
+
+  /** Takes no more messages, and flushes. */
+  async close(): Promise<void> {
+    this.#isClosed = true;
+    await this.flush();
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
+  }
+
+  #turn(): Promise<void> {
+    return sleep(this.#client.transport.effects, 0);
+  }
+
+  get #hasRoom(): boolean {
+    return this.buffered < this.#maxBuffered && this.#batcher.bytes < this.#maxBufferedBytes;
+  }
+
+  /** P1, P3 */
+  async #send(texts: readonly string[]): Promise<Outcome<Sent>[]> {
+    const { effects } = this.#client.transport;
+    const outcomes: (Outcome<Sent> | undefined)[] = texts.map(() => undefined);
+    let open = texts.map((_, index) => index);
+    for (let failures = 0; open.length > 0; failures++) {
+      const results = await this.#attempt(open.map((index) => texts[index] ?? ""));
+      const again: number[] = [];
+      open.forEach((index, at) => {
+        const outcome = results[at] ?? "again";
+        const isRetried =
+          outcome === "again" ||
+          (failures + 1 < ATTEMPTS && "error" in outcome && mayRetry(outcome));
+        if (isRetried) again.push(index);
+        else outcomes[index] = outcome;
+      });
+      open = again;
+      // Those that only travelled with a refused one need not wait.
+      if (open.length > 0 && !results.includes("again")) {
+        await sleep(effects, pauseMs(AGAIN, failures, effects.random()));
+      }
+    }
+    return outcomes.map((outcome) => outcome ?? { error: new TypeError("a message got lost") });
+  }
+
+  async #attempt(texts: readonly string[]): Promise<(Outcome<Sent> | "again")[]> {
+    try {
+      return (await this.#queue.sendEncoded(texts, {})).map(outcomeOf);
+    } catch (error) {
+      if (!(error instanceof LaneMQError) || texts.length === 1)
+        return texts.map(() => ({ error }));
+      if (error.results !== undefined) return error.results.map(outcomeOf);
+      const refused = refusedOf(error);
+      return refused === undefined
+        ? texts.map(() => ({ error }))
+        : texts.map((_, index) => (refused.has(index) ? { error } : "again"));
+    }
+  }
+}
+
+const mayRetry = ({ error }: { readonly error: unknown }): boolean =>
+  error instanceof LaneMQError && error.retryable && error.status === 0;
+
+function outcomeOf(
+  result: Sent | { readonly error: { code: Code; detail: string; retryable: boolean } },
+): Outcome<Sent> {
+  if (!("error" in result)) return { value: result };
+  const { code, detail, retryable } = result.error;
+  return { error: new LaneMQError(code, detail, { retryable }) };
+}
+
+/** The messages that a refusal names, as in `messages[3].headers`; all others were refused for nothing. */
+function refusedOf({ errors }: LaneMQError): ReadonlySet<number> | undefined {
+  const named = errors.flatMap(({ path }) => {
+    const index = /^messages\[(\d+)\]/.exec(path)?.[1];
+    return index === undefined ? [] : [Number(index)];
+  });
+  return named.length === 0 ? undefined : new Set(named);
+}
