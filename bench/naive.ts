@@ -131,6 +131,8 @@ const REFUSED: Service = {
   extend: refuse,
   browse: refuse,
   lookUp: refuse,
+  listScheduled: refuse,
+  cancelScheduled: refuse,
   createKey: refuse,
   listKeys: refuse,
   deleteKey: refuse,

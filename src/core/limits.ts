@@ -33,6 +33,8 @@ export const LIMITS = {
   retentionSecondsMin: 60,
   retentionSecondsMax: 365 * DAY_SECONDS,
   delaySecondsMax: 43_200,
+  /** How far ahead a message may be scheduled. */
+  scheduleSecondsMax: 365 * DAY_SECONDS,
   /** HTTP API ends a request after 30 s. */
   waitSecondsMax: 20,
   maxReceivesMax: 1_000,
@@ -54,6 +56,15 @@ export const LIMITS = {
   /** A message whose packed form is larger goes into parts; an item may hold 400 KB. */
   inlineMessageBytes: 256 * KIB,
   partBytes: 380 * KIB,
+
+  /** Packed: with its key, an item of 1 KB at most. The body of a larger one stands in parts, which are written once. */
+  timerInlineBytes: 900,
+  /** A partition takes 1,000 writes/s; a receive looks at each. */
+  timerShardsMax: 16,
+  /** T3: a timer is not cancelled this short before it is promoted. */
+  cancelMarginMs: 10_000,
+  /** T6: by then every copy of a timer's put has arrived, and the engine has answered. */
+  timerCopiesMs: 2 * MINUTE_MS,
 
   /** C7: no claim makes an open segment's item larger: at most 2 write units. */
   segmentBytes: 1_536,

@@ -19,6 +19,10 @@ export interface OutgoingMessage {
   readonly headers: Readonly<Record<string, string>>;
   /** Ordering key: messages of one key are delivered in order where the queue keeps order. */
   readonly key?: string;
+  /** 0–31,536,000: from its send on. */
+  readonly delaySeconds?: number;
+  /** At most 365 days ahead; instead of `delaySeconds`. */
+  readonly deliverAt?: EpochMs;
 }
 
 /** Why and from where a message came into a dead-letter queue. */
@@ -36,11 +40,11 @@ export interface DeadLetterInfo {
 }
 
 /** A message as an entry holds it; its offset is the entry's plus its index. */
-export interface StoredMessage extends OutgoingMessage {
+export interface StoredMessage extends Omit<OutgoingMessage, "delaySeconds" | "deliverAt"> {
   readonly sentAt: EpochMs;
   readonly expiresAt: EpochMs;
   readonly visibleAt: EpochMs;
-  /** The id issued at send, when this is not its first place. */
+  /** The id issued at send, when this is not its first place: another place, or its timer. */
   readonly id?: string;
   /** Exactly-once appends: what the intent record is named by. */
   readonly dedupId?: string;

@@ -53,6 +53,8 @@ export interface QueueRecord {
   readonly createdAt: EpochMs;
   /** One more with every change of settings or lanes. */
   readonly version: number;
+  /** Over how many shards its timers are spread; 0: nothing was ever scheduled. Never fewer. */
+  readonly timerShards: number;
   /** Names of the queues that dead-letter to this one, or did. */
   readonly sources: ReadonlySet<string>;
   /** Set: a tombstone. */

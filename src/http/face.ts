@@ -82,7 +82,13 @@ export function createFace(options: FaceOptions): Face {
 }
 
 /** These read the query themselves. */
-const WITH_QUERY: ReadonlySet<Operation> = new Set(["send", "listQueues", "listKeys", "browse"]);
+const WITH_QUERY: ReadonlySet<Operation> = new Set([
+  "send",
+  "listQueues",
+  "listKeys",
+  "browse",
+  "listScheduled",
+]);
 
 function refuseQuery(
   route: Route & { readonly operation: Operation },

@@ -1,4 +1,4 @@
-/** The calls that answer in pages: queues, keys, browse. */
+/** The calls that answer in pages: queues, keys, browse, what is scheduled. */
 import { laneId, queueName } from "../core/types.ts";
 import type { LaneId, QueueId, QueueName } from "../core/types.ts";
 import { parseMessageId } from "../core/receipt.ts";
@@ -6,7 +6,7 @@ import type { ApiKeyView, QueueSummary } from "../service/api.ts";
 import { json } from "./answer.ts";
 import type { Answer } from "./answer.ts";
 import { isCursor, openCursor, sealCursor } from "./cursor.ts";
-import { browsedJson, iso } from "./message-out.ts";
+import { browsedJson, iso, scheduledJson } from "./message-out.ts";
 import type { Call } from "./operations.ts";
 import * as schemas from "./schemas.ts";
 import { invalid, validate } from "./validate.ts";
@@ -68,6 +68,17 @@ export async function browse({ service, event }: Call, queue: QueueName): Promis
       ? undefined
       : sealCursor(`${page.next.lane}.${page.next.offset}`, madeFor);
   return json(200, browsedJson(page.messages, cursor));
+}
+
+export async function listScheduled({ service, event }: Call, queue: QueueName): Promise<Answer> {
+  const query = validate(schemas.listScheduledQuery, event.queryStringParameters ?? {});
+  const madeFor = ["scheduled", queue];
+  const page = await service.listScheduled(queue, {
+    limit: query.limit,
+    ...(query.cursor === undefined ? {} : { after: openCursor(query.cursor, madeFor, "cursor") }),
+  });
+  const cursor = page.next === undefined ? undefined : sealCursor(page.next, madeFor);
+  return json(200, scheduledJson(page.messages, cursor));
 }
 
 function placeOf(

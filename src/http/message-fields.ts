@@ -5,12 +5,15 @@
  */
 import { LIMITS } from "../core/limits.ts";
 import type { OutgoingMessage } from "../core/message.ts";
+import { timeError } from "./times.ts";
 
 interface Field {
   /** What is wrong with a value; `undefined`: nothing. */
   readonly error: (value: unknown) => string | undefined;
   /** From the text of a query parameter; what cannot be read is given back as it is, to be refused. */
   readonly read: (text: string) => unknown;
+  /** What the service is given for a checked value; absent: that itself. */
+  readonly parse?: (value: unknown) => unknown;
 }
 
 const textField = (max: number): Field => ({
@@ -23,8 +26,26 @@ const textField = (max: number): Field => ({
   read: (text) => text,
 });
 
+const numberField = (min: number, max: number): Field => ({
+  error: (value) => {
+    if (typeof value !== "number") return "must be a number";
+    if (!Number.isInteger(value)) return "must be a whole number";
+    if (value < min) return `must be at least ${min}`;
+    return value > max ? `must be at most ${max}` : undefined;
+  },
+  read: (text) => (/^\d{1,15}$/.test(text) ? Number(text) : text),
+});
+
+const timeField: Field = {
+  error: timeError,
+  read: (text) => text,
+  parse: (value) => Date.parse(String(value)),
+};
+
 export const MESSAGE_FIELDS = {
   key: textField(LIMITS.keyChars),
+  delaySeconds: numberField(0, LIMITS.scheduleSecondsMax),
+  deliverAt: timeField,
 } as const satisfies Partial<Record<keyof OutgoingMessage, Field>>;
 
 type FieldName = keyof typeof MESSAGE_FIELDS;
@@ -36,8 +57,9 @@ export const isMessageField = (name: string): name is FieldName =>
 /** The fields of a message that has been checked. */
 export function fieldsOf(message: Readonly<Record<string, unknown>>): MessageFields {
   const fields: Record<string, unknown> = {};
-  for (const name of Object.keys(MESSAGE_FIELDS)) {
-    if (message[name] !== undefined) fields[name] = message[name];
+  for (const [name, { parse }] of Object.entries<Field>(MESSAGE_FIELDS)) {
+    const value = message[name];
+    if (value !== undefined) fields[name] = parse === undefined ? value : parse(value);
   }
   return fields;
 }

@@ -10,6 +10,7 @@ import type {
   MessageState,
   MessageView,
   ReceivedMessage,
+  ScheduledMessage,
 } from "../service/api.ts";
 
 export function receivedJson(messages: readonly ReceivedMessage[]): string {
@@ -24,9 +25,26 @@ export function receivedJson(messages: readonly ReceivedMessage[]): string {
   return `{"messages":[${parts.join(",")}]}`;
 }
 
+export function scheduledJson(
+  messages: readonly ScheduledMessage[],
+  cursor: string | undefined,
+): string {
+  const time = isoTimes();
+  const parts = messages.map(
+    (message) => `{${viewJson(message, time)},"deliverAt":${time(message.deliverAt)}}`,
+  );
+  return pageJson(parts, cursor);
+}
+
 export function browsedJson(messages: readonly MessageView[], cursor: string | undefined): string {
   const time = isoTimes();
-  const parts = messages.map((message) => `{${viewJson(message, time)}}`);
+  return pageJson(
+    messages.map((message) => `{${viewJson(message, time)}}`),
+    cursor,
+  );
+}
+
+function pageJson(parts: readonly string[], cursor: string | undefined): string {
   const more = cursor === undefined ? "" : `,"cursor":${quote(cursor)}`;
   return `{"messages":[${parts.join(",")}]${more}}`;
 }
@@ -75,6 +93,7 @@ const deadLetterOf = (info: DeadLetterInfo) => ({
 
 function stateOf(state: MessageState): Record<string, unknown> {
   if (state.state === "leased") return { ...state, leaseExpiresAt: iso(state.leaseExpiresAt) };
+  if (state.state === "scheduled") return { ...state, deliverAt: iso(state.deliverAt) };
   if (state.state === "delayed") return { ...state, visibleAt: iso(state.visibleAt) };
   return { state: state.state };
 }

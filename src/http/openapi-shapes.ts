@@ -74,15 +74,23 @@ const received = v.strictObject({
 
 const browsed = v.strictObject({ ...content, expiresAt: time });
 
+const scheduled = v.strictObject({ ...content, expiresAt: time, deliverAt: time });
+
 const state = v.strictObject({
-  state: v.picklist(["ready", "delayed", "leased", "acked", "expired", "erased"]),
+  state: v.picklist(["scheduled", "ready", "delayed", "leased", "acked", "expired", "erased"]),
+  deliverAt: v.exactOptional(time),
   visibleAt: v.exactOptional(time),
   leaseExpiresAt: v.exactOptional(time),
   receives: v.exactOptional(count),
 });
 
 const sendResult = v.union([
-  v.strictObject({ id: v.string(), duplicate: v.exactOptional(v.literal(true)) }),
+  v.strictObject({
+    id: v.string(),
+    duplicate: v.exactOptional(v.literal(true)),
+    deliverAt: v.exactOptional(time),
+    isPast: v.exactOptional(v.literal(true)),
+  }),
   v.strictObject({
     error: v.strictObject({ code, detail: v.string(), retryable: v.boolean() }),
   }),
@@ -126,6 +134,7 @@ export const NAMED = {
   Queue: queue,
   ReceivedMessage: received,
   Message: browsed,
+  ScheduledMessage: scheduled,
   SendResult: sendResult,
   ReceiptResults: results,
   Problem: problemSchema,
@@ -185,6 +194,12 @@ const EXACT = {
       groups: v.record(v.string(), state),
     }),
   },
+  listScheduled: {
+    query: requests.listScheduledQuery,
+    statuses: { 200: "A page of scheduled messages; with a cursor, there are more." },
+    answer: v.strictObject({ messages: v.array(scheduled), cursor }),
+  },
+  cancelScheduled: { statuses: { 204: "Cancelled; it will not be delivered." } },
   createKey: {
     body: requests.createKeyRequest,
     statuses: { 201: "Created; keep the secret, it is not shown again." },

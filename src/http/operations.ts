@@ -19,7 +19,7 @@ import { json, noContent, problem } from "./answer.ts";
 import type { Answer } from "./answer.ts";
 import { demand } from "./authorise.ts";
 import type { Caller } from "./authorise.ts";
-import { browse, listKeys, listQueues, keyJson } from "./listings.ts";
+import { browse, listKeys, listQueues, listScheduled, keyJson } from "./listings.ts";
 import { messagesOf } from "./message-in.ts";
 import { iso, lookedUpJson, receivedJson } from "./message-out.ts";
 import { isObject } from "./message-rules.ts";
@@ -94,6 +94,11 @@ export const OPERATIONS: Readonly<Record<Operation, Handler>> = {
   browse: async (call) => browse(call, queueOf(call)),
   lookUp: async (call) =>
     json(200, lookedUpJson(await call.service.lookUp(queueOf(call), idOf(call)))),
+  listScheduled: async (call) => listScheduled(call, queueOf(call)),
+  cancelScheduled: async (call) => {
+    await call.service.cancelScheduled(queueOf(call), idOf(call));
+    return noContent();
+  },
   createKey: async (call) => {
     const { expiresAt, ...request } = bodyAs(schemas.createKeyRequest, call);
     const expires = expiresAt === undefined ? {} : { expiresAt: epochMs(Date.parse(expiresAt)) };
@@ -154,7 +159,12 @@ function sendAnswer(results: readonly SendResult[]): Answer {
   const messages = results.map((result) =>
     "error" in result
       ? { error: result.error }
-      : { id: result.id, ...(result.duplicate ? { duplicate: true } : {}) },
+      : {
+          id: result.id,
+          ...(result.duplicate ? { duplicate: true } : {}),
+          ...(result.deliverAt === undefined ? {} : { deliverAt: iso(result.deliverAt) }),
+          ...(result.isPast ? { isPast: true } : {}),
+        },
   );
   if (first === undefined || failed.length < results.length) {
     return json(201, JSON.stringify({ messages }));

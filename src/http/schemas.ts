@@ -4,6 +4,7 @@
  */
 import * as v from "valibot";
 import { LIMITS } from "../core/limits.ts";
+import { isRealTime, ISO_TIME, NO_ISO_TIME, NO_REAL_TIME } from "./times.ts";
 
 const integer = (min: number, max: number) =>
   v.pipe(
@@ -33,6 +34,12 @@ const wellFormed = (max: number) =>
   );
 
 const flag = v.boolean("must be true or false");
+
+const time = v.pipe(
+  v.string("must be a string"),
+  v.regex(ISO_TIME, NO_ISO_TIME),
+  v.check(isRealTime, NO_REAL_TIME),
+);
 
 const isPlainObject = (value: unknown): value is Record<string, unknown> =>
   typeof value === "object" && value !== null && !Array.isArray(value);
@@ -110,6 +117,8 @@ export const outgoingMessage = v.strictObject({
   encoding: v.exactOptional(v.literal("base64", 'must be "base64"')),
   headers: v.exactOptional(headers),
   key: v.exactOptional(wellFormed(LIMITS.keyChars)),
+  delaySeconds: v.exactOptional(integer(0, LIMITS.scheduleSecondsMax)),
+  deliverAt: v.exactOptional(time),
 });
 
 export const sendRequest = v.union([
@@ -173,24 +182,8 @@ export const createKeyRequest = v.strictObject({
     v.minLength(1, "must have at least one scope"),
     v.maxLength(LIMITS.scopesPerKey, `must have at most ${LIMITS.scopesPerKey} scopes`),
   ),
-  expiresAt: v.exactOptional(
-    v.pipe(
-      v.string("must be a string"),
-      v.regex(
-        /^\d{4}-\d\d-\d\dT\d\d:\d\d(:\d\d(\.\d{1,9})?)?(Z|[+-]\d\d:\d\d)$/,
-        "must be an ISO 8601 time with its zone, as in 2030-01-31T12:00:00Z",
-      ),
-      v.check(isRealTime, "must be a time that exists, as in 2030-01-31T12:00:00Z"),
-    ),
-  ),
+  expiresAt: v.exactOptional(time),
 });
-
-/** `Date.parse` takes the 30th of February for the 2nd of March. */
-function isRealTime(time: string): boolean {
-  const date = time.slice(0, 10);
-  const midnight = new Date(`${date}T00:00:00Z`);
-  return !Number.isNaN(Date.parse(time)) && midnight.toISOString().startsWith(date);
-}
 
 /** A query parameter is text; it is read as a whole number in plain decimal digits. */
 const integerParameter = (min: number, max: number) =>
@@ -220,6 +213,11 @@ export const browseQuery = v.strictObject({
   from: v.exactOptional(cursor),
   limit: v.optional(integerParameter(1, LIMITS.browsePage), "100"),
   lane: v.exactOptional(integerParameter(0, Number.MAX_SAFE_INTEGER)),
+});
+
+export const listScheduledQuery = v.strictObject({
+  limit: v.optional(integerParameter(1, LIMITS.listPage), "100"),
+  cursor: v.exactOptional(cursor),
 });
 
 export const listKeysQuery = v.strictObject({

@@ -21,8 +21,6 @@ export const UNSUPPORTED = {
   deadLetter: { exchange: {}, routingKey: {} },
   /** Fields of a message, and query parameters of a raw one. */
   message: {
-    delaySeconds: {},
-    deliverAt: {},
     ttlSeconds: {},
     priority: {},
     dedupId: {},

@@ -30,7 +30,14 @@ export interface QueueView {
 export type QueueSummary = Pick<QueueView, "name" | "settings" | "createdAt">;
 
 export type SendResult =
-  | { readonly id: string; readonly duplicate?: true }
+  | {
+      readonly id: string;
+      readonly duplicate?: true;
+      /** It waits until then. */
+      readonly deliverAt?: EpochMs;
+      /** It asked for a time that is over, and is there at once. */
+      readonly isPast?: true;
+    }
   | {
       readonly error: { readonly code: Code; readonly detail: string; readonly retryable: boolean };
     };
@@ -50,6 +57,10 @@ export interface MessageView {
   readonly deadLetter?: DeadLetterInfo;
 }
 
+export interface ScheduledMessage extends MessageView {
+  readonly deliverAt: EpochMs;
+}
+
 export interface ReceivedMessage extends MessageView {
   readonly receipt: string;
   readonly firstReceivedAt: EpochMs;
@@ -59,6 +70,7 @@ export interface ReceivedMessage extends MessageView {
 
 export type MessageState =
   | { readonly state: "ready" | "acked" | "expired" | "erased" }
+  | { readonly state: "scheduled"; readonly deliverAt: EpochMs }
   | { readonly state: "delayed"; readonly visibleAt: EpochMs }
   | { readonly state: "leased"; readonly leaseExpiresAt: EpochMs; readonly receives: number };
 
@@ -159,6 +171,13 @@ export interface Service {
   ): Promise<{ messages: readonly MessageView[]; next?: { lane: LaneId; offset: number } }>;
   /** `id` as issued, or a `place`. */
   lookUp(name: QueueName, id: string): Promise<LookedUpMessage>;
+
+  /** What waits on a schedule, in the order in which it is due; `after`: the `next` of an earlier page. */
+  listScheduled(
+    name: QueueName,
+    request: { limit: number; after?: string },
+  ): Promise<{ messages: readonly ScheduledMessage[]; next?: string }>;
+  cancelScheduled(name: QueueName, id: string): Promise<void>;
 
   createKey(request: {
     name: string;

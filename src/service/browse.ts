@@ -9,6 +9,7 @@ import type { QueueRecord } from "../core/queue.ts";
 import { parseMessageId } from "../core/receipt.ts";
 import type { Place } from "../core/receipt.ts";
 import { isExpired, member, parseSegment } from "../core/segment.ts";
+import { parseTimerId } from "../core/timer.ts";
 import { DEFAULT_GROUP, epochMs, offset } from "../core/types.ts";
 import type { LaneId, Offset, QueueId, QueueName } from "../core/types.ts";
 import { segmentKey } from "../store/keys.ts";
@@ -17,7 +18,8 @@ import type { Catalog } from "./catalog.ts";
 import type { Cursors } from "./cursor.ts";
 import type { Deps } from "./deps.ts";
 import type { LogReader } from "./log.ts";
-import { messageView } from "./message-view.ts";
+import { messageView, scheduledView } from "./message-view.ts";
+import type { Timers } from "./timers.ts";
 
 export interface LanePlace {
   readonly lane: LaneId;
@@ -33,12 +35,14 @@ export class Browser {
   readonly #catalog: Catalog;
   readonly #cursors: Cursors;
   readonly #log: LogReader;
+  readonly #timers: Timers;
 
-  constructor(deps: Deps, catalog: Catalog, cursors: Cursors, log: LogReader) {
+  constructor(deps: Deps, catalog: Catalog, cursors: Cursors, log: LogReader, timers: Timers) {
     this.#deps = deps;
     this.#catalog = catalog;
     this.#cursors = cursors;
     this.#log = log;
+    this.#timers = timers;
   }
 
   /** Lane by lane, each in its own order. */
@@ -100,7 +104,10 @@ export class Browser {
   /** @throws LaneError `queue-not-found`, `message-not-found` */
   async lookUp(name: QueueName, id: string): Promise<LookedUpMessage> {
     const record = await this.#catalog.get(name);
-    const place = parseMessageId(id);
+    const timer = parseTimerId(id);
+    const found = timer?.queueId === record.queueId ? await this.#timers.find(timer) : undefined;
+    if (found?.is === "waiting") return this.#waiting(record, id, found.message);
+    const place = found?.is === "promoted" ? found.place : (timer ?? parseMessageId(id));
     if (place === undefined)
       throw new LaneError("message-not-found", `"${id}" is not a message id.`);
     if (place.queueId !== record.queueId) {
@@ -109,19 +116,26 @@ export class Browser {
         `The message "${id}" was not sent to this queue "${name}"; a moved message is found by its place.`,
       );
     }
+    if (!("lane" in place)) throw gone(id);
     const entry = await this.#log.holding(record.queueId, place.lane, place.offset);
     const message = entry?.messages?.[place.offset - entry.offset];
     const body = message === undefined ? undefined : await this.#log.body(record.queueId, message);
-    if (message === undefined || body === undefined) {
-      throw new LaneError(
-        "message-not-found",
-        `The message "${id}" has expired or has been erased.`,
-      );
-    }
+    if (message === undefined || body === undefined) throw gone(id);
     return {
       ...messageView(place, message, body),
       groups: { [DEFAULT_GROUP]: await this.#state(place, message) },
     };
+  }
+
+  async #waiting(
+    record: QueueRecord,
+    id: string,
+    message: StoredMessage,
+  ): Promise<LookedUpMessage> {
+    const body = await this.#log.body(record.queueId, message);
+    if (body === undefined) throw gone(id);
+    const { deliverAt, ...view } = scheduledView(message, id, body);
+    return { ...view, groups: { [DEFAULT_GROUP]: { state: "scheduled", deliverAt } } };
   }
 
   async #page(record: QueueRecord, lane: LaneId, at: Offset): Promise<readonly LogEntry[]> {
@@ -165,6 +179,12 @@ export class Browser {
     return { state: "acked" };
   }
 }
+
+const gone = (id: string): LaneError =>
+  new LaneError(
+    "message-not-found",
+    `The message "${id}" has expired, or has been erased or cancelled.`,
+  );
 
 function* live(
   entries: readonly LogEntry[],

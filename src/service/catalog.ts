@@ -69,12 +69,13 @@ export class Catalog {
   /** D2. `undefined`: somebody changed or deleted the queue meanwhile. */
   async change(
     record: QueueRecord,
-    change: { settings?: QueueSettings; lanes?: Lanes },
+    change: { settings?: QueueSettings; lanes?: Lanes; timerShards?: number },
   ): Promise<QueueRecord | undefined> {
     const edits: Edit[] = [set(["version"], record.version + 1)];
     if (change.settings !== undefined)
       edits.push(set(["settings"], JSON.stringify(change.settings)));
     if (change.lanes !== undefined) edits.push(set(["lanes"], storedLanes(change.lanes)));
+    if (change.timerShards !== undefined) edits.push(set(["timerShards"], change.timerShards));
     const readAt = this.#deps.clock.now();
     const { ok } = await this.#deps.store.update(
       "catalog",
@@ -119,6 +120,7 @@ export function parseRecord(item: Item): QueueRecord {
     secret: item["secret"] as Uint8Array,
     createdAt: epochMs(item["createdAt"] as number),
     version: item["version"] as number,
+    timerShards: (item["timerShards"] as number | undefined) ?? 0,
     sources: (item["sources"] as ReadonlySet<string> | undefined) ?? new Set(),
     deletedAt: item["deletedAt"] === undefined ? undefined : epochMs(item["deletedAt"] as number),
   };
@@ -133,6 +135,7 @@ export function recordItem(record: QueueRecord): Item {
     secret: record.secret,
     createdAt: record.createdAt,
     version: record.version,
+    ...(record.timerShards === 0 ? {} : { timerShards: record.timerShards }),
     ...(record.sources.size === 0 ? {} : { sources: record.sources }),
   };
 }

@@ -27,7 +27,8 @@ import { newLeaseId } from "./deps.ts";
 import type { Deps } from "./deps.ts";
 import type { Eraser } from "./erase.ts";
 import type { LogReader } from "./log.ts";
-import { chunksOf, writeParts } from "./send.ts";
+import { writeParts } from "./parts.ts";
+import { chunksOf } from "./send.ts";
 
 type Leaver = DeadLetter["messages"][number];
 

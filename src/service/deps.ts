@@ -22,7 +22,7 @@ export type ServiceEvent =
   | { readonly type: "appendConflict" | "claimConflict" | "laneGrown" | "segmentCut" }
   | { readonly type: "eraseFailed"; readonly error: unknown }
   | {
-      readonly type: "deadLetterFailed" | "tendFailed";
+      readonly type: "deadLetterFailed" | "tendFailed" | "promotionFailed";
       readonly queue: string;
       readonly error: unknown;
     };

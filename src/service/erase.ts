@@ -2,13 +2,14 @@
  * `eraseOnAck`: really deletes what has been acked, for queues of one group that must.
  *
  * X1  An entry is erased once no message of it is unclaimed or pending. Only its body and parts go:
- *     count, writer, ttl and dedup ids stay, for the log's order and exactly-once rest on them.
+ *     count, writer, ttl, dedup and timer ids stay, for the log's order and exactly-once rest on them.
  * X2  What is claimed never becomes unclaimed, and what is not pending never becomes pending again,
  *     so that a state once seen erasable stays so.
  */
 import type { LogEntry } from "../core/plan.ts";
 import { parseSegment, pendingOffsets } from "../core/segment.ts";
 import type { Segment } from "../core/segment.ts";
+import { parseTimerId } from "../core/timer.ts";
 import type { Offset } from "../core/types.ts";
 import { entryKey, partKey, segmentKey } from "../store/keys.ts";
 import { exists, remove, set } from "../store/port.ts";
@@ -77,6 +78,10 @@ export class Eraser {
 
   async #erase(place: SegmentPlace, entry: LogEntry): Promise<void> {
     const ids = entry.messages?.map((message) => message.dedupId ?? "") ?? [];
+    const timers =
+      entry.messages?.flatMap(({ id }) =>
+        id !== undefined && parseTimerId(id) !== undefined ? [id] : [],
+      ) ?? [];
     await this.#deps.store.update(
       "lanes",
       entryKey(place.queue, place.lane, entry.offset),
@@ -84,6 +89,7 @@ export class Eraser {
         remove("body"),
         set(["erased"], true),
         ...(ids.some((id) => id !== "") ? [set(["ids"], ids)] : []),
+        ...(timers.length > 0 ? [set(["timers"], timers)] : []),
       ],
       exists("count"),
     );

@@ -21,6 +21,7 @@ import {
   GRAVES,
   graveKey,
   JANITOR,
+  promoterKey,
   QUEUES,
   queueKey,
 } from "../store/keys.ts";
@@ -30,6 +31,7 @@ import { parseRecord } from "./catalog.ts";
 import type { DeadLetters } from "./dead-letter.ts";
 import type { Gauge, Measured } from "./depth.ts";
 import type { Deps } from "./deps.ts";
+import type { DueTimers } from "./due.ts";
 import type { LaneKeeper } from "./lanes.ts";
 import { dig } from "./queues.ts";
 import type { Visits } from "./visit.ts";
@@ -38,6 +40,8 @@ import type { Visits } from "./visit.ts";
 const QUIET_MS = 30 * 60_000;
 const GRAVE_MS = 3_600_000;
 const PAGE = 50;
+/** Of one round for one queue; its receivers go on with what is left, or the next round. */
+const PROMOTE_MS = 15_000;
 /** A queue with more lanes may take as long as the function lives. */
 const SLOW_LANES = 16;
 
@@ -55,6 +59,7 @@ export class Janitor {
   readonly #gauge: Gauge;
   readonly #lanes: LaneKeeper;
   readonly #deadLetters: DeadLetters;
+  readonly #due: DueTimers;
 
   constructor(
     deps: Deps,
@@ -62,12 +67,14 @@ export class Janitor {
     gauge: Gauge,
     lanes: LaneKeeper,
     deadLetters: DeadLetters,
+    due: DueTimers,
   ) {
     this.#deps = deps;
     this.#visits = visits;
     this.#gauge = gauge;
     this.#lanes = lanes;
     this.#deadLetters = deadLetters;
+    this.#due = due;
   }
 
   async run(deadline: EpochMs): Promise<JanitorReport> {
@@ -141,6 +148,8 @@ export class Janitor {
     deadline: EpochMs,
   ): Promise<{ measured: Measured; retired: number } | undefined> {
     const finished = new Set<LaneId>();
+    const promoteUntil = Math.min(deadline, this.#deps.clock.now() + PROMOTE_MS);
+    await this.#due.promoteAll(record, epochMs(promoteUntil));
     for (const lane of receivableLanes(record.lanes)) {
       if (this.#deps.clock.now() >= deadline) break;
       const stand = { queue: record.queueId, lane, group: DEFAULT_GROUP };
@@ -196,6 +205,9 @@ export class Janitor {
           if (clock.now() >= deadline) return cleared;
           await this.#clearLane(queue, laneId(lane));
         }
+        // Timers, and where they went, go by TTL.
+        for (let shard = 0; shard < ((item["timerShards"] as number | undefined) ?? 0); shard++)
+          await store.delete("lanes", promoterKey(queue, shard));
         await store.delete("catalog", graveKey(queue));
         cleared += 1;
       }

@@ -2,13 +2,27 @@
 import type { StoredMessage } from "../core/message.ts";
 import { messageId } from "../core/receipt.ts";
 import type { Place } from "../core/receipt.ts";
-import type { MessageView } from "./api.ts";
+import type { MessageView, ScheduledMessage } from "./api.ts";
 
 export function messageView(place: Place, message: StoredMessage, body: Uint8Array): MessageView {
   const here = messageId(place);
+  const isElsewhere = message.id !== undefined && message.id !== here;
   return {
     id: message.id ?? here,
-    ...(message.id === undefined || message.id === here ? {} : { place: here }),
+    ...(isElsewhere ? { place: here } : {}),
+    ...contentView(message, body),
+  };
+}
+
+/** A message on its timer, which has no place yet. */
+export const scheduledView = (
+  message: StoredMessage,
+  id: string,
+  body: Uint8Array,
+): ScheduledMessage => ({ id, ...contentView(message, body), deliverAt: message.visibleAt });
+
+function contentView(message: StoredMessage, body: Uint8Array): Omit<MessageView, "id" | "place"> {
+  return {
     kind: message.kind,
     body,
     contentType: message.contentType,

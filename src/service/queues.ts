@@ -166,6 +166,7 @@ export class Queues {
       secret: this.#deps.randomBytes(32),
       createdAt: now,
       version: 1,
+      timerShards: 0,
       sources: new Set(),
       deletedAt: undefined,
     };
@@ -330,6 +331,7 @@ export async function dig(deps: Deps, tombstone: QueueRecord): Promise<void> {
   await deps.store.put("catalog", {
     ...graveKey(tombstone.queueId),
     lanes: tombstone.lanes.next,
+    timerShards: tombstone.timerShards,
     deletedAt: tombstone.deletedAt ?? deps.clock.now(),
   });
 }

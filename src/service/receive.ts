@@ -24,6 +24,7 @@ import { Combiner } from "./combiner.ts";
 import { standKey } from "./cursor.ts";
 import { backoffMs } from "./deps.ts";
 import type { Deps } from "./deps.ts";
+import type { DueTimers } from "./due.ts";
 import type { LogReader } from "./log.ts";
 import { messageView } from "./message-view.ts";
 import { earlier } from "./visit.ts";
@@ -76,18 +77,27 @@ export class Receiver {
   readonly #visits: Visits;
   readonly #log: LogReader;
   readonly #bell: Bell;
+  readonly #due: DueTimers;
   readonly #rounds: Combiner<RoundRequest, RoundAnswer>;
   /** Retired lanes that a group is through with. */
   readonly #finished = boundedCache<true>(4_000);
   /** Lanes that gave something lately, by queue. */
   readonly #fruitful = boundedCache<LaneId>(1_000);
 
-  constructor(deps: Deps, catalog: Catalog, visits: Visits, log: LogReader, bell: Bell) {
+  constructor(
+    deps: Deps,
+    catalog: Catalog,
+    visits: Visits,
+    log: LogReader,
+    bell: Bell,
+    due: DueTimers,
+  ) {
     this.#deps = deps;
     this.#catalog = catalog;
     this.#visits = visits;
     this.#log = log;
     this.#bell = bell;
+    this.#due = due;
     this.#rounds = new Combiner((requests) => this.#round(requests), {
       weigh: (request) => request.max,
       maxWeight: ROUND_MESSAGES,
@@ -107,6 +117,7 @@ export class Receiver {
     let unsureLooks = 0;
     for (let look = 0; request.signal?.aborted !== true; look++) {
       const group = groupId(request.group);
+      const timerAt = await this.#due.promote(record);
       const answer = await this.#rounds.submit(`${record.queueId}#${group}`, {
         record,
         group,
@@ -133,10 +144,11 @@ export class Receiver {
         backoffMs(this.#deps, look, LOOK_FIRST_MS, LOOK_MAX_MS),
         deadline - now,
       );
+      const eventAt = earlier(answer.nextEventAt, timerAt);
       const due =
-        answer.nextEventAt === undefined
+        eventAt === undefined
           ? pause
-          : Math.max(1, answer.nextEventAt - now + this.#deps.random() * EVENT_JITTER_MS);
+          : Math.max(1, eventAt - now + this.#deps.random() * EVENT_JITTER_MS);
       await this.#bell.wait(record.queueId, Math.min(pause, due), request.signal);
       record = await this.#catalog.get(name, WAITING_SETTINGS_MS);
     }

@@ -5,7 +5,6 @@
  * process sends at the same time goes as one entry (group commit). Senders that keep meeting double the
  * queue's lanes.
  *
- * S1  Parts are written before the entry that names them.
  * S2  Every message gets its own answer: stored, surely not stored, or unknown.
  */
 import { isLaneError, LaneError } from "../core/errors.ts";
@@ -14,18 +13,19 @@ import type { OutgoingMessage, StoredMessage } from "../core/message.ts";
 import { packedBytes } from "../core/packing.ts";
 import type { QueueRecord } from "../core/queue.ts";
 import { messageId } from "../core/receipt.ts";
-import { epochMs } from "../core/types.ts";
-import type { EpochMs, LaneId, Offset, QueueId, QueueName } from "../core/types.ts";
-import { partKey } from "../store/keys.ts";
-import type { Item } from "../store/port.ts";
+import { scheduleError, stampOf } from "../core/timer.ts";
+import type { Stamp } from "../core/timer.ts";
+import type { EpochMs, LaneId, Offset, QueueName } from "../core/types.ts";
 import type { SendResult } from "./api.ts";
 import type { Appender } from "./append.ts";
 import type { Bell } from "./bell.ts";
 import type { Catalog } from "./catalog.ts";
 import { Combiner } from "./combiner.ts";
-import { backoffMs, randomId } from "./deps.ts";
+import { backoffMs } from "./deps.ts";
 import type { Deps } from "./deps.ts";
 import type { LaneKeeper } from "./lanes.ts";
+import { writeParts } from "./parts.ts";
+import type { Timers } from "./timers.ts";
 import { boundedCache } from "./cache.ts";
 
 /** Conflicts of one append after which the queue gets more lanes, and the sender tries another. */
@@ -49,15 +49,24 @@ export class Sender {
   readonly #appender: Appender;
   readonly #lanes: LaneKeeper;
   readonly #bell: Bell;
+  readonly #timers: Timers;
   readonly #appends: Combiner<Chunk, Stored>;
   readonly #kept = boundedCache<LaneId>(1_000);
 
-  constructor(deps: Deps, catalog: Catalog, appender: Appender, lanes: LaneKeeper, bell: Bell) {
+  constructor(
+    deps: Deps,
+    catalog: Catalog,
+    appender: Appender,
+    lanes: LaneKeeper,
+    bell: Bell,
+    timers: Timers,
+  ) {
     this.#deps = deps;
     this.#catalog = catalog;
     this.#appender = appender;
     this.#lanes = lanes;
     this.#bell = bell;
+    this.#timers = timers;
     this.#appends = new Combiner((chunks) => this.#append(chunks), { weigh: share, maxWeight: 1 });
   }
 
@@ -70,22 +79,49 @@ export class Sender {
     if (messages.length === 0) return [];
     checkSizes(record, messages);
     const now = this.#deps.clock.now();
-    const stored = messages.map((message) => stamp(message, record, now));
+    checkSchedules(messages, now);
+    const stamped = messages.map((message) => {
+      const stamp = stampOf(message, record.settings, now);
+      return { message: stampedMessage(message, stamp), stamp };
+    });
+    const ready = stamped.filter(({ stamp }) => stamp.promoteAt === undefined);
+    const [appended, scheduled] = await Promise.all([
+      this.#appendAll(name, record, ready),
+      this.#schedule(record, stamped),
+    ]);
+    const outcomes = stamped.map(
+      ({ stamp }) => (stamp.promoteAt === undefined ? appended : scheduled).shift() ?? UNANSWERED,
+    );
+    if (outcomes.every((outcome) => outcome instanceof LaneError)) {
+      throw outcomes.find((error) => isLaneError(error, "outcome-unknown")) ?? outcomes[0];
+    }
+    return outcomes.map((outcome, index) => answer(outcome, stamped[index]?.stamp));
+  }
+
+  async #appendAll(
+    name: QueueName,
+    record: QueueRecord,
+    stamped: readonly { readonly message: StoredMessage }[],
+  ): Promise<(string | LaneError)[]> {
     const whole = await Promise.all(
-      stored.map((message) => writeParts(this.#deps, record.queueId, message)),
+      stamped.map(({ message }) => writeParts(this.#deps, record.queueId, message)),
     );
     const chunks = chunksOf(whole);
     const results = await Promise.all(chunks.map((chunk) => this.#send(name, record, chunk)));
-    if (results.every((result) => result.error !== undefined)) {
-      throw (
-        results.find((result) => isLaneError(result.error, "outcome-unknown"))?.error ??
-        results[0]?.error
-      );
-    }
-    this.#bell.ring(record.queueId);
+    if (results.some((result) => result.ids !== undefined)) this.#bell.ring(record.queueId);
     return results.flatMap(({ ids, error }, index) =>
-      (chunks[index] ?? []).map((_, place) => answer(ids?.[place], error)),
+      (chunks[index] ?? []).map((_, place) => ids?.[place] ?? error ?? UNANSWERED),
     );
+  }
+
+  async #schedule(
+    record: QueueRecord,
+    stamped: readonly { readonly message: StoredMessage; readonly stamp: Stamp }[],
+  ): Promise<(string | LaneError)[]> {
+    const waiting = stamped.flatMap(({ message, stamp: { promoteAt } }) =>
+      promoteAt === undefined ? [] : [{ message, at: promoteAt }],
+    );
+    return waiting.length === 0 ? [] : [...(await this.#timers.put(record, waiting))];
   }
 
   async #send(
@@ -167,29 +203,40 @@ export class Sender {
 const share = (chunk: Chunk): number =>
   Math.max(chunk.messages.length / LIMITS.entryMessages, chunk.bytes / LIMITS.entryRawBytes);
 
-const answer = (id: string | undefined, error: LaneError | undefined): SendResult =>
-  id !== undefined
-    ? { id }
-    : {
-        error: {
-          code: error?.code ?? "internal",
-          detail: error?.message ?? "",
-          retryable: error?.retryable ?? false,
-        },
-      };
+const UNANSWERED = new LaneError("internal", "");
+
+function answer(outcome: string | LaneError, stamp: Stamp | undefined): SendResult {
+  if (outcome instanceof LaneError)
+    return {
+      error: { code: outcome.code, detail: outcome.message, retryable: outcome.retryable },
+    };
+  return {
+    id: outcome,
+    ...(stamp?.promoteAt === undefined ? {} : { deliverAt: stamp.times.visibleAt }),
+    ...(stamp?.isPast === true ? { isPast: true as const } : {}),
+  };
+}
 
 /** M2: times are fixed here and never change. */
-function stamp(message: OutgoingMessage, record: QueueRecord, now: EpochMs): StoredMessage {
-  return {
-    kind: message.kind,
-    body: message.body,
-    contentType: message.contentType,
-    headers: message.headers,
-    ...(message.key === undefined ? {} : { key: message.key }),
-    sentAt: now,
-    expiresAt: epochMs(now + record.settings.retentionSeconds * 1000),
-    visibleAt: epochMs(now + record.settings.delaySeconds * 1000),
-  };
+const stampedMessage = (message: OutgoingMessage, { times }: Stamp): StoredMessage => ({
+  kind: message.kind,
+  body: message.body,
+  contentType: message.contentType,
+  headers: message.headers,
+  ...(message.key === undefined ? {} : { key: message.key }),
+  ...times,
+});
+
+function checkSchedules(messages: readonly OutgoingMessage[], now: EpochMs): void {
+  const errors = messages.flatMap((message, index) => {
+    const error = scheduleError(message, now);
+    return error === undefined
+      ? []
+      : [{ path: `messages[${index}].${error.field}`, message: error.message }];
+  });
+  const [first] = errors;
+  if (first !== undefined)
+    throw new LaneError("invalid-request", `${first.path} ${first.message}.`, { errors });
 }
 
 function checkSizes(record: QueueRecord, messages: readonly OutgoingMessage[]): void {
@@ -241,37 +288,4 @@ export function chunksOf(messages: readonly StoredMessage[]): StoredMessage[][] 
   }
   if (chunk.length > 0) chunks.push(chunk);
   return chunks;
-}
-
-/** S1. A message too large for an entry, with its body in parts; others as they are. */
-export async function writeParts(
-  deps: Deps,
-  queue: QueueId,
-  message: StoredMessage,
-): Promise<StoredMessage> {
-  if (message.body.length <= LIMITS.inlineMessageBytes) return message;
-  const name = randomId(deps, 12);
-  const count = Math.ceil(message.body.length / LIMITS.partBytes);
-  // Nobody reads a body past its message's expiry, so parts need not wait for an entry that lives longer.
-  const ttl = Math.ceil((message.expiresAt + LIMITS.entryTtlAfterExpiryMs) / 1000);
-  await Promise.all(
-    Array.from({ length: count }, (_, number) => {
-      const body = message.body.subarray(
-        number * LIMITS.partBytes,
-        (number + 1) * LIMITS.partBytes,
-      );
-      return putPart(deps, { ...partKey(queue, name, number), body, ttl });
-    }),
-  );
-  return { ...message, body: new Uint8Array(), parts: { name, count, bytes: message.body.length } };
-}
-
-/** Parts have random names and one content, so that writing one twice changes nothing. */
-async function putPart(deps: Deps, part: Item): Promise<void> {
-  try {
-    await deps.store.put("lanes", part);
-  } catch (error) {
-    if (!isLaneError(error, "outcome-unknown")) throw error;
-    await deps.store.put("lanes", part);
-  }
 }

@@ -13,15 +13,18 @@ import { Cursors } from "./cursor.ts";
 import { DeadLetters } from "./dead-letter.ts";
 import { Gauge } from "./depth.ts";
 import type { Deps } from "./deps.ts";
+import { DueTimers } from "./due.ts";
 import { Eraser } from "./erase.ts";
 import { Janitor } from "./janitor.ts";
 import { LaneKeeper } from "./lanes.ts";
 import { LogReader } from "./log.ts";
+import { Promoter } from "./promoter.ts";
 import { Queues } from "./queues.ts";
 import { Receiver } from "./receive.ts";
 import { Redriver } from "./redrive.ts";
 import { Sender } from "./send.ts";
 import { Tails } from "./tail.ts";
+import { Timers } from "./timers.ts";
 import { Visits } from "./visit.ts";
 
 /** `bell`: shared by the services of one process, so that a send by one wakes the waits of another. */
@@ -38,14 +41,16 @@ export function createService(deps: Deps, bell: Bell = new Bell(deps)): Service 
   const gauge = new Gauge(deps, tails, cursors, log);
   const lanes = new LaneKeeper(deps, catalog, tails);
   const queues = new Queues(deps, catalog, tails, cursors, gauge);
-  const sender = new Sender(deps, catalog, appender, lanes, bell);
-  const receiver = new Receiver(deps, catalog, visits, log, bell);
+  const due = new DueTimers(deps, new Promoter(deps, catalog, appender, log, bell));
+  const timers = new Timers(deps, catalog, due, log);
+  const sender = new Sender(deps, catalog, appender, lanes, bell, timers);
+  const receiver = new Receiver(deps, catalog, visits, log, bell, due);
   const acker = new Acker(deps, catalog, eraser);
   const leases = new LeaseChanger(deps, catalog, bell);
-  const browser = new Browser(deps, catalog, cursors, log);
+  const browser = new Browser(deps, catalog, cursors, log, timers);
   const redriver = new Redriver(deps, catalog, visits, deadLetters, gauge);
   const keys = new ApiKeys(deps);
-  const janitor = new Janitor(deps, visits, gauge, lanes, deadLetters);
+  const janitor = new Janitor(deps, visits, gauge, lanes, deadLetters, due);
 
   return {
     putQueue: (name, settings) => queues.put(name, settings),
@@ -62,6 +67,8 @@ export function createService(deps: Deps, bell: Bell = new Bell(deps)): Service 
     extend: (name, receipts, request) => leases.extend(name, receipts, request),
     browse: (name, request) => browser.browse(name, request),
     lookUp: (name, id) => browser.lookUp(name, id),
+    listScheduled: (name, request) => timers.list(name, request),
+    cancelScheduled: (name, id) => timers.cancel(name, id),
     createKey: (request) => keys.create(request),
     listKeys: (request) => keys.list(request),
     deleteKey: (id) => keys.delete(id),

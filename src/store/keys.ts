@@ -24,7 +24,15 @@
  * dedup    pk `dedup#<queueId>#<dedupId>`, sk `-`
  *          lane, offset: the place of the put that its writer is about to make (an intent, not a
  *          result), version, ttl. Written by exactly-once appends; TTL ends it, never before its entry.
- * timer    pk `timer#<queueId>#<shard>`, sk due time and id; promoter: same pk, sk `-`. Not yet used.
+ * timer    pk `timer#<queueId>#<shard>`, sk time of promotion (16 digits) `#` tag
+ *          body (packed message, its id included), putAt (ms), ttl; once cancelled: no body, `cancelled` (random).
+ *          Written by send; read by receive, look-up, listing; deleted once its message stands in the log.
+ * promoter pk `timer#<queueId>#<shard>`, sk `-`
+ *          version, by and until (a lease, ms), lane and offset: the place of the put that its holder is about
+ *          to make, until the timers of that entry are deleted. No ttl; the janitor deletes it with its queue.
+ * promoted pk `promoted#<queueId>#<shard>`, sk of the entry's last timer
+ *          first (sk), lane, offset, ttl (the entry's): where the timers of one entry have gone.
+ *          Written before they are deleted; read by look-up, and before timers are promoted.
  * part     pk `part#<queueId>#<name>`, sk number (4 digits)
  *          body (bytes), ttl not before its entry's. Written before the entry that names it.
  *
@@ -33,16 +41,19 @@
  * format   pk `format`, sk `-`: version of the stored format, checked on start (`store/format.ts`).
  * queue    pk `queue`, sk name
  *          queueId, settings (map), lanes (map: open, ended, next), secret (receipts), createdAt, version,
- *          sources (set: names of the queues that dead-letter to it), deletedAt once it is a tombstone.
+ *          sources (set: names of the queues that dead-letter to it), timerShards once a message was
+ *          scheduled, deletedAt once it is a tombstone.
  *          Written by the queue operations, lane growth and the janitor; read by everyone, cached 10 s.
- * grave    pk `grave`, sk queueId: lanes (count ever used), deletedAt. What the janitor has still to clear.
+ * grave    pk `grave`, sk queueId: lanes (count ever used), timerShards, deletedAt. What the janitor has still to clear.
  * key      pk `key`, sk id: name, hash (SHA-256 of the secret), scopes, createdAt, expiresAt.
  * janitor  pk `janitor`, sk `-`: `after`, the queue that the last bounded round ended with.
  */
-import type { GroupId, LaneId, Offset, QueueId, QueueName } from "../core/types.ts";
+import type { EpochMs, GroupId, LaneId, Offset, QueueId, QueueName } from "../core/types.ts";
 import type { Key } from "./port.ts";
 
 const OFFSET_DIGITS = 16;
+
+const timeKey = (at: EpochMs): string => String(at).padStart(OFFSET_DIGITS, "0");
 
 /** An offset as a sort key: zero-padded, so that order of text is order of number. */
 export const offsetKey = (offset: Offset): string => String(offset).padStart(OFFSET_DIGITS, "0");
@@ -75,6 +86,21 @@ export const dedupKey = (queue: QueueId, dedupId: string): Key => ({
   pk: `dedup#${queue}#${dedupId}`,
   sk: "-",
 });
+export const timersKey = (queue: QueueId, shard: number): string => `timer#${queue}#${shard}`;
+/** Behind every timer that is promoted by then. */
+export const timersUntil = (at: EpochMs): string => `${timeKey(at)}#~`;
+/** Before every timer, behind the promoter. */
+export const FIRST_TIMER = "0";
+export const timerSortKey = (at: EpochMs, tag: string): string => `${timeKey(at)}#${tag}`;
+export function timerOfKey(sk: string): { at: EpochMs; tag: string } {
+  const [at, tag] = sk.split("#");
+  return { at: Number(at) as EpochMs, tag: tag ?? "" };
+}
+export const promoterKey = (queue: QueueId, shard: number): Key => ({
+  pk: timersKey(queue, shard),
+  sk: "-",
+});
+export const promotedKey = (queue: QueueId, shard: number): string => `promoted#${queue}#${shard}`;
 export const partsKey = (queue: QueueId, name: string): string => `part#${queue}#${name}`;
 export const partKey = (queue: QueueId, name: string, number: number): Key => ({
   pk: partsKey(queue, name),

@@ -10,6 +10,7 @@ const DOCUMENTS = [
   "docs/architecture.md",
   "docs/benchmarks.md",
   "docs/operations.md",
+  "docs/scheduling.md",
   "docs/simulation.md",
 ];
 

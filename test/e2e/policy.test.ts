@@ -34,6 +34,7 @@ beforeAll(async () => {
     largeMessages,
     erasedDeadLetters,
     crowdedLane,
+    schedules,
     janitor,
   ])
     await scenario();
@@ -215,6 +216,22 @@ async function crowdedLane(): Promise<void> {
     lanes = (await call("getQueue", { queue: "crowded" }))["lanes"];
   }
   expect(lanes).toBeGreaterThan(1);
+}
+
+async function schedules(): Promise<void> {
+  await call("putQueue", { queue: "later", body: {} }, 201);
+  const messages = [5, 5, 600, 900].map((delaySeconds) => ({ body: "hello", delaySeconds }));
+  const sent = await call("send", { queue: "later", body: { messages } }, 201);
+  const ids = (sent["messages"] as { id: string }[]).map(({ id }) => id);
+  await call("listScheduled", { queue: "later" });
+  await call("lookUp", { queue: "later", id: ids[0] ?? "" });
+  await call("cancelScheduled", { queue: "later", id: ids[3] ?? "" }, 204);
+  deployed.advance(MINUTE);
+  expect(await receive("later")).toHaveLength(2);
+  await call("lookUp", { queue: "later", id: ids[0] ?? "" });
+  deployed.advance(20 * MINUTE);
+  await deployed.runJanitor();
+  expect(await receive("later")).toHaveLength(1);
 }
 
 async function janitor(): Promise<void> {

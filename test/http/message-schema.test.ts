@@ -16,12 +16,14 @@ const junk = fc.oneof(
     { a: null },
     "x".repeat(256),
     "x".repeat(257),
+    31_536_001,
+    "2030-02-30T12:00:00Z",
   ),
 );
 
 /** Mostly `good`. */
 const orJunk = (...good: unknown[]) =>
-  fc.oneof({ weight: 3, arbitrary: fc.constantFrom(...good) }, { weight: 1, arbitrary: junk });
+  fc.oneof({ weight: 9, arbitrary: fc.constantFrom(...good) }, { weight: 1, arbitrary: junk });
 
 const field = fc.constantFrom(
   "body",
@@ -29,6 +31,8 @@ const field = fc.constantFrom(
   "encoding",
   "headers",
   "key",
+  "delaySeconds",
+  "deliverAt",
   "bodi",
   "messages",
 );
@@ -43,6 +47,8 @@ const message = fc.oneof(
         encoding: orJunk("base64"),
         headers: orJunk({}, { a: "b" }),
         key: orJunk("k", "é", "k".repeat(128)),
+        delaySeconds: orJunk(0, 31_536_000),
+        deliverAt: orJunk("2030-01-31T12:00:00Z", "2030-01-31T12:00+01:00"),
       },
       { requiredKeys: [] },
     ),

@@ -82,11 +82,12 @@ describe("answers are as described", () => {
       ...dead,
       groups: { default: { state: "leased" as const, leaseExpiresAt: NOW, receives: 1 } },
     }),
+    listScheduled: async () => ({ messages: [{ ...message, deliverAt: NOW }], next: "1" }),
     listQueues: async () => ({ queues: [queueView("a")], next: queueView("a").name }),
     listKeys: async () => ({ keys: [key], next: "k" }),
     createKey: async () => ({ key, secret: "s" }),
     send: async () => [
-      { id: "a", duplicate: true as const },
+      { id: "a", duplicate: true as const, deliverAt: NOW, isPast: true as const },
       { error: { code: "throttled" as const, detail: "d", retryable: true } },
     ],
   };

@@ -229,8 +229,6 @@ describe("the fields beside the content", () => {
 
 describe("what is not supported yet is refused by name", () => {
   test.each([
-    ["delaySeconds", 0],
-    ["deliverAt", "2030-01-01T00:00:00Z"],
     ["ttlSeconds", 60],
     ["priority", 1],
     ["dedupId", "d"],
