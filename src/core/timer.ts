@@ -56,7 +56,7 @@ export function stampOf(message: Schedule, settings: Delays, now: EpochMs): Stam
   const asked = askedFor(message, now);
   if (asked !== undefined && asked > now + delayMs) {
     const times = { sentAt: now, visibleAt: asked, expiresAt: epochMs(asked + lifeMs) };
-    return { times, promoteAt: epochMs(asked - delayMs) };
+    return { times, promoteAt: epochMs(Math.ceil(asked - delayMs)) };
   }
   const isPast = message.deliverAt !== undefined && message.deliverAt <= now;
   return {

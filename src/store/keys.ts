@@ -88,7 +88,7 @@ export const dedupKey = (queue: QueueId, dedupId: string): Key => ({
 });
 export const timersKey = (queue: QueueId, shard: number): string => `timer#${queue}#${shard}`;
 /** Behind every timer that is promoted by then. */
-export const timersUntil = (at: EpochMs): string => `${timeKey(at)}#~`;
+export const timersUntil = (at: EpochMs): string => `${timeKey(Math.floor(at) as EpochMs)}#~`;
 /** Before every timer, behind the promoter. */
 export const FIRST_TIMER = "0";
 export const timerSortKey = (at: EpochMs, tag: string): string => `${timeKey(at)}#${tag}`;
