@@ -18,6 +18,11 @@ export const LIMITS = {
   messageBytes: 1 * MIB,
   /** Ordering key: as SQS's MessageGroupId. */
   keyChars: 128,
+  /** As SQS's MessageDeduplicationId. */
+  dedupIdChars: 128,
+  idempotencyKeyChars: 128,
+  dedupWindowSecondsMin: 60,
+  dedupWindowSecondsMax: 7 * DAY_SECONDS,
   headersPerMessage: 64,
   headerNameBytes: 256,
   headerBytesTotal: 16 * KIB,
@@ -89,6 +94,8 @@ export const LIMITS = {
   /** L7 */
   anchorTrustedMs: 10 * MINUTE_MS,
   anchorRenewableMs: 20 * MINUTE_MS,
+  /** E5: how long a dedup record outlives the window, so that no put is made as it ends. */
+  dedupSpareMs: MINUTE_MS,
   /** L4 */
   entryTtlAfterExpiryMs: HOUR_MS,
   /** C7 */

@@ -23,6 +23,8 @@ export interface OutgoingMessage {
   readonly delaySeconds?: number;
   /** At most 365 days ahead; instead of `delaySeconds`. */
   readonly deliverAt?: EpochMs;
+  /** As the sender gave it: a repeat within the window is stored once. */
+  readonly dedupId?: string;
 }
 
 /** Why and from where a message came into a dead-letter queue. */
@@ -46,7 +48,7 @@ export interface StoredMessage extends Omit<OutgoingMessage, "delaySeconds" | "d
   readonly visibleAt: EpochMs;
   /** The id issued at send, when this is not its first place: another place, or its timer. */
   readonly id?: string;
-  /** Exactly-once appends: what the intent record is named by. */
+  /** Exactly-once appends: the id that the entry holds, made by `core/dedup.ts` or of a place. */
   readonly dedupId?: string;
   readonly deadLetter?: DeadLetterInfo;
   /** The body stands in parts of its own (`part#` items); `body` is empty. */

@@ -4,6 +4,7 @@
  * Q1  A lane id is never used twice (L9): `next` only grows.
  * Q2  Senders append to `open` lanes; readers look at `open` and `ended` ones.
  */
+import type { DedupSettings } from "./dedup.ts";
 import type { EpochMs, LaneId, QueueId, QueueName } from "./types.ts";
 
 export interface QueueSettings {
@@ -23,6 +24,8 @@ export interface QueueSettings {
   readonly eraseOnAck: boolean;
   /** "auto", or 1–256 */
   readonly lanes: "auto" | number;
+  /** How repeated sends are recognised; null: by `dedupId` alone, as `DEFAULT_DEDUP` says. */
+  readonly dedup: DedupSettings | null;
   /** At most 50; keys 1–128, values 0–256 characters */
   readonly tags: Readonly<Record<string, string>>;
 }
@@ -71,6 +74,7 @@ export const DEFAULT_SETTINGS: QueueSettings = {
   maxMessageBytes: 1_048_576,
   eraseOnAck: false,
   lanes: "auto",
+  dedup: null,
   tags: {},
 };
 

@@ -46,6 +46,7 @@ export const MESSAGE_FIELDS = {
   key: textField(LIMITS.keyChars),
   delaySeconds: numberField(0, LIMITS.scheduleSecondsMax),
   deliverAt: timeField,
+  dedupId: textField(LIMITS.dedupIdChars),
 } as const satisfies Partial<Record<keyof OutgoingMessage, Field>>;
 
 type FieldName = keyof typeof MESSAGE_FIELDS;

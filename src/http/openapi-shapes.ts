@@ -29,6 +29,13 @@ const settings = v.strictObject({
   maxMessageBytes: count,
   eraseOnAck: v.boolean(),
   lanes: v.union([v.literal("auto"), count]),
+  dedup: v.nullable(
+    v.strictObject({
+      scope: v.picklist(["queue", "key"]),
+      windowSeconds: count,
+      contentBased: v.boolean(),
+    }),
+  ),
   tags: v.record(v.string(), v.string()),
 });
 

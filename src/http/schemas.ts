@@ -3,6 +3,7 @@
  * does the same faster) and the OpenAPI document is made from them.
  */
 import * as v from "valibot";
+import { DEFAULT_DEDUP } from "../core/dedup.ts";
 import { LIMITS } from "../core/limits.ts";
 import { isRealTime, ISO_TIME, NO_ISO_TIME, NO_REAL_TIME } from "./times.ts";
 
@@ -79,6 +80,17 @@ function tagError(key: string, value: unknown): string | undefined {
     : undefined;
 }
 
+const SCOPES = ["queue", "key"] as const;
+
+const dedup = v.strictObject({
+  scope: v.optional(v.picklist(SCOPES, 'must be "queue" or "key"'), DEFAULT_DEDUP.scope),
+  windowSeconds: v.optional(
+    integer(LIMITS.dedupWindowSecondsMin, LIMITS.dedupWindowSecondsMax),
+    DEFAULT_DEDUP.windowSeconds,
+  ),
+  contentBased: v.optional(flag, DEFAULT_DEDUP.contentBased),
+});
+
 export const queueSettings = v.strictObject({
   leaseSeconds: v.exactOptional(integer(0, LIMITS.leaseSecondsMax)),
   retentionSeconds: v.exactOptional(
@@ -96,6 +108,7 @@ export const queueSettings = v.strictObject({
       `must be "auto" or a whole number from 1 to ${LIMITS.lanesMax}`,
     ),
   ),
+  dedup: v.exactOptional(v.nullable(dedup)),
   tags: v.exactOptional(tags),
 });
 
@@ -119,6 +132,7 @@ export const outgoingMessage = v.strictObject({
   key: v.exactOptional(wellFormed(LIMITS.keyChars)),
   delaySeconds: v.exactOptional(integer(0, LIMITS.scheduleSecondsMax)),
   deliverAt: v.exactOptional(time),
+  dedupId: v.exactOptional(wellFormed(LIMITS.dedupIdChars)),
 });
 
 export const sendRequest = v.union([

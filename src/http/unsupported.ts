@@ -13,7 +13,6 @@ export const UNSUPPORTED = {
   settings: {
     order: { accept: "none" },
     priorities: { accept: false },
-    dedup: {},
     onExpired: { accept: "drop" },
     onPoison: {},
     backoff: {},
@@ -23,7 +22,6 @@ export const UNSUPPORTED = {
   message: {
     ttlSeconds: {},
     priority: {},
-    dedupId: {},
     tenant: {},
   },
   sendHeaders: { "idempotency-key": {} },

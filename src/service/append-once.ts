@@ -1,15 +1,17 @@
 /**
- * Exactly-once appends: dead-lettering and redrive use them, and senders' dedup ids will.
+ * Exactly-once appends: sends with a dedup id or an idempotency key, dead-lettering and redrive use them.
  *
  * The dedup record holds the intent: lane and offset of the put that its writer is about to make.
  *
  * E1  Before each put the records of its messages name its place.
- * E2  Done means: the entry at the named place holds the id, whoever wrote it.
+ * E2  Done means: the entry at the named place holds the id, whoever wrote it. An entry holds an id once.
  * E3  A retrier appends at the named place. A record is moved, conditional on what was read, only when
  *     that place is occupied by an entry without the id, or can never be written any more: the tail is
  *     past it, and a strong read begun after the tail was read shows nothing there.
  * E4  The entry lives at least as long as every record that names it (L4), so that while a record
  *     lives, an absent entry was never there.
+ * E5  A call ends with the window that began with it, and puts only under records that outlive the put:
+ *     what it has left behind is not stored beside what others store when the window is over.
  *
  * So a message stands at one offset only, whatever crashes in between.
  */
@@ -17,15 +19,16 @@ import { isLaneError, LaneError } from "../core/errors.ts";
 import type { StoredMessage } from "../core/message.ts";
 import type { QueueRecord } from "../core/queue.ts";
 import type { Place } from "../core/receipt.ts";
-import { laneId, offset } from "../core/types.ts";
+import { offset } from "../core/types.ts";
 import type { LaneId, Offset, QueueName } from "../core/types.ts";
-import { dedupKey } from "../store/keys.ts";
-import { absent, any, equal, less, set } from "../store/port.ts";
+import type { Item } from "../store/port.ts";
 import type { Appender } from "./append.ts";
 import { draftEntry } from "./append.ts";
 import type { Catalog } from "./catalog.ts";
 import { backoffMs } from "./deps.ts";
 import type { Deps } from "./deps.ts";
+import { Intents, onceUnit } from "./intents.ts";
+import type { OnceUnit } from "./intents.ts";
 import type { LogReader } from "./log.ts";
 
 const ATTEMPTS = 12;
@@ -34,30 +37,34 @@ export interface OnceMessage extends StoredMessage {
   readonly dedupId: string;
 }
 
-interface Intent {
-  readonly lane: LaneId;
-  readonly offset: Offset;
-  readonly version: number;
-  readonly ttl: number;
-  readonly isExpired: boolean;
-}
+type Attempted =
+  /** Something has been learnt. */
+  | "again"
+  /** Others were writing at the same place. */
+  | "met"
+  /** A put may have been applied. */
+  | "doubt";
 
-interface Pending {
-  readonly message: OnceMessage;
-  readonly intent: Intent | undefined;
-}
+/** What is known of a named place. */
+type Verdict =
+  | { readonly is: "entry"; readonly item: Item }
+  /** Nothing stands there, and the next put of its lane would. */
+  | { readonly is: "free" }
+  | { readonly is: "closed" };
 
 export class OnceAppender {
   readonly #deps: Deps;
   readonly #catalog: Catalog;
   readonly #appender: Appender;
   readonly #log: LogReader;
+  readonly #intents: Intents;
 
   constructor(deps: Deps, catalog: Catalog, appender: Appender, log: LogReader) {
     this.#deps = deps;
     this.#catalog = catalog;
     this.#appender = appender;
     this.#log = log;
+    this.#intents = new Intents(deps);
   }
 
   /**
@@ -70,188 +77,216 @@ export class OnceAppender {
     messages: readonly OnceMessage[],
     ttl: number,
   ): Promise<ReadonlyMap<string, Place>> {
-    const places = new Map<string, Place>();
-    let open = messages;
-    for (let attempt = 0; attempt < ATTEMPTS && open.length > 0; attempt++) {
-      if (attempt > 0) await this.#deps.sleep(backoffMs(this.#deps, Math.min(attempt, 5), 5, 400));
+    const units = messages.map((message) =>
+      onceUnit({ id: message.dedupId, ttl, count: 1, messages: async () => [message] }),
+    );
+    for (let attempt = 0; attempt < ATTEMPTS && units.some(isOpen); attempt++) {
+      if (attempt > 0) await this.#pause(attempt);
       const record =
         attempt === 0 ? await this.#catalog.get(target) : await this.#catalog.fresh(target);
-      try {
-        await this.#attempt(record, open, ttl, places);
-      } catch (error) {
-        if (!isLaneError(error, "outcome-unknown")) throw error;
-      }
-      open = open.filter((message) => !places.has(message.dedupId));
+      const { open } = record.lanes;
+      const lane = open[Math.floor(this.#deps.random() * open.length)];
+      // Where others meet us, another lane is better.
+      if (lane !== undefined) await this.appendOn(record, lane, units, 1);
     }
-    if (open.length > 0)
-      throw new LaneError(
-        "throttled",
-        "Too many writers met while appending exactly once; it goes on with the next attempt.",
-      );
-    return places;
+    return new Map(units.map((unit) => [unit.id, placeOf(unit)]));
+  }
+
+  /**
+   * Settles units of distinct ids, at most one entry's worth: new ones go to the lane, others are found
+   * where their records say. What is left open at the end needs another lane.
+   * @throws LaneError the store's: what has been settled by then stays so.
+   */
+  async appendOn(
+    record: QueueRecord,
+    lane: LaneId,
+    units: readonly OnceUnit[],
+    patience = ATTEMPTS,
+  ): Promise<"settled" | "ended" | "crowded"> {
+    let conflicts = 0;
+    let doubts = 0;
+    for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
+      if (!units.some(isOpen)) return "settled";
+      await this.#pause(conflicts + 3 * doubts);
+      for (const unit of units.filter(isOpen))
+        if (this.#intents.isOver(unit)) fail(unit, "Its window ended before it could be stored.");
+      const open = units.filter(isOpen);
+      if (open.length === 0) return "settled";
+      const outcome = await this.#attempt(record, lane, open);
+      if (outcome === "ended") return outcome;
+      if (outcome === "met") conflicts += 1;
+      if (outcome === "doubt") doubts += 1;
+      if (conflicts >= patience && units.some(isOpen)) return "crowded";
+    }
+    for (const unit of units.filter(isOpen))
+      fail(unit, "Too many writers met while appending exactly once.");
+    return "settled";
+  }
+
+  #pause(step: number): Promise<void> {
+    return step === 0
+      ? Promise.resolve()
+      : this.#deps.sleep(backoffMs(this.#deps, Math.min(step, 5), 5, 400));
   }
 
   async #attempt(
     record: QueueRecord,
-    messages: readonly OnceMessage[],
-    ttl: number,
-    places: Map<string, Place>,
-  ): Promise<void> {
-    const pending = await Promise.all(
-      messages.map(async (message) => ({
-        message,
-        intent: await this.#intent(record, message.dedupId),
-      })),
-    );
-    const unnamed: Pending[] = [];
-    for (const group of byPlace(pending)) {
-      const named = group[0]?.intent;
-      if (named === undefined || named.isExpired) unnamed.push(...group);
-      else unnamed.push(...(await this.#atNamedPlace(record, named, group, ttl, places)));
-    }
-    if (unnamed.length > 0) await this.#atNewPlace(record, unnamed, ttl, places);
-  }
-
-  /** E2, E3: gives back those whose place can never be theirs. */
-  async #atNamedPlace(
-    record: QueueRecord,
-    named: Intent,
-    group: readonly Pending[],
-    ttl: number,
-    places: Map<string, Place>,
-  ): Promise<readonly Pending[]> {
-    let tail = await this.#appender.tails.appendable(record.queueId, named.lane);
-    if (tail !== "ended" && tail.offset < named.offset) {
-      this.#appender.tails.forget(record.queueId, named.lane);
-      tail = await this.#appender.tails.appendable(record.queueId, named.lane);
-    }
-    const item = await this.#log.entryItem(record.queueId, named.lane, named.offset);
-    if (item !== undefined) {
-      const held =
-        this.#log.decode(record.queueId, named.lane, item).messages?.map((one) => one.dedupId) ??
-        (item["ids"] as string[] | undefined) ??
-        [];
-      return group.filter(({ message }) => {
-        const index = held.indexOf(message.dedupId);
-        if (index >= 0)
-          places.set(message.dedupId, {
-            queueId: record.queueId,
-            lane: named.lane,
-            offset: offset(named.offset + index),
-          });
-        return index < 0;
-      });
-    }
-    if (tail === "ended" || tail.offset !== named.offset) return group;
-    const lasting = Math.max(ttl, ...group.map(({ intent }) => intent?.ttl ?? 0));
-    await this.#put(
-      record,
-      named.lane,
-      tail.offset,
-      group.map(({ message }) => message),
-      lasting,
-      places,
-    );
-    return [];
-  }
-
-  /** E1: records first, then the put, with those messages whose record took the new place. */
-  async #atNewPlace(
-    record: QueueRecord,
-    group: readonly Pending[],
-    ttl: number,
-    places: Map<string, Place>,
-  ): Promise<void> {
-    const { open } = record.lanes;
-    const lane = open[Math.floor(this.#deps.random() * open.length)];
-    if (lane === undefined) return;
+    lane: LaneId,
+    open: readonly OnceUnit[],
+  ): Promise<Attempted | "ended"> {
     const tail = await this.#appender.tails.appendable(record.queueId, lane);
-    if (tail === "ended") return;
+    if (tail === "ended") return tail;
+    const isHere = ({ intent }: OnceUnit) =>
+      intent?.lane === lane && intent.offset === tail.offset && this.#intents.isLasting(intent);
+    const isElsewhere = (unit: OnceUnit) =>
+      unit.intent !== undefined &&
+      this.#intents.isAlive(unit.intent) &&
+      !unit.isLost &&
+      !(unit.intent.lane === lane && unit.intent.offset === tail.offset);
+    await this.#judge(record, open.filter(isElsewhere));
+    const here = open.filter(isOpen);
+    // Those that are elsewhere come first: they were sent before.
+    if (here.length === 0 || here.some(isElsewhere)) return "again";
     const named = await Promise.all(
-      group.map((one) => this.#name(record, one, lane, tail.offset, ttl)),
+      here.map(
+        async (unit) => isHere(unit) || this.#intents.name(record.queueId, unit, lane, tail.offset),
+      ),
     );
-    const messages = group.filter((_, index) => named[index]).map(({ message }) => message);
-    if (messages.length > 0) await this.#put(record, lane, tail.offset, messages, ttl, places);
+    if (named.includes(false)) return "again";
+    return this.#put(record, lane, tail.offset, here);
   }
 
+  /** E2, E3: settles those whose place holds them or can be theirs; the others are marked as lost. */
+  async #judge(record: QueueRecord, named: readonly OnceUnit[]): Promise<void> {
+    const groups = byPlace(named);
+    const verdicts = await Promise.all(
+      groups.map(({ lane, at }) => this.#verdict(record, lane, at)),
+    );
+    for (const [index, { lane, at, units }] of groups.entries()) {
+      const verdict = verdicts[index];
+      if (verdict?.is === "entry") this.#find(record, lane, verdict.item, units);
+      else if (verdict?.is === "closed") for (const unit of units) unit.isLost = true;
+      else await this.#putNamed(record, lane, at, units);
+    }
+  }
+
+  async #verdict(record: QueueRecord, lane: LaneId, at: Offset): Promise<Verdict> {
+    const { tails } = this.#appender;
+    let item = await this.#log.entryItem(record.queueId, lane, at);
+    if (item !== undefined) return { is: "entry", item };
+    let tail = await tails.appendable(record.queueId, lane);
+    if (tail !== "ended" && tail.offset < at) {
+      tails.forget(record.queueId, lane);
+      tail = await tails.appendable(record.queueId, lane);
+    }
+    item = await this.#log.entryItem(record.queueId, lane, at);
+    if (item !== undefined) return { is: "entry", item };
+    return { is: tail === "ended" || tail.offset !== at ? "closed" : "free" };
+  }
+
+  /** E2 */
+  #find(record: QueueRecord, lane: LaneId, item: Item, units: readonly OnceUnit[]): void {
+    const entry = this.#log.decode(record.queueId, lane, item);
+    const held =
+      entry.messages?.map((one) => one.dedupId) ?? (item["ids"] as string[] | undefined) ?? [];
+    for (const unit of units) {
+      const index = held.indexOf(unit.id);
+      if (index < 0) {
+        // No put of ours can be applied there any more.
+        unit.isLost = true;
+        unit.isDoubtful = false;
+        continue;
+      }
+      const place = { queueId: record.queueId, lane, offset: offset(entry.offset + index) };
+      unit.outcome = { place, isRepeat: !unit.writers.has(item["writer"] as string) };
+    }
+  }
+
+  async #putNamed(
+    record: QueueRecord,
+    lane: LaneId,
+    at: Offset,
+    units: readonly OnceUnit[],
+  ): Promise<void> {
+    const lasting = await Promise.all(
+      units.map(
+        async (unit) =>
+          (unit.intent !== undefined && this.#intents.isLasting(unit.intent)) ||
+          this.#intents.name(record.queueId, unit, lane, at),
+      ),
+    );
+    const ready = units.filter((_, index) => lasting[index]);
+    if (ready.length > 0) await this.#put(record, lane, at, ready);
+  }
+
+  /** E1: of units whose records name the place. */
   async #put(
     record: QueueRecord,
     lane: LaneId,
     at: Offset,
-    messages: readonly OnceMessage[],
-    ttl: number,
-    places: Map<string, Place>,
-  ): Promise<void> {
+    units: readonly OnceUnit[],
+  ): Promise<Attempted> {
+    const messages = (await Promise.all(units.map((unit) => unit.messages()))).flat();
     // L6: the belief is checked before every attempt, and must still say this place.
     const tail = await this.#appender.tails.appendable(record.queueId, lane);
-    if (tail === "ended" || tail.offset !== at) return;
-    const outcome = await this.#appender.put(
-      record.queueId,
-      lane,
-      tail,
-      draftEntry(this.#deps, messages, ttl),
-    );
-    if (outcome.is !== "stored") return;
-    messages.forEach((message, index) =>
-      places.set(message.dedupId, { queueId: record.queueId, lane, offset: offset(at + index) }),
-    );
-  }
-
-  async #intent(record: QueueRecord, dedupId: string): Promise<Intent | undefined> {
-    const item = await this.#deps.store.get("lanes", dedupKey(record.queueId, dedupId), {
-      consistent: true,
-    });
-    if (item === undefined) return undefined;
-    return {
-      lane: laneId(item["lane"] as number),
-      offset: offset(item["offset"] as number),
-      version: item["version"] as number,
-      ttl: item["ttl"] as number,
-      isExpired: (item["ttl"] as number) * 1000 <= this.#deps.clock.now(),
-    };
-  }
-
-  /** Whether the record names the place now. Conditional on what was read, so a late write of ours is refused. */
-  async #name(
-    record: QueueRecord,
-    { message, intent }: Pending,
-    lane: LaneId,
-    at: Offset,
-    ttl: number,
-  ): Promise<boolean> {
-    const version = (intent?.version ?? 0) + 1;
-    const edits = [
-      set(["lane"], lane),
-      set(["offset"], at),
-      set(["version"], version),
-      set(["ttl"], ttl),
-    ];
-    const nowSeconds = Math.floor(this.#deps.clock.now() / 1000);
-    const guard =
-      intent === undefined
-        ? absent("version")
-        : intent.isExpired
-          ? any(absent("version"), less(["ttl"], nowSeconds + 1))
-          : equal(["version"], intent.version);
-    const { ok } = await this.#deps.store.update(
-      "lanes",
-      dedupKey(record.queueId, message.dedupId),
-      edits,
-      guard,
-    );
-    return ok;
+    if (tail === "ended" || tail.offset !== at) return "again";
+    if (units.some((unit) => this.#intents.isOver(unit))) return "again";
+    const ttl = Math.max(...units.map((unit) => Math.max(unit.ttl, unit.intent?.ttl ?? 0)));
+    const draft = draftEntry(this.#deps, messages, ttl);
+    for (const unit of units) unit.writers.add(draft.writer);
+    try {
+      const outcome = await this.#appender.put(record.queueId, lane, tail, draft);
+      if (outcome.is === "vanished") return "met";
+      if (outcome.is === "occupied") {
+        this.#deps.onEvent?.({ type: "appendConflict" });
+        this.#find(record, lane, outcome.by, units);
+        return "met";
+      }
+    } catch (error) {
+      if (!isLaneError(error, "outcome-unknown")) throw error;
+      for (const unit of units) unit.isDoubtful = true;
+      return "doubt";
+    }
+    let next: number = at;
+    for (const unit of units) {
+      const place = { queueId: record.queueId, lane, offset: offset(next) };
+      unit.outcome = { place, isRepeat: false };
+      next += unit.count;
+    }
+    return "again";
   }
 }
 
-/** Groups that name one place; those that name none are one group. */
-function byPlace(pending: readonly Pending[]): Pending[][] {
-  const groups = new Map<string, Pending[]>();
-  for (const one of pending) {
-    const key =
-      one.intent === undefined || one.intent.isExpired
-        ? "-"
-        : `${one.intent.lane}#${one.intent.offset}`;
-    groups.set(key, [...(groups.get(key) ?? []), one]);
+const isOpen = (unit: OnceUnit): boolean => unit.outcome === undefined;
+
+/** Where a unit could not be stored: whether it surely is not. */
+function fail(unit: OnceUnit, why: string): void {
+  unit.outcome = {
+    error: unit.isDoubtful
+      ? new LaneError("outcome-unknown", `${why} A put of it may have been applied.`)
+      : new LaneError("throttled", `${why} Nothing was stored; it goes on with the next attempt.`),
+  };
+}
+
+function placeOf({ outcome }: OnceUnit): Place {
+  if (outcome !== undefined && "place" in outcome) return outcome.place;
+  throw (
+    outcome?.error ??
+    new LaneError("throttled", "The lanes are changing; it goes on with the next attempt.")
+  );
+}
+
+/** Units by the place that their records name. */
+function byPlace(
+  units: readonly OnceUnit[],
+): { readonly lane: LaneId; readonly at: Offset; readonly units: OnceUnit[] }[] {
+  const groups = new Map<string, { lane: LaneId; at: Offset; units: OnceUnit[] }>();
+  for (const unit of units) {
+    if (unit.intent === undefined) continue;
+    const { lane, offset: at } = unit.intent;
+    const group = groups.get(`${lane}#${at}`) ?? { lane, at, units: [] };
+    group.units.push(unit);
+    groups.set(`${lane}#${at}`, group);
   }
   return [...groups.values()];
 }

@@ -1,12 +1,10 @@
 /**
- * Send: messages into entries, entries onto a lane.
- *
- * A sender picks an open lane at random and keeps it until it meets another sender there. What one
- * process sends at the same time goes as one entry (group commit). Senders that keep meeting double the
- * queue's lanes.
+ * Send: messages into entries on lanes (`lane-writer.ts`), or on timers until they are due.
  *
  * S2  Every message gets its own answer: stored, surely not stored, or unknown.
  */
+import { runsOf } from "../core/chunks.ts";
+import { dedupName, dedupOf } from "../core/dedup.ts";
 import { isLaneError, LaneError } from "../core/errors.ts";
 import { LIMITS } from "../core/limits.ts";
 import type { OutgoingMessage, StoredMessage } from "../core/message.ts";
@@ -15,59 +13,38 @@ import type { QueueRecord } from "../core/queue.ts";
 import { messageId } from "../core/receipt.ts";
 import { scheduleError, stampOf } from "../core/timer.ts";
 import type { Stamp } from "../core/timer.ts";
-import type { EpochMs, LaneId, Offset, QueueName } from "../core/types.ts";
+import type { EpochMs, QueueName } from "../core/types.ts";
 import type { SendResult } from "./api.ts";
-import type { Appender } from "./append.ts";
 import type { Bell } from "./bell.ts";
 import type { Catalog } from "./catalog.ts";
-import { Combiner } from "./combiner.ts";
-import { backoffMs } from "./deps.ts";
 import type { Deps } from "./deps.ts";
-import type { LaneKeeper } from "./lanes.ts";
+import { onceUnit } from "./intents.ts";
+import type { OnceUnit } from "./intents.ts";
+import type { LaneWriter, Parcel } from "./lane-writer.ts";
 import { writeParts } from "./parts.ts";
 import type { Timers } from "./timers.ts";
-import { boundedCache } from "./cache.ts";
 
-/** Conflicts of one append after which the queue gets more lanes, and the sender tries another. */
-const PATIENCE = 3;
-const LANE_ATTEMPTS = 12;
-
-interface Chunk {
-  readonly record: QueueRecord;
-  readonly lane: LaneId;
-  readonly messages: readonly StoredMessage[];
-  readonly bytes: number;
-  /** No other lane will be tried: conflicts are followed for longer. */
-  readonly isLastTry: boolean;
+/** A message with its times, and what it is remembered by. */
+interface Stamped {
+  readonly message: StoredMessage;
+  readonly stamp: Stamp;
 }
 
-type Stored = { readonly at: Offset } | "ended" | "crowded";
+type Outcome = { readonly id: string; readonly isRepeat?: boolean } | LaneError;
 
 export class Sender {
   readonly #deps: Deps;
   readonly #catalog: Catalog;
-  readonly #appender: Appender;
-  readonly #lanes: LaneKeeper;
+  readonly #writer: LaneWriter;
   readonly #bell: Bell;
   readonly #timers: Timers;
-  readonly #appends: Combiner<Chunk, Stored>;
-  readonly #kept = boundedCache<LaneId>(1_000);
 
-  constructor(
-    deps: Deps,
-    catalog: Catalog,
-    appender: Appender,
-    lanes: LaneKeeper,
-    bell: Bell,
-    timers: Timers,
-  ) {
+  constructor(deps: Deps, catalog: Catalog, writer: LaneWriter, bell: Bell, timers: Timers) {
     this.#deps = deps;
     this.#catalog = catalog;
-    this.#appender = appender;
-    this.#lanes = lanes;
+    this.#writer = writer;
     this.#bell = bell;
     this.#timers = timers;
-    this.#appends = new Combiner((chunks) => this.#append(chunks), { weigh: share, maxWeight: 1 });
   }
 
   /** @throws LaneError `queue-not-found`, `message-too-large`; the store's, where nothing was stored. */
@@ -80,13 +57,11 @@ export class Sender {
     checkSizes(record, messages);
     const now = this.#deps.clock.now();
     checkSchedules(messages, now);
-    const stamped = messages.map((message) => {
-      const stamp = stampOf(message, record.settings, now);
-      return { message: stampedMessage(message, stamp), stamp };
-    });
+    const stamped = messages.map((message) => stampedMessage(message, record, now));
+    checkDedup(stamped);
     const ready = stamped.filter(({ stamp }) => stamp.promoteAt === undefined);
     const [appended, scheduled] = await Promise.all([
-      this.#appendAll(name, record, ready),
+      this.#appendAll(name, record, ready, now),
       this.#schedule(record, stamped),
     ]);
     const outcomes = stamped.map(
@@ -101,131 +76,106 @@ export class Sender {
   async #appendAll(
     name: QueueName,
     record: QueueRecord,
-    stamped: readonly { readonly message: StoredMessage }[],
-  ): Promise<(string | LaneError)[]> {
-    const whole = await Promise.all(
-      stamped.map(({ message }) => writeParts(this.#deps, record.queueId, message)),
+    stamped: readonly Stamped[],
+    now: EpochMs,
+  ): Promise<Outcome[]> {
+    const parcels = await Promise.all(
+      stamped.map(({ message }) => this.#parcel(record, message, now)),
     );
-    const chunks = chunksOf(whole);
-    const results = await Promise.all(chunks.map((chunk) => this.#send(name, record, chunk)));
-    if (results.some((result) => result.ids !== undefined)) this.#bell.ring(record.queueId);
-    return results.flatMap(({ ids, error }, index) =>
-      (chunks[index] ?? []).map((_, place) => ids?.[place] ?? error ?? UNANSWERED),
-    );
+    await this.#writer.store(name, record, parcels);
+    const outcomes = parcels.map(outcomeOf);
+    if (outcomes.some((outcome) => !(outcome instanceof LaneError)))
+      this.#bell.ring(record.queueId);
+    return outcomes;
   }
 
-  async #schedule(
-    record: QueueRecord,
-    stamped: readonly { readonly message: StoredMessage; readonly stamp: Stamp }[],
-  ): Promise<(string | LaneError)[]> {
+  async #parcel(record: QueueRecord, message: StoredMessage, now: EpochMs): Promise<Parcel> {
+    const { dedupId } = message;
+    if (dedupId === undefined) {
+      const whole = await writeParts(this.#deps, record.queueId, message);
+      const bytes = packedBytes(whole);
+      return { message: whole, unit: undefined, count: 1, bytes, outcome: undefined };
+    }
+    const windowMs = dedupOf(record.settings).windowSeconds * 1000;
+    const ttl = Math.ceil((now + windowMs + LIMITS.dedupSpareMs) / 1000);
+    const unit = this.#unit(record, message, dedupId, ttl);
+    return { message, unit, count: 1, bytes: slimBytes(message), outcome: undefined };
+  }
+
+  /** Parts are written only where the message is to be stored, and not for its repeats. */
+  #unit(record: QueueRecord, message: StoredMessage, id: string, ttl: number): OnceUnit {
+    let whole: Promise<readonly StoredMessage[]> | undefined;
+    const messages = () =>
+      (whole ??= writeParts(this.#deps, record.queueId, message).then((one) => [one]));
+    return onceUnit({ id, ttl, count: 1, messages });
+  }
+
+  async #schedule(record: QueueRecord, stamped: readonly Stamped[]): Promise<Outcome[]> {
     const waiting = stamped.flatMap(({ message, stamp: { promoteAt } }) =>
       promoteAt === undefined ? [] : [{ message, at: promoteAt }],
     );
-    return waiting.length === 0 ? [] : [...(await this.#timers.put(record, waiting))];
-  }
-
-  async #send(
-    name: QueueName,
-    first: QueueRecord,
-    messages: readonly StoredMessage[],
-  ): Promise<{ ids?: readonly string[]; error?: LaneError }> {
-    const bytes = messages.reduce((sum, message) => sum + packedBytes(message), 0);
-    let record = first;
-    try {
-      for (let attempt = 0; attempt < LANE_ATTEMPTS; attempt++) {
-        const lane = this.#laneOf(record);
-        const stored = await this.#appends.submit(`${record.queueId}#${lane}`, {
-          record,
-          lane,
-          messages,
-          bytes,
-          isLastTry: attempt === LANE_ATTEMPTS - 1,
-        });
-        if (stored !== "ended" && stored !== "crowded") {
-          return {
-            ids: messages.map((_, index) =>
-              messageId({ queueId: record.queueId, lane, offset: (stored.at + index) as Offset }),
-            ),
-          };
-        }
-        if (stored === "crowded")
-          await this.#deps.sleep(backoffMs(this.#deps, Math.min(attempt, 5), 8, 200));
-        record = await this.#catalog.fresh(name);
-      }
-      throw new LaneError(
-        "throttled",
-        `The lanes of the queue "${name}" are changing; nothing was stored.`,
-      );
-    } catch (error) {
-      if (isLaneError(error)) return { error };
-      throw error;
-    }
-  }
-
-  /** A random one, kept for as long as nobody else appends there: its tail is then known. */
-  #laneOf(record: QueueRecord): LaneId {
-    const { open } = record.lanes;
-    const kept = this.#kept.get(record.queueId);
-    if (kept !== undefined && open.includes(kept)) return kept;
-    const lane = open[Math.floor(this.#deps.random() * open.length)] as LaneId;
-    this.#kept.set(record.queueId, lane);
-    return lane;
-  }
-
-  /** All chunks are for one lane of one queue. */
-  async #append(chunks: readonly Chunk[]): Promise<readonly Stored[]> {
-    const [first] = chunks;
-    if (first === undefined) return [];
-    const { record, lane } = first;
-    const isLast = chunks.some((chunk) => chunk.isLastTry);
-    const appended = await this.#appender.append(
-      record.queueId,
-      lane,
-      chunks.flatMap((chunk) => chunk.messages),
-      isLast ? undefined : PATIENCE,
-    );
-    if (appended === "crowded") await this.#lanes.grow(record).catch(() => undefined);
-    if (appended === "ended" || appended === "crowded") {
-      this.#kept.delete(record.queueId);
-      return chunks.map(() => appended);
-    }
-    if (appended.conflicts > 0) this.#kept.delete(record.queueId);
-    let at: number = appended.at;
-    return chunks.map((chunk) => {
-      const stored = { at: at as Offset };
-      at += chunk.messages.length;
-      return stored;
-    });
+    if (waiting.length === 0) return [];
+    const ids = await this.#timers.put(record, waiting);
+    return ids.map((id) => (id instanceof LaneError ? id : { id }));
   }
 }
 
-/** What a chunk takes of an entry's room, by messages or by bytes. */
-const share = (chunk: Chunk): number =>
-  Math.max(chunk.messages.length / LIMITS.entryMessages, chunk.bytes / LIMITS.entryRawBytes);
-
 const UNANSWERED = new LaneError("internal", "");
 
-function answer(outcome: string | LaneError, stamp: Stamp | undefined): SendResult {
+function outcomeOf({ outcome }: Parcel): Outcome {
+  if (outcome === undefined) return UNANSWERED;
+  return "error" in outcome
+    ? outcome.error
+    : { id: messageId(outcome.place), isRepeat: outcome.isRepeat };
+}
+
+function answer(outcome: Outcome, stamp: Stamp | undefined): SendResult {
   if (outcome instanceof LaneError)
     return {
       error: { code: outcome.code, detail: outcome.message, retryable: outcome.retryable },
     };
   return {
-    id: outcome,
+    id: outcome.id,
+    ...(outcome.isRepeat === true ? { duplicate: true as const } : {}),
     ...(stamp?.promoteAt === undefined ? {} : { deliverAt: stamp.times.visibleAt }),
     ...(stamp?.isPast === true ? { isPast: true as const } : {}),
   };
 }
 
 /** M2: times are fixed here and never change. */
-const stampedMessage = (message: OutgoingMessage, { times }: Stamp): StoredMessage => ({
-  kind: message.kind,
-  body: message.body,
-  contentType: message.contentType,
-  headers: message.headers,
-  ...(message.key === undefined ? {} : { key: message.key }),
-  ...times,
-});
+function stampedMessage(message: OutgoingMessage, record: QueueRecord, now: EpochMs): Stamped {
+  const stamp = stampOf(message, record.settings, now);
+  const dedupId = dedupName(message, dedupOf(record.settings));
+  return {
+    stamp,
+    message: {
+      kind: message.kind,
+      body: message.body,
+      contentType: message.contentType,
+      headers: message.headers,
+      ...(message.key === undefined ? {} : { key: message.key }),
+      ...(dedupId === undefined ? {} : { dedupId }),
+      ...stamp.times,
+    },
+  };
+}
+
+/** A timer is not yet stored exactly once. */
+function checkDedup(stamped: readonly Stamped[]): void {
+  const errors = stamped.flatMap(({ message, stamp }, index) =>
+    message.dedupId === undefined || stamp.promoteAt === undefined
+      ? []
+      : [
+          {
+            path: `messages[${index}].dedupId`,
+            message: "is not supported yet for a message that is delayed",
+          },
+        ],
+  );
+  const [first] = errors;
+  if (first !== undefined)
+    throw new LaneError("invalid-request", `${first.path} ${first.message}.`, { errors });
+}
 
 function checkSchedules(messages: readonly OutgoingMessage[], now: EpochMs): void {
   const errors = messages.flatMap((message, index) => {
@@ -269,23 +219,13 @@ function messageBytes(message: OutgoingMessage): number {
 }
 
 /** Messages in runs that one entry takes each. */
-export function chunksOf(messages: readonly StoredMessage[]): StoredMessage[][] {
-  const chunks: StoredMessage[][] = [];
-  let chunk: StoredMessage[] = [];
-  let bytes = 0;
-  for (const message of messages) {
-    const more = packedBytes(message);
-    if (
-      chunk.length > 0 &&
-      (chunk.length >= LIMITS.entryMessages || bytes + more > LIMITS.entryRawBytes)
-    ) {
-      chunks.push(chunk);
-      chunk = [];
-      bytes = 0;
-    }
-    chunk.push(message);
-    bytes += more;
-  }
-  if (chunk.length > 0) chunks.push(chunk);
-  return chunks;
-}
+export const chunksOf = (messages: readonly StoredMessage[]): StoredMessage[][] =>
+  runsOf(messages, (message) => ({ count: 1, bytes: packedBytes(message) }));
+
+/** What a message takes of an entry, once the parts of a large one stand elsewhere. */
+const slimBytes = (message: StoredMessage): number =>
+  packedBytes(
+    message.body.length <= LIMITS.inlineMessageBytes ? message : { ...message, body: NO_BODY },
+  );
+
+const NO_BODY = new Uint8Array();

@@ -17,6 +17,7 @@ import { DueTimers } from "./due.ts";
 import { Eraser } from "./erase.ts";
 import { Janitor } from "./janitor.ts";
 import { LaneKeeper } from "./lanes.ts";
+import { LaneWriter } from "./lane-writer.ts";
 import { LogReader } from "./log.ts";
 import { Promoter } from "./promoter.ts";
 import { Queues } from "./queues.ts";
@@ -43,7 +44,8 @@ export function createService(deps: Deps, bell: Bell = new Bell(deps)): Service 
   const queues = new Queues(deps, catalog, tails, cursors, gauge);
   const due = new DueTimers(deps, new Promoter(deps, catalog, appender, log, bell));
   const timers = new Timers(deps, catalog, due, log);
-  const sender = new Sender(deps, catalog, appender, lanes, bell, timers);
+  const writer = new LaneWriter(deps, catalog, appender, once, lanes);
+  const sender = new Sender(deps, catalog, writer, bell, timers);
   const receiver = new Receiver(deps, catalog, visits, log, bell, due);
   const acker = new Acker(deps, catalog, eraser);
   const leases = new LeaseChanger(deps, catalog, bell);

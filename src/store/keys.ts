@@ -23,7 +23,8 @@
  *          Absent: nothing claimed yet. Written by receive, ack, release, extend, dead-lettering.
  * dedup    pk `dedup#<queueId>#<dedupId>`, sk `-`
  *          lane, offset: the place of the put that its writer is about to make (an intent, not a
- *          result), version, ttl. Written by exactly-once appends; TTL ends it, never before its entry.
+ *          result), version, ttl. Written by exactly-once appends; TTL ends it, and its entry outlives it.
+ *          <dedupId> begins with its sort: send#, sendOfKey#, content#, contentOfKey#, deadLetter#, redrive#.
  * timer    pk `timer#<queueId>#<shard>`, sk time of promotion (16 digits) `#` tag
  *          body (packed message, its id included), putAt (ms), ttl; once cancelled: no body, `cancelled` (random).
  *          Written by send; read by receive, look-up, listing; deleted once its message stands in the log.

@@ -11,6 +11,7 @@ const DOCUMENTS = [
   "docs/benchmarks.md",
   "docs/operations.md",
   "docs/scheduling.md",
+  "docs/exactly-once.md",
   "docs/simulation.md",
 ];
 

@@ -33,6 +33,7 @@ const field = fc.constantFrom(
   "key",
   "delaySeconds",
   "deliverAt",
+  "dedupId",
   "bodi",
   "messages",
 );
@@ -49,6 +50,7 @@ const message = fc.oneof(
         key: orJunk("k", "é", "k".repeat(128)),
         delaySeconds: orJunk(0, 31_536_000),
         deliverAt: orJunk("2030-01-31T12:00:00Z", "2030-01-31T12:00+01:00"),
+        dedupId: orJunk("d", "d".repeat(128)),
       },
       { requiredKeys: [] },
     ),

@@ -14,6 +14,7 @@ const FULL = {
   maxMessageBytes: 1,
   eraseOnAck: true,
   lanes: 256,
+  dedup: { scope: "key", windowSeconds: 604_800, contentBased: true },
   tags: { team: "", constructor: "x" },
 };
 
@@ -24,7 +25,7 @@ describe("settings", () => {
       undefined,
       {},
       FULL,
-      { maxReceives: null, deadLetter: null, lanes: "auto" },
+      { maxReceives: null, deadLetter: null, lanes: "auto", dedup: null },
     ]) {
       expect((await call("putQueue", { body })).status).toBe(201);
       expect((await call("patchQueue", { body })).status).toBe(200);
@@ -53,6 +54,14 @@ describe("settings", () => {
     ]);
   });
 
+  test("of dedup, what is not given takes its default", async () => {
+    const { call, calls } = fixture();
+    await call("patchQueue", { body: { dedup: { windowSeconds: 60 } } });
+    expect(calls[0]?.args[1]).toEqual({
+      dedup: { scope: "queue", windowSeconds: 60, contentBased: false },
+    });
+  });
+
   test("what says that a later feature is off is accepted", async () => {
     const { call, calls } = fixture();
     const body = { onExpired: "drop", order: "none", priorities: false, leaseSeconds: 5 };
@@ -63,7 +72,6 @@ describe("settings", () => {
   test.each([
     [{ order: "key" }, "order"],
     [{ priorities: "strict" }, "priorities"],
-    [{ dedup: { scope: "queue" } }, "dedup"],
     [{ onExpired: "deadLetter" }, "onExpired"],
     [{ onPoison: "block" }, "onPoison"],
     [{ backoff: { initialSeconds: 1 } }, "backoff"],
@@ -96,6 +104,12 @@ describe("settings", () => {
     [{ lanes: 0 }, "lanes"],
     [{ lanes: 257 }, "lanes"],
     [{ lanes: "many" }, "lanes"],
+    [{ dedup: true }, "dedup"],
+    [{ dedup: { scope: "lane" } }, "dedup.scope"],
+    [{ dedup: { windowSeconds: 59 } }, "dedup.windowSeconds"],
+    [{ dedup: { windowSeconds: 604_801 } }, "dedup.windowSeconds"],
+    [{ dedup: { contentBased: 1 } }, "dedup.contentBased"],
+    [{ dedup: { window: 60 } }, "dedup.window"],
     [{ tags: ["a"] }, "tags"],
     [{ tags: { a: 1 } }, "tags.a"],
     [{ tags: { "": "x" } }, 'tags[""]'],

@@ -204,21 +204,24 @@ describe("a message that is not valid is refused by its path, and nothing is sen
 });
 
 describe("the fields beside the content", () => {
-  test.each([["key", "käy", "käy"]])(
-    "%s, in JSON and as a parameter of a raw body",
-    async (field, value, text) => {
-      const { call, sent } = fixture();
-      await call("send", { body: { messages: [{ body: 1, [field]: value }, { body: 2 }] } });
-      await call("send", { body: "raw", query: { [field]: text } });
-      expect(sent().map((message) => message[field as "key"])).toEqual([value, undefined, value]);
-    },
-  );
+  test.each([
+    ["key", "käy", "käy"],
+    ["dedupId", "d".repeat(128), "d".repeat(128)],
+  ])("%s, in JSON and as a parameter of a raw body", async (field, value, text) => {
+    const { call, sent } = fixture();
+    await call("send", { body: { messages: [{ body: 1, [field]: value }, { body: 2 }] } });
+    await call("send", { body: "raw", query: { [field]: text } });
+    expect(sent().map((message) => message[field as "key"])).toEqual([value, undefined, value]);
+  });
 
   test.each([
     ["key", ""],
     ["key", "k".repeat(129)],
     ["key", 5],
     ["key", "\ud800"],
+    ["dedupId", ""],
+    ["dedupId", "d".repeat(129)],
+    ["dedupId", 5],
   ])("%s must not be %j", async (field, value) => {
     const { call, calls } = fixture();
     const json = await call("send", { body: { messages: [{ body: 1, [field]: value }] } });
@@ -231,7 +234,6 @@ describe("what is not supported yet is refused by name", () => {
   test.each([
     ["ttlSeconds", 60],
     ["priority", 1],
-    ["dedupId", "d"],
     ["tenant", "t"],
   ])("%s, as a field and as a parameter of a raw message", async (field, value) => {
     const { call, calls } = fixture();

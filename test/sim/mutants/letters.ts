@@ -3,6 +3,7 @@ import { damages } from "./mutant.ts";
 import type { Mutant } from "./mutant.ts";
 
 const ONCE = "src/service/append-once.ts";
+const INTENTS = "src/service/intents.ts";
 const RECLAIM = "src/core/reclaim.ts";
 const DEAD = "src/service/dead-letter.ts";
 
@@ -34,23 +35,23 @@ export const LETTER_MUTANTS: readonly Mutant[] = [
   damage(
     "C6",
     "dead-letters-twice",
-    ONCE,
-    "named === undefined || named.isExpired",
-    "named === undefined || named.version > 0",
+    INTENTS,
+    "intent !== undefined && this.isAlive(intent) ? intent : undefined",
+    "undefined as typeof intent",
   ),
   damage(
     "E1",
     "puts-without-the-name",
     ONCE,
-    "group.filter((_, index) => named[index])",
-    "group.filter((_, index) => named.length > index)",
+    'if (named.includes(false)) return "again";',
+    "void named;",
   ),
   damage(
     "E3",
     "leaves-the-named-place",
     ONCE,
-    'if (tail === "ended" || tail.offset !== named.offset) return group;',
-    "if (tail !== undefined) return group;",
+    'tail === "ended" || tail.offset !== at ? "closed" : "free"',
+    '"closed"',
   ),
-  damage("E3", "record-without-guard", ONCE, "      edits,\n      guard,\n", "      edits,\n"),
+  damage("E3", "record-without-guard", INTENTS, ", edits, this.#guard(unit, known)", ", edits"),
 ];

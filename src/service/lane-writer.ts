@@ -1,0 +1,241 @@
+/**
+ * From messages to entries on lanes: which lane each goes to, and what goes there together.
+ *
+ * A sender picks an open lane at random and keeps it until it meets another sender there. What one
+ * process stores on a lane at the same time is one entry (group commit). Senders that keep meeting
+ * double the queue's lanes.
+ *
+ * G3  An entry holds an id once: of units with one id that meet here, one is stored, and the others are
+ *     its repeats (E2).
+ */
+import { runsOf } from "../core/chunks.ts";
+import { isLaneError, LaneError } from "../core/errors.ts";
+import { LIMITS } from "../core/limits.ts";
+import type { StoredMessage } from "../core/message.ts";
+import type { QueueRecord } from "../core/queue.ts";
+import { offset } from "../core/types.ts";
+import type { LaneId, QueueName } from "../core/types.ts";
+import type { OnceAppender } from "./append-once.ts";
+import type { Appender } from "./append.ts";
+import { boundedCache } from "./cache.ts";
+import type { Catalog } from "./catalog.ts";
+import { Combiner } from "./combiner.ts";
+import { backoffMs } from "./deps.ts";
+import type { Deps } from "./deps.ts";
+import type { OnceOutcome, OnceUnit } from "./intents.ts";
+import type { LaneKeeper } from "./lanes.ts";
+
+/** Conflicts of one append after which the queue gets more lanes, and the sender tries another. */
+const PATIENCE = 3;
+const LANE_ATTEMPTS = 12;
+
+/** What is stored in one piece: a message, or a unit that is stored exactly once. */
+export interface Parcel {
+  /** What decides the lane; of a unit, its first. */
+  readonly message: StoredMessage;
+  readonly unit: OnceUnit | undefined;
+  readonly count: number;
+  /** Of the packed messages. */
+  readonly bytes: number;
+  outcome: OnceOutcome | undefined;
+}
+
+/** At most one entry's worth for one lane, all units or all plain. */
+interface Chunk {
+  readonly record: QueueRecord;
+  readonly lane: LaneId;
+  readonly parcels: readonly Parcel[];
+  /** No other lane will be tried: conflicts are followed for longer. */
+  readonly isLastTry: boolean;
+}
+
+type Result = "settled" | "ended" | "crowded";
+
+export class LaneWriter {
+  readonly #deps: Deps;
+  readonly #catalog: Catalog;
+  readonly #appender: Appender;
+  readonly #once: OnceAppender;
+  readonly #lanes: LaneKeeper;
+  readonly #appends: Combiner<Chunk, Result>;
+  readonly #kept = boundedCache<LaneId>(1_000);
+
+  constructor(
+    deps: Deps,
+    catalog: Catalog,
+    appender: Appender,
+    once: OnceAppender,
+    lanes: LaneKeeper,
+  ) {
+    this.#deps = deps;
+    this.#catalog = catalog;
+    this.#appender = appender;
+    this.#once = once;
+    this.#lanes = lanes;
+    this.#appends = new Combiner((chunks) => this.#run(chunks), { weigh: share, maxWeight: 1 });
+  }
+
+  /** Gives every parcel its outcome. */
+  async store(name: QueueName, first: QueueRecord, parcels: readonly Parcel[]): Promise<void> {
+    let record = first;
+    for (let attempt = 0; attempt < LANE_ATTEMPTS; attempt++) {
+      const isLastTry = attempt === LANE_ATTEMPTS - 1;
+      const results = await Promise.all(
+        [...this.#byLane(record, parcels.filter(isOpen))].flatMap(([lane, group]) =>
+          chunksOf(group).map((chunk) =>
+            this.#appends.submit(`${record.queueId}#${lane}`, {
+              record,
+              lane,
+              parcels: chunk,
+              isLastTry,
+            }),
+          ),
+        ),
+      );
+      if (!parcels.some(isOpen)) return;
+      if (results.includes("crowded"))
+        await this.#deps.sleep(backoffMs(this.#deps, Math.min(attempt, 5), 8, 200));
+      try {
+        record = await this.#catalog.fresh(name);
+      } catch (error) {
+        failOpen(parcels, error);
+        return;
+      }
+    }
+    failOpen(
+      parcels,
+      new LaneError(
+        "throttled",
+        `The lanes of the queue "${name}" are changing; nothing was stored.`,
+      ),
+    );
+  }
+
+  #byLane(record: QueueRecord, parcels: readonly Parcel[]): ReadonlyMap<LaneId, Parcel[]> {
+    const lanes = new Map<LaneId, Parcel[]>();
+    for (const parcel of parcels) {
+      const lane = this.#laneOf(record);
+      const group = lanes.get(lane);
+      if (group === undefined) lanes.set(lane, [parcel]);
+      else group.push(parcel);
+    }
+    return lanes;
+  }
+
+  /** A random one, kept for as long as nobody else appends there: its tail is then known. */
+  #laneOf(record: QueueRecord): LaneId {
+    const { open } = record.lanes;
+    const kept = this.#kept.get(record.queueId);
+    if (kept !== undefined && open.includes(kept)) return kept;
+    const lane = open[Math.floor(this.#deps.random() * open.length)] as LaneId;
+    this.#kept.set(record.queueId, lane);
+    return lane;
+  }
+
+  /** All chunks are for one lane of one queue. */
+  async #run(chunks: readonly Chunk[]): Promise<readonly Result[]> {
+    const [first] = chunks;
+    if (first === undefined) return [];
+    const { record } = first;
+    const patience = chunks.some((chunk) => chunk.isLastTry) ? undefined : PATIENCE;
+    const all = chunks.flatMap(({ parcels }) => parcels);
+    const plain = await this.#settle(all.filter(isPlain), (parcels) =>
+      this.#append(first, parcels, patience),
+    );
+    const once = await this.#settle(all.filter(isOnce), (parcels) =>
+      this.#appendOnce(first, parcels, patience),
+    );
+    if (plain === "crowded" || once === "crowded")
+      await this.#lanes.grow(record).catch(() => undefined);
+    if (plain !== "settled" || once !== "settled") this.#kept.delete(record.queueId);
+    return chunks.map(({ parcels }) => (parcels.some(isOnce) ? once : plain));
+  }
+
+  async #settle<P extends Parcel>(
+    parcels: readonly P[],
+    append: (parcels: readonly P[]) => Promise<Result>,
+  ): Promise<Result> {
+    if (parcels.length === 0) return "settled";
+    try {
+      return await append(parcels);
+    } catch (error) {
+      failOpen(parcels, error);
+      return "settled";
+    }
+  }
+
+  async #append(
+    { record, lane }: Chunk,
+    parcels: readonly Parcel[],
+    patience: number | undefined,
+  ): Promise<Result> {
+    const { queueId } = record;
+    const messages = parcels.map(({ message }) => message);
+    const appended = await this.#appender.append(queueId, lane, messages, patience);
+    if (appended === "ended" || appended === "crowded") return appended;
+    if (appended.conflicts > 0) this.#kept.delete(queueId);
+    for (const [index, parcel] of parcels.entries()) {
+      const place = { queueId, lane, offset: offset(appended.at + index) };
+      parcel.outcome = { place, isRepeat: false };
+    }
+    return "settled";
+  }
+
+  /** G3 */
+  async #appendOnce(
+    { record, lane }: Chunk,
+    parcels: readonly OnceParcel[],
+    patience: number | undefined,
+  ): Promise<Result> {
+    const firsts = new Map<string, OnceUnit>();
+    for (const { unit } of parcels) if (!firsts.has(unit.id)) firsts.set(unit.id, unit);
+    try {
+      return await this.#once.appendOn(record, lane, [...firsts.values()], patience);
+    } finally {
+      for (const parcel of parcels) {
+        const first = firsts.get(parcel.unit.id) ?? parcel.unit;
+        parcel.unit.isDoubtful ||= first.isDoubtful;
+        parcel.outcome = parcel.unit === first ? first.outcome : repeatOf(first.outcome);
+      }
+    }
+  }
+}
+
+type OnceParcel = Parcel & { readonly unit: OnceUnit };
+
+const isOpen = ({ outcome }: Parcel): boolean => outcome === undefined;
+const isPlain = ({ unit }: Parcel): boolean => unit === undefined;
+const isOnce = (parcel: Parcel): parcel is OnceParcel => parcel.unit !== undefined;
+
+const repeatOf = (outcome: OnceOutcome | undefined): OnceOutcome | undefined =>
+  outcome !== undefined && "place" in outcome ? { ...outcome, isRepeat: true } : outcome;
+
+/** S2: what was left open failed with the error, unless a put of it may have been applied. */
+function failOpen(parcels: readonly Parcel[], error: unknown): void {
+  if (!isLaneError(error)) throw error;
+  for (const parcel of parcels.filter(isOpen)) {
+    const isDoubtful = parcel.unit?.isDoubtful === true && error.code !== "outcome-unknown";
+    parcel.outcome = {
+      error: isDoubtful
+        ? new LaneError("outcome-unknown", "The message may have been stored.", { cause: error })
+        : error,
+    };
+  }
+}
+
+/** What a chunk takes of an entry's room, by messages or by bytes. */
+const share = ({ parcels }: Chunk): number => {
+  let count = 0;
+  let bytes = 0;
+  for (const parcel of parcels) {
+    count += parcel.count;
+    bytes += parcel.bytes;
+  }
+  return Math.max(count / LIMITS.entryMessages, bytes / LIMITS.entryRawBytes);
+};
+
+/** In runs that one entry takes each, plain ones before those that are stored once. */
+const chunksOf = (parcels: readonly Parcel[]): Parcel[][] =>
+  [parcels.filter(isPlain), parcels.filter(isOnce)].flatMap((kind) =>
+    runsOf<Parcel>(kind, (parcel) => parcel),
+  );
