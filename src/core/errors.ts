@@ -38,6 +38,16 @@ export const CODES = {
     retryable: false,
     title: "The queue is in a state that does not allow this.",
   },
+  "group-recently-deleted": {
+    status: 409,
+    retryable: true,
+    title: "A consumer group of this name was deleted less than 60 s ago.",
+  },
+  "group-conflict": {
+    status: 409,
+    retryable: false,
+    title: "The consumer group is in a state that does not allow this.",
+  },
   "not-cancellable": {
     status: 409,
     retryable: false,

@@ -49,6 +49,8 @@ export const LIMITS = {
   tagValueChars: 256,
   keyNameChars: 128,
   scopesPerKey: 20,
+  /** Beside the default one. The janitor looks at each group of each lane every minute. */
+  groupsPerQueue: 100,
 
   /** An event pattern, as JSON; Lambda's own event filters take as much. */
   patternBytes: 4 * KIB,

@@ -33,7 +33,7 @@ export interface QueueSettings {
 export interface EndedLane {
   readonly lane: LaneId;
   readonly until: number;
-  /** The default group is through with it: receives pass it by, browse and look-up do not. */
+  /** The default group is through with it: its receives pass it by, browse and look-up do not. */
   readonly isDrained?: true;
 }
 
@@ -44,6 +44,8 @@ export interface Lanes {
   readonly next: number;
   /** When senders that met last opened more, in ms. */
   readonly grownAt?: number;
+  /** Of the default group, whose place on each lane they change: two more with every seek (U2). */
+  readonly seeks?: number;
 }
 
 export interface QueueRecord {
@@ -58,8 +60,10 @@ export interface QueueRecord {
   readonly version: number;
   /** Over how many shards its timers are spread; 0: nothing was ever scheduled. Never fewer. */
   readonly timerShards: number;
-  /** Names of the queues that dead-letter to this one, or did. */
+  /** Names of the queues that dead-letter to this one, or did; `queue/group` where a group of one does. */
   readonly sources: ReadonlySet<string>;
+  /** Names of its groups beside `default`; also of one that is being made, and of what is left of deleted ones. */
+  readonly groups: ReadonlySet<string>;
   /** Set: a tombstone. */
   readonly deletedAt: EpochMs | undefined;
 }
@@ -81,12 +85,6 @@ export const DEFAULT_SETTINGS: QueueSettings = {
 export const readableLanes = (lanes: Lanes): LaneId[] => [
   ...lanes.open,
   ...lanes.ended.map(({ lane }) => lane),
-];
-
-/** The lanes in which a receive may find something. */
-export const receivableLanes = (lanes: Lanes): LaneId[] => [
-  ...lanes.open,
-  ...lanes.ended.filter((one) => one.isDrained !== true).map(({ lane }) => lane),
 ];
 
 /** The lanes with `count` open ones more. */

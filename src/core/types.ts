@@ -17,8 +17,10 @@ export type Offset = Branded<number, "Offset">;
 export type EpochMs = Branded<number, "EpochMs">;
 /** One log of a queue; a small integer that is never used again (L9). */
 export type LaneId = Branded<number, "LaneId">;
-/** Id of a consumer group; `default` for the one that every queue has. */
+/** Id of a consumer group, new for every creation; `default` for the one that every queue has. */
 export type GroupId = Branded<string, "GroupId">;
+/** 1–80 characters of `A-Z a-z 0-9 _ - .`; what users call a consumer group. */
+export type GroupName = Branded<string, "GroupName">;
 
 const QUEUE_NAME = /^[A-Za-z0-9_.-]{1,80}$/;
 
@@ -29,14 +31,19 @@ export const isQueueName = (text: string): text is QueueName => QUEUE_NAME.test(
 /** @throws LaneError `invalid-request` */
 export function queueName(text: string, path = "queue"): QueueName {
   if (isQueueName(text)) return text;
-  throw new LaneError(
-    "invalid-request",
-    "A queue name is 1 to 80 characters of A-Z a-z 0-9 _ - .",
-    {
-      errors: [{ path, message: "must be 1 to 80 characters of A-Z a-z 0-9 _ - ." }],
-    },
-  );
+  throw badName("queue", path);
 }
+
+/** @throws LaneError `invalid-request` */
+export function groupName(text: string, path = "group"): GroupName {
+  if (QUEUE_NAME.test(text)) return text as GroupName;
+  throw badName("group", path);
+}
+
+const badName = (what: string, path: string): LaneError =>
+  new LaneError("invalid-request", `A ${what} name is 1 to 80 characters of A-Z a-z 0-9 _ - .`, {
+    errors: [{ path, message: "must be 1 to 80 characters of A-Z a-z 0-9 _ - ." }],
+  });
 
 export const offset = (value: number): Offset => value as Offset;
 export const epochMs = (value: number): EpochMs => value as EpochMs;

@@ -48,6 +48,22 @@ const queue = v.strictObject({
   lanes: count,
 });
 
+const groupSummary = {
+  name: v.string(),
+  settings: v.strictObject({
+    maxReceives: v.exactOptional(settings.entries.maxReceives),
+    deadLetter: v.exactOptional(settings.entries.deadLetter),
+  }),
+  createdAt: time,
+};
+
+const group = v.strictObject({
+  ...groupSummary,
+  begins: v.exactOptional(v.picklist(["earliest", "within", "latest"])),
+  depth: queue.entries.depth,
+  oldestReadyAgeSeconds: count,
+});
+
 const deadLetter = v.strictObject({
   reason: v.picklist(["maxReceives"]),
   queue: v.string(),
@@ -139,6 +155,7 @@ export const NAMED = {
   QueueSettings: requests.queueSettings,
   OutgoingMessage: requests.outgoingMessage,
   Queue: queue,
+  Group: group,
   ReceivedMessage: received,
   Message: browsed,
   ScheduledMessage: scheduled,
@@ -162,6 +179,17 @@ const EXACT = {
   },
   deleteQueue: { statuses: { 204: "Deleted." } },
   purgeQueue: { statuses: { 204: "Purged." } },
+  putGroup: {
+    body: requests.groupRequest,
+    statuses: { 201: "Created, and where it begins.", 200: "Updated." },
+    answer: group,
+  },
+  getGroup: { statuses: { 200: "The group." }, answer: group },
+  listGroups: {
+    statuses: { 200: "All groups of the queue, the default one first." },
+    answer: v.strictObject({ groups: v.array(v.strictObject(groupSummary)) }),
+  },
+  deleteGroup: { statuses: { 204: "Deleted." } },
   redrive: {
     body: requests.redriveRequest,
     statuses: { 200: "How many were moved, and how many are left." },

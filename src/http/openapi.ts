@@ -101,7 +101,7 @@ const pathParameters = (path: string): Json[] =>
     name,
     in: "path",
     required: true,
-    schema: name === "queue" ? QUEUE_NAME : { type: "string" },
+    schema: name === "queue" || name === "group" ? QUEUE_NAME : { type: "string" },
   }));
 
 const queryParameters = ({ query }: Shape): Json[] =>

@@ -19,6 +19,7 @@ import { json, noContent, problem } from "./answer.ts";
 import type { Answer } from "./answer.ts";
 import { demand } from "./authorise.ts";
 import type { Caller } from "./authorise.ts";
+import { deleteGroup, getGroup, listGroups, putGroup } from "./groups.ts";
 import { browse, listKeys, listQueues, listScheduled, keyJson } from "./listings.ts";
 import { messagesOf } from "./message-in.ts";
 import { iso, lookedUpJson, receivedJson } from "./message-out.ts";
@@ -67,15 +68,16 @@ export const OPERATIONS: Readonly<Record<Operation, Handler>> = {
     });
     return json(200, JSON.stringify({ moved: result.moved, remaining: result.remaining }));
   },
+  putGroup: async (call) => putGroup(call, queueOf(call), objectOf(call)),
+  getGroup: async (call) => getGroup(call, queueOf(call)),
+  listGroups: async (call) => listGroups(call, queueOf(call)),
+  deleteGroup: async (call) => deleteGroup(call, queueOf(call)),
   send: async (call) => {
     const results = await call.service.send(queueOf(call), messagesOf(call.event));
     return sendAnswer(results);
   },
   receive: async (call) => {
     const request = bodyAs(schemas.receiveRequest, call);
-    if (request.group !== "default") {
-      throw new LaneError("group-not-found", `Queue ${queueOf(call)} has only group "default".`);
-    }
     const wait = call.signal === undefined ? request : { ...request, signal: call.signal };
     return json(200, receivedJson(await call.service.receive(queueOf(call), wait)));
   },

@@ -24,6 +24,7 @@ export interface Route {
 }
 
 const QUEUE = "/v1/queues/{queue}";
+const GROUP = `${QUEUE}/groups/{group}` as const;
 
 const TABLE = [
   {
@@ -78,6 +79,42 @@ const TABLE = [
     auth: "key",
     action: "manage",
     summary: "Drop all messages that are in the queue now.",
+  },
+  {
+    method: "PUT",
+    path: GROUP,
+    operation: "putGroup",
+    role: "admin",
+    auth: "key",
+    action: "manage",
+    summary: "Create a consumer group, or replace its settings; an existing one stays where it is.",
+  },
+  {
+    method: "GET",
+    path: GROUP,
+    operation: "getGroup",
+    role: "admin",
+    auth: "key",
+    action: "any",
+    summary: "Read a consumer group's settings and its lag.",
+  },
+  {
+    method: "GET",
+    path: `${QUEUE}/groups`,
+    operation: "listGroups",
+    role: "admin",
+    auth: "key",
+    action: "any",
+    summary: "List the consumer groups of a queue, the default one first.",
+  },
+  {
+    method: "DELETE",
+    path: GROUP,
+    operation: "deleteGroup",
+    role: "admin",
+    auth: "key",
+    action: "manage",
+    summary: "Delete a consumer group; its name is free again after 60 s.",
   },
   {
     method: "POST",

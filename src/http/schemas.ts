@@ -112,6 +112,21 @@ export const queueSettings = v.strictObject({
   tags: v.exactOptional(tags),
 });
 
+const startFrom = v.union(
+  [
+    v.picklist(["earliest", "latest"]),
+    v.strictObject({ time }),
+    v.strictObject({ id: text(1, 512) }),
+  ],
+  'must be "earliest", "latest", { "time": … } or { "id": … }',
+);
+
+export const groupRequest = v.strictObject({
+  from: v.optional(startFrom, "earliest"),
+  maxReceives: queueSettings.entries.maxReceives,
+  deadLetter: queueSettings.entries.deadLetter,
+});
+
 export const nothing = v.strictObject({});
 
 export const redriveRequest = v.strictObject({
@@ -146,7 +161,7 @@ export const receiveRequest = v.strictObject({
   max: v.optional(integer(1, LIMITS.messagesPerReceive), 1),
   waitSeconds: v.exactOptional(integer(0, LIMITS.waitSecondsMax)),
   leaseSeconds: v.exactOptional(integer(0, LIMITS.leaseSecondsMax)),
-  group: v.optional(text(1, 80), "default"),
+  group: v.optional(name, "default"),
 });
 
 const receipts = v.pipe(

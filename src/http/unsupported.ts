@@ -17,6 +17,7 @@ export const UNSUPPORTED = {
     onPoison: {},
     backoff: {},
   },
+  group: { filter: {} },
   deadLetter: { exchange: {}, routingKey: {} },
   /** Fields of a message, and query parameters of a raw one. */
   message: {

@@ -3,11 +3,13 @@
  * the SQS face and the janitor call these and nothing else.
  */
 import type { BodyKind, DeadLetterInfo, OutgoingMessage } from "../core/message.ts";
-import type { EpochMs, LaneId, QueueId, QueueName } from "../core/types.ts";
+import type { EpochMs, GroupName, LaneId, QueueId, QueueName } from "../core/types.ts";
 import type { Code } from "../core/errors.ts";
+import type { GroupSettings } from "../core/group.ts";
 import type { QueueSettings } from "../core/queue.ts";
+import type { Place } from "../core/receipt.ts";
 
-export type { QueueSettings };
+export type { GroupSettings, QueueSettings };
 
 export interface Depth {
   readonly ready: number;
@@ -28,6 +30,33 @@ export interface QueueView {
 
 /** A queue in a listing: no depth, which would cost reads per queue. */
 export type QueueSummary = Pick<QueueView, "name" | "settings" | "createdAt">;
+
+/** Where a group begins: at what it has not read yet, what others have read included. */
+export type StartFrom =
+  | "earliest"
+  | "latest"
+  /** Not to come. */
+  | { readonly time: EpochMs }
+  | { readonly place: Place };
+
+/**
+ * Where it has come to stand: `earliest`, with nothing that is left before it, also where an earlier
+ * time or message was asked for; `latest`, with nothing behind it yet; or `within`.
+ */
+export type Begins = "earliest" | "within" | "latest";
+
+export interface GroupView {
+  readonly name: GroupName;
+  readonly settings: GroupSettings;
+  readonly createdAt: EpochMs;
+  /** The group's lag. */
+  readonly depth: Depth;
+  /** 0 when nothing is ready. */
+  readonly oldestReadyAgeSeconds: number;
+}
+
+/** A group in a listing: no depth, which would cost reads per group. */
+export type GroupSummary = Pick<GroupView, "name" | "settings" | "createdAt">;
 
 export type SendResult =
   | {
@@ -134,6 +163,17 @@ export interface Service {
     name: QueueName,
     request: { to?: QueueName; max?: number },
   ): Promise<{ moved: number; remaining: number }>;
+
+  /** Creates the group, or makes its settings these; `begins`: it has been created. */
+  putGroup(
+    queue: QueueName,
+    name: GroupName,
+    request: { from: StartFrom; settings: GroupSettings },
+  ): Promise<{ group: GroupView; begins?: Begins }>;
+  getGroup(queue: QueueName, name: GroupName): Promise<GroupView>;
+  /** The default one first, then by name. */
+  listGroups(queue: QueueName): Promise<readonly GroupSummary[]>;
+  deleteGroup(queue: QueueName, name: GroupName): Promise<void>;
 
   send(name: QueueName, messages: readonly OutgoingMessage[]): Promise<readonly SendResult[]>;
   receive(

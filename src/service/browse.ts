@@ -10,13 +10,14 @@ import { parseMessageId } from "../core/receipt.ts";
 import type { Place } from "../core/receipt.ts";
 import { isExpired, member, parseSegment } from "../core/segment.ts";
 import { parseTimerId } from "../core/timer.ts";
-import { DEFAULT_GROUP, epochMs, offset } from "../core/types.ts";
-import type { LaneId, Offset, QueueId, QueueName } from "../core/types.ts";
+import { epochMs, offset } from "../core/types.ts";
+import type { GroupId, LaneId, Offset, QueueId, QueueName } from "../core/types.ts";
 import { segmentKey } from "../store/keys.ts";
 import type { LookedUpMessage, MessageState, MessageView } from "./api.ts";
 import type { Catalog } from "./catalog.ts";
 import type { Cursors } from "./cursor.ts";
 import type { Deps } from "./deps.ts";
+import type { Groups } from "./group-catalog.ts";
 import type { LogReader } from "./log.ts";
 import { messageView, scheduledView } from "./message-view.ts";
 import type { Timers } from "./timers.ts";
@@ -33,13 +34,22 @@ const ENTRIES_PER_PAGE = 16;
 export class Browser {
   readonly #deps: Deps;
   readonly #catalog: Catalog;
+  readonly #groups: Groups;
   readonly #cursors: Cursors;
   readonly #log: LogReader;
   readonly #timers: Timers;
 
-  constructor(deps: Deps, catalog: Catalog, cursors: Cursors, log: LogReader, timers: Timers) {
+  constructor(
+    deps: Deps,
+    catalog: Catalog,
+    groups: Groups,
+    cursors: Cursors,
+    log: LogReader,
+    timers: Timers,
+  ) {
     this.#deps = deps;
     this.#catalog = catalog;
+    this.#groups = groups;
     this.#cursors = cursors;
     this.#log = log;
     this.#timers = timers;
@@ -121,10 +131,13 @@ export class Browser {
     const message = entry?.messages?.[place.offset - entry.offset];
     const body = message === undefined ? undefined : await this.#log.body(record.queueId, message);
     if (message === undefined || body === undefined) throw gone(id);
-    return {
-      ...messageView(place, message, body),
-      groups: { [DEFAULT_GROUP]: await this.#state(place, message) },
-    };
+    const groups = await this.#groups.all(record);
+    const states = await Promise.all(
+      groups.map(async ({ group }) => {
+        return [group.name, await this.#state(group.groupId, place, message)] as const;
+      }),
+    );
+    return { ...messageView(place, message, body), groups: Object.fromEntries(states) };
   }
 
   async #waiting(
@@ -135,7 +148,9 @@ export class Browser {
     const body = await this.#log.body(record.queueId, message);
     if (body === undefined) throw gone(id);
     const { deliverAt, ...view } = scheduledView(message, id, body);
-    return { ...view, groups: { [DEFAULT_GROUP]: { state: "scheduled", deliverAt } } };
+    const state = { state: "scheduled", deliverAt } as const;
+    const groups = await this.#groups.all(record);
+    return { ...view, groups: Object.fromEntries(groups.map(({ group }) => [group.name, state])) };
   }
 
   async #page(record: QueueRecord, lane: LaneId, at: Offset): Promise<readonly LogEntry[]> {
@@ -147,10 +162,10 @@ export class Browser {
     return page.entries;
   }
 
-  async #state(place: Place, message: StoredMessage): Promise<MessageState> {
+  async #state(group: GroupId, place: Place, message: StoredMessage): Promise<MessageState> {
     const now = this.#deps.clock.now();
     if (message.expiresAt <= now) return { state: "expired" };
-    const stand = { queue: place.queueId, lane: place.lane, group: DEFAULT_GROUP };
+    const stand = { queue: place.queueId, lane: place.lane, group };
     const cursor = await this.#cursors.refresh(stand);
     const start = cursor.segments.filter((one) => one <= place.offset).at(-1);
     if (start === undefined) return { state: "acked" };

@@ -12,7 +12,7 @@ import type { Lanes, QueueRecord, QueueSettings } from "../core/queue.ts";
 import { epochMs, laneId, queueId } from "../core/types.ts";
 import type { EpochMs, QueueName } from "../core/types.ts";
 import { queueKey } from "../store/keys.ts";
-import { all, equal, set } from "../store/port.ts";
+import { all, equal, remove, set } from "../store/port.ts";
 import type { Edit, Item } from "../store/port.ts";
 import type { Deps } from "./deps.ts";
 import { boundedCache } from "./cache.ts";
@@ -69,13 +69,20 @@ export class Catalog {
   /** D2. `undefined`: somebody changed or deleted the queue meanwhile. */
   async change(
     record: QueueRecord,
-    change: { settings?: QueueSettings; lanes?: Lanes; timerShards?: number },
+    change: {
+      settings?: QueueSettings;
+      lanes?: Lanes;
+      timerShards?: number;
+      groups?: ReadonlySet<string>;
+    },
   ): Promise<QueueRecord | undefined> {
     const edits: Edit[] = [set(["version"], record.version + 1)];
     if (change.settings !== undefined)
       edits.push(set(["settings"], JSON.stringify(change.settings)));
     if (change.lanes !== undefined) edits.push(set(["lanes"], storedLanes(change.lanes)));
     if (change.timerShards !== undefined) edits.push(set(["timerShards"], change.timerShards));
+    if (change.groups !== undefined)
+      edits.push(change.groups.size === 0 ? remove("groups") : set(["groups"], change.groups));
     const readAt = this.#deps.clock.now();
     const { ok } = await this.#deps.store.update(
       "catalog",
@@ -99,6 +106,7 @@ export function parseRecord(item: Item): QueueRecord {
     ended: { lane: number; until: number; drained?: boolean }[];
     next: number;
     grownAt?: number;
+    seeks?: number;
   };
   return {
     name: item.sk as QueueName,
@@ -116,12 +124,14 @@ export function parseRecord(item: Item): QueueRecord {
       })),
       next: lanes.next,
       ...(lanes.grownAt === undefined ? {} : { grownAt: lanes.grownAt }),
+      ...(lanes.seeks === undefined ? {} : { seeks: lanes.seeks }),
     },
     secret: item["secret"] as Uint8Array,
     createdAt: epochMs(item["createdAt"] as number),
     version: item["version"] as number,
     timerShards: (item["timerShards"] as number | undefined) ?? 0,
     sources: (item["sources"] as ReadonlySet<string> | undefined) ?? new Set(),
+    groups: (item["groups"] as ReadonlySet<string> | undefined) ?? new Set(),
     deletedAt: item["deletedAt"] === undefined ? undefined : epochMs(item["deletedAt"] as number),
   };
 }
@@ -137,6 +147,7 @@ export function recordItem(record: QueueRecord): Item {
     version: record.version,
     ...(record.timerShards === 0 ? {} : { timerShards: record.timerShards }),
     ...(record.sources.size === 0 ? {} : { sources: record.sources }),
+    ...(record.groups.size === 0 ? {} : { groups: record.groups }),
   };
 }
 
@@ -149,4 +160,5 @@ const storedLanes = (lanes: Lanes) => ({
   })),
   next: lanes.next,
   ...(lanes.grownAt === undefined ? {} : { grownAt: lanes.grownAt }),
+  ...(lanes.seeks === undefined ? {} : { seeks: lanes.seeks }),
 });

@@ -19,7 +19,7 @@ import type {
   Plan,
   PlanInput,
 } from "../core/plan.ts";
-import type { QueueRecord } from "../core/queue.ts";
+import type { GroupQueue } from "../core/group.ts";
 import { isExpired, leaseName, parseSegment, pendingOffsets } from "../core/segment.ts";
 import type { Segment } from "../core/segment.ts";
 import type { EpochMs, Offset, QueueName } from "../core/types.ts";
@@ -115,7 +115,7 @@ export class Claims {
 
   /** The reads of a claim alone, so that several places can be looked at in parallel. */
   async look(
-    record: QueueRecord,
+    record: GroupQueue,
     place: SegmentPlace,
     requests: readonly ClaimRequest[],
   ): Promise<Look> {
@@ -129,7 +129,7 @@ export class Claims {
 
   /** `seen`: what a look showed, or the segment as just read strongly. */
   async claim(
-    record: QueueRecord,
+    record: GroupQueue,
     place: SegmentPlace,
     options: ClaimOptions,
     seen?: Look,
@@ -183,7 +183,7 @@ export class Claims {
 
   /** Now and then what is fresh comes first, so that what is released again and again does not keep it waiting. */
   async #viewFor(
-    record: QueueRecord,
+    record: GroupQueue,
     place: SegmentPlace,
     segment: Segment,
     options: ClaimOptions,
@@ -229,7 +229,7 @@ export class Claims {
   }
 
   async #view(
-    record: QueueRecord,
+    record: GroupQueue,
     place: SegmentPlace,
     segment: Segment,
     requests: readonly ClaimRequest[],
@@ -324,7 +324,7 @@ export class Claims {
 
 const NONE: ReadonlySet<string> = new Set();
 
-const ruleOf = ({ settings: { maxReceives, deadLetter } }: QueueRecord): DeadLetterRule | null =>
+const ruleOf = ({ settings: { maxReceives, deadLetter } }: GroupQueue): DeadLetterRule | null =>
   maxReceives === null || deadLetter === null ? null : { maxReceives, queue: deadLetter.queue };
 
 function claimed(segment: Segment, planned: Plan, isPartial: boolean): Claim {

@@ -42,6 +42,8 @@ interface Cached {
   readonly readAt: EpochMs;
 }
 
+const LANES_AT_ONCE = 16;
+
 export class Cursors {
   readonly #deps: Deps;
   readonly #cache = boundedCache<Cached>(2_000);
@@ -113,6 +115,24 @@ export class Cursors {
       await this.#expire(this.#segment(stand, cursor.generation, start));
     }
     return next;
+  }
+
+  /** C8: where a group that is being made begins; nobody else knows its id yet. */
+  async place(
+    queue: QueueId,
+    group: GroupId,
+    starts: readonly { readonly lane: LaneId; readonly start: Offset }[],
+  ): Promise<void> {
+    const places = starts.filter(({ start }) => start > 0);
+    for (let index = 0; index < places.length; index += LANES_AT_ONCE) {
+      await Promise.all(
+        places.slice(index, index + LANES_AT_ONCE).map(({ lane, start }) => {
+          const edits = this.#edits(parseCursor(undefined), [start]);
+          const key = cursorKey(queue, lane, group);
+          return this.#deps.store.update("lanes", key, edits, absent("version"));
+        }),
+      );
+    }
   }
 
   /** C8: everything before `start`, the beginning of an entry, is passed over. */

@@ -11,6 +11,7 @@ import { isLaneError } from "../core/errors.ts";
 import type { DeadLetterInfo, StoredMessage } from "../core/message.ts";
 import { planMove } from "../core/moves.ts";
 import type { DeadLetter } from "../core/plan.ts";
+import type { GroupQueue } from "../core/group.ts";
 import type { QueueRecord } from "../core/queue.ts";
 import { messageId } from "../core/receipt.ts";
 import { member, pendingName } from "../core/segment.ts";
@@ -64,7 +65,7 @@ export class DeadLetters {
 
   /** Never throws: what fails is resumed when its lease has run out. */
   async resume(
-    record: QueueRecord,
+    record: GroupQueue,
     place: SegmentPlace,
     leaving: readonly DeadLetter[],
   ): Promise<void> {
@@ -79,7 +80,7 @@ export class DeadLetters {
 
   /** Moves what one lease holds; what has no queue to go to is released. */
   async move(
-    record: QueueRecord,
+    record: GroupQueue,
     place: SegmentPlace,
     dead: DeadLetter,
   ): Promise<{ moved: number; stuck: number }> {
@@ -106,7 +107,7 @@ export class DeadLetters {
   }
 
   async #append(
-    record: QueueRecord,
+    record: GroupQueue,
     place: SegmentPlace,
     { lease, leaving }: DeadLetter,
     messages: readonly Leaver[],
@@ -133,7 +134,7 @@ export class DeadLetters {
   }
 
   async #remove(
-    record: QueueRecord,
+    record: GroupQueue,
     place: SegmentPlace,
     lease: Lease,
     messages: readonly Leaver[],
@@ -178,7 +179,7 @@ const membersOf = (lease: Lease, messages: readonly Leaver[]): Set<string> =>
   new Set(messages.map(({ offset }) => member(lease, offset)));
 
 const infoOf = (
-  record: QueueRecord,
+  record: GroupQueue,
   place: SegmentPlace,
   lease: Lease,
   offset: Offset,
@@ -187,7 +188,7 @@ const infoOf = (
   reason: "maxReceives",
   queue: record.name,
   queueId: record.queueId,
-  group: place.group,
+  group: record.group.name,
   lane: place.lane,
   offset,
   receives: lease.receives,

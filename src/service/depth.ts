@@ -7,12 +7,12 @@
  *     while settings stay; right after a change of retention or delay the figures are approximate.
  */
 import type { LogEntry } from "../core/plan.ts";
-import { receivableLanes } from "../core/queue.ts";
-import type { QueueRecord } from "../core/queue.ts";
+import { receivableLanes } from "../core/group.ts";
+import type { GroupQueue } from "../core/group.ts";
 import { isExpired, parseSegment, pendingOffsets } from "../core/segment.ts";
 import type { Segment } from "../core/segment.ts";
-import { DEFAULT_GROUP, offset } from "../core/types.ts";
-import type { EpochMs, GroupId, LaneId, Offset } from "../core/types.ts";
+import { offset } from "../core/types.ts";
+import type { EpochMs, LaneId, Offset } from "../core/types.ts";
 import type { StoredMessage } from "../core/message.ts";
 import type { Depth } from "./api.ts";
 import type { Cursors, Stand } from "./cursor.ts";
@@ -50,7 +50,7 @@ export class Gauge {
     this.#log = log;
   }
 
-  async measure(record: QueueRecord, group: GroupId = DEFAULT_GROUP): Promise<Measured> {
+  async measure(queue: GroupQueue): Promise<Measured> {
     const now = this.#deps.clock.now();
     const count: Count = {
       ready: 0,
@@ -59,12 +59,13 @@ export class Gauge {
       oldest: Number.POSITIVE_INFINITY,
       newest: 0,
     };
-    const lanes = receivableLanes(record.lanes);
+    const lanes = receivableLanes(queue);
+    const { queueId, group } = queue;
     for (let index = 0; index < lanes.length; index += LANES_AT_ONCE) {
       await Promise.all(
         lanes
           .slice(index, index + LANES_AT_ONCE)
-          .map((lane) => this.#lane({ queue: record.queueId, lane, group }, now, count)),
+          .map((lane) => this.#lane({ queue: queueId, lane, group: group.groupId }, now, count)),
       );
     }
     const { ready, leased, delayed, oldest, newest } = count;

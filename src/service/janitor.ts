@@ -11,7 +11,9 @@
  *     the function lives is passed by the next round.
  */
 import { LIMITS } from "../core/limits.ts";
-import { readableLanes, receivableLanes } from "../core/queue.ts";
+import { asSeenBy, asSeenByDefault, receivableLanes } from "../core/group.ts";
+import type { GroupQueue } from "../core/group.ts";
+import { readableLanes } from "../core/queue.ts";
 import type { QueueRecord } from "../core/queue.ts";
 import { DEFAULT_GROUP, epochMs, laneId, queueId } from "../core/types.ts";
 import type { EpochMs, LaneId, QueueId } from "../core/types.ts";
@@ -20,6 +22,7 @@ import {
   cursorKey,
   GRAVES,
   graveKey,
+  groupsKey,
   JANITOR,
   promoterKey,
   QUEUES,
@@ -32,6 +35,8 @@ import type { DeadLetters } from "./dead-letter.ts";
 import type { Gauge, Measured } from "./depth.ts";
 import type { Deps } from "./deps.ts";
 import type { DueTimers } from "./due.ts";
+import type { Groups } from "./group-catalog.ts";
+import type { GroupKeeper } from "./group-keeper.ts";
 import type { LaneKeeper } from "./lanes.ts";
 import { dig } from "./queues.ts";
 import type { Visits } from "./visit.ts";
@@ -55,6 +60,8 @@ interface Round {
 
 export class Janitor {
   readonly #deps: Deps;
+  readonly #groups: Groups;
+  readonly #keeper: GroupKeeper;
   readonly #visits: Visits;
   readonly #gauge: Gauge;
   readonly #lanes: LaneKeeper;
@@ -63,6 +70,8 @@ export class Janitor {
 
   constructor(
     deps: Deps,
+    groups: Groups,
+    keeper: GroupKeeper,
     visits: Visits,
     gauge: Gauge,
     lanes: LaneKeeper,
@@ -70,6 +79,8 @@ export class Janitor {
     due: DueTimers,
   ) {
     this.#deps = deps;
+    this.#groups = groups;
+    this.#keeper = keeper;
     this.#visits = visits;
     this.#gauge = gauge;
     this.#lanes = lanes;
@@ -127,7 +138,8 @@ export class Janitor {
   async #attend(record: QueueRecord, round: Round): Promise<void> {
     try {
       // J2
-      if (receivableLanes(record.lanes).length > SLOW_LANES) await this.#save(round, record.name);
+      if (readableLanes(record.lanes).length * (1 + record.groups.size) > SLOW_LANES)
+        await this.#save(round, record.name);
       if (record.deletedAt !== undefined) {
         await this.#bury(record);
         return;
@@ -147,17 +159,17 @@ export class Janitor {
     record: QueueRecord,
     deadline: EpochMs,
   ): Promise<{ measured: Measured; retired: number } | undefined> {
-    const finished = new Set<LaneId>();
     const promoteUntil = Math.min(deadline, this.#deps.clock.now() + PROMOTE_MS);
     await this.#due.promoteAll(record, epochMs(promoteUntil));
-    for (const lane of receivableLanes(record.lanes)) {
-      if (this.#deps.clock.now() >= deadline) break;
-      const stand = { queue: record.queueId, lane, group: DEFAULT_GROUP };
-      const visit = await this.#visits.visit(record, stand, []);
-      if (visit.finished) finished.add(lane);
+    const queue = asSeenByDefault(record);
+    const finished = await this.#visit(queue, deadline);
+    const groups = await this.#groups.list(record);
+    for (const group of groups.live) {
+      const done = await this.#visit(asSeenBy(record, group), deadline);
+      await this.#keeper.markDrained(record, group, done);
     }
     if (this.#deps.clock.now() >= deadline) return undefined;
-    const measured = await this.#gauge.measure(record);
+    const measured = await this.#gauge.measure(queue);
     const { ready, leased, delayed } = measured.depth;
     const isQuiet =
       ready + leased + delayed === 0 &&
@@ -171,7 +183,20 @@ export class Janitor {
     for (const lane of forgotten) {
       if (!readableLanes(after.lanes).includes(lane)) await this.#clearLane(record.queueId, lane);
     }
+    await this.#keeper.clear(after, groups, deadline);
     return { measured, retired: ended };
+  }
+
+  /** Upkeep of one group on all of its lanes; gives those that it is through with. */
+  async #visit(queue: GroupQueue, deadline: EpochMs): Promise<ReadonlySet<LaneId>> {
+    const finished = new Set<LaneId>();
+    for (const lane of receivableLanes(queue)) {
+      if (this.#deps.clock.now() >= deadline) break;
+      const stand = { queue: queue.queueId, lane, group: queue.group.groupId };
+      const visit = await this.#visits.visit(queue, stand, []);
+      if (visit.finished) finished.add(lane);
+    }
+    return finished;
   }
 
   /** D4: the tombstone has done its work; a grave takes over. */
@@ -208,10 +233,23 @@ export class Janitor {
         // Timers, and where they went, go by TTL.
         for (let shard = 0; shard < ((item["timerShards"] as number | undefined) ?? 0); shard++)
           await store.delete("lanes", promoterKey(queue, shard));
+        await this.#clearGroups(queue);
         await store.delete("catalog", graveKey(queue));
         cleared += 1;
       }
       if (!page.more || clock.now() >= deadline) return cleared;
+    }
+  }
+
+  async #clearGroups(queue: QueueId): Promise<void> {
+    const { store } = this.#deps;
+    for (let more = true; more;) {
+      const page = await store.query("catalog", groupsKey(queue), {
+        limit: PAGE,
+        consistent: true,
+      });
+      for (const { pk, sk } of page.items) await store.delete("catalog", { pk, sk });
+      more = page.more && page.items.length > 0;
     }
   }
 

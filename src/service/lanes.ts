@@ -7,6 +7,7 @@
  *     has expired.
  */
 import { LIMITS } from "../core/limits.ts";
+import { defaultGroup, isSeeking } from "../core/group.ts";
 import { closeLanes, lanesWanted, openLanes } from "../core/queue.ts";
 import type { EndedLane, Lanes, QueueRecord } from "../core/queue.ts";
 import type { LaneId } from "../core/types.ts";
@@ -56,7 +57,7 @@ export class LaneKeeper {
   }
 
   /**
-   * Gives closing lanes their end entries, marks those that the group is through with, and forgets ended
+   * Gives closing lanes their end entries, marks those that the default group is through with, and forgets ended
    * ones whose last message has expired.
    */
   async finish(
@@ -68,13 +69,15 @@ export class LaneKeeper {
     const forgotten: LaneId[] = [];
     let retired = 0;
     let isChanged = false;
+    const isUnsure = isSeeking(defaultGroup(record));
     for (const one of record.lanes.ended) {
       if (one.until !== 0 && one.until <= now) {
         forgotten.push(one.lane);
         continue;
       }
       const until = one.until === 0 ? await this.#end(record, one.lane) : one.until;
-      const isNewlyDrained = one.isDrained !== true && until !== 0 && finished.has(one.lane);
+      const isNewlyDrained =
+        one.isDrained !== true && until !== 0 && finished.has(one.lane) && !isUnsure;
       if (until !== one.until) retired += 1;
       isChanged ||= until !== one.until || isNewlyDrained;
       ended.push({ ...one, until, ...(isNewlyDrained ? { isDrained: true as const } : {}) });

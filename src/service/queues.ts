@@ -1,20 +1,18 @@
 /**
  * The life of a queue: create, update, read, list, delete, purge.
  *
- * D3  A queue that others dead-letter to is not deleted: each of them first adds itself to `sources`
- *     of that queue's record, and deletion is conditional on there being none. What a crash left in
- *     `sources` is recognised by the source's own settings, and taken out.
  * D4  Deleting is one catalog write: a tombstone for 60 s, longer than any cache of settings. The
  *     janitor clears the rest; a name that is used again before leaves a grave for it.
  */
-import { afterChange, isLaneError, LaneError } from "../core/errors.ts";
+import { afterChange, LaneError } from "../core/errors.ts";
+import { asSeenByDefault } from "../core/group.ts";
 import { LIMITS } from "../core/limits.ts";
 import { DEFAULT_SETTINGS, openLanes, readableLanes } from "../core/queue.ts";
 import type { QueueRecord, QueueSettings } from "../core/queue.ts";
-import { DEFAULT_GROUP, queueId } from "../core/types.ts";
+import { queueId } from "../core/types.ts";
 import type { QueueName } from "../core/types.ts";
 import { graveKey, QUEUES, queueKey } from "../store/keys.ts";
-import { absent, add, all, discard, equal, exists, set } from "../store/port.ts";
+import { absent, all, equal, exists, set } from "../store/port.ts";
 import type { QueueSummary, QueueView } from "./api.ts";
 import { parseRecord, recordItem } from "./catalog.ts";
 import type { Catalog } from "./catalog.ts";
@@ -22,22 +20,35 @@ import type { Cursors } from "./cursor.ts";
 import type { Gauge } from "./depth.ts";
 import { randomId } from "./deps.ts";
 import type { Deps } from "./deps.ts";
+import type { Groups } from "./group-catalog.ts";
 import { adjustLanes } from "./lanes.ts";
+import type { Sources } from "./sources.ts";
 import type { Tails } from "./tail.ts";
 
 const ATTEMPTS = 5;
-const CHAIN_MAX = 100;
 
 export class Queues {
   readonly #deps: Deps;
   readonly #catalog: Catalog;
+  readonly #groups: Groups;
+  readonly #sources: Sources;
   readonly #tails: Tails;
   readonly #cursors: Cursors;
   readonly #gauge: Gauge;
 
-  constructor(deps: Deps, catalog: Catalog, tails: Tails, cursors: Cursors, gauge: Gauge) {
+  constructor(
+    deps: Deps,
+    catalog: Catalog,
+    groups: Groups,
+    sources: Sources,
+    tails: Tails,
+    cursors: Cursors,
+    gauge: Gauge,
+  ) {
     this.#deps = deps;
     this.#catalog = catalog;
+    this.#groups = groups;
+    this.#sources = sources;
     this.#tails = tails;
     this.#cursors = cursors;
     this.#gauge = gauge;
@@ -109,7 +120,7 @@ export class Queues {
   async delete(name: QueueName): Promise<void> {
     for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
       const record = await this.#catalog.fresh(name);
-      await this.#checkSources(record);
+      await this.#sources.checkNone(record);
       const { ok } = await this.#deps.store.update(
         "catalog",
         queueKey(name),
@@ -118,7 +129,7 @@ export class Queues {
       );
       if (!ok) continue;
       this.#catalog.forget(name);
-      await this.#unlink(record.settings.deadLetter?.queue, name);
+      await this.#sources.unlink(record.settings.deadLetter?.queue, { queue: name });
       return;
     }
     throw conflict(name);
@@ -128,10 +139,13 @@ export class Queues {
   async purge(name: QueueName): Promise<void> {
     const record = await this.#catalog.fresh(name);
     try {
+      const groups = await this.#groups.all(record);
       for (const lane of readableLanes(record.lanes)) {
         const { end } = await this.#tails.peek(record.queueId, lane);
-        const stand = { queue: record.queueId, lane, group: DEFAULT_GROUP };
-        if (end > 0) await this.#cursors.moveTo(stand, end);
+        for (const { group } of end > 0 ? groups : []) {
+          const stand = { queue: record.queueId, lane, group: group.groupId };
+          await this.#cursors.moveTo(stand, end);
+        }
       }
     } catch (error) {
       throw afterChange(error, `The queue "${name}" may be purged in part; purge it again.`);
@@ -154,7 +168,8 @@ export class Queues {
       }
       await dig(this.#deps, tombstone);
     }
-    await this.#link(name, settings, undefined);
+    checkDelay(settings);
+    await this.#sources.link({ queue: name }, settings, undefined);
     const record: QueueRecord = {
       name,
       queueId: queueId(randomId(this.#deps, 12)),
@@ -168,6 +183,7 @@ export class Queues {
       version: 1,
       timerShards: 0,
       sources: new Set(),
+      groups: new Set(),
       deletedAt: undefined,
     };
     const guard =
@@ -177,128 +193,37 @@ export class Queues {
     const result = await this.#deps.store.put("catalog", recordItem(record), guard);
     if (!result.ok && result.found?.["queueId"] !== record.queueId) return undefined;
     this.#catalog.forget(name);
-    await this.#confirm(name, settings, undefined);
+    await this.#sources.confirm({ queue: name }, settings, undefined);
     return record;
   }
 
   async #update(record: QueueRecord, settings: QueueSettings): Promise<QueueRecord | undefined> {
-    await this.#link(record.name, settings, record.settings.deadLetter?.queue);
+    const before = record.settings.deadLetter?.queue;
+    const source = { queue: record.name };
+    checkDelay(settings);
+    await this.#checkErase(record, settings);
+    await this.#sources.link(source, settings, before);
     const lanes = adjustLanes(record.lanes, settings);
     const isSame =
       lanes === record.lanes && JSON.stringify(settings) === JSON.stringify(record.settings);
     const changed = isSame ? record : await this.#catalog.change(record, { settings, lanes });
-    const before = record.settings.deadLetter?.queue;
-    if (changed !== undefined) await this.#confirm(record.name, settings, before);
+    if (changed !== undefined) await this.#sources.confirm(source, settings, before);
     if (changed !== undefined && before !== settings.deadLetter?.queue)
-      await this.#unlink(before, record.name);
+      await this.#sources.unlink(before, source);
     return changed;
   }
 
-  /** D3: checks the dead-letter queue that the settings name, and adds this queue to its sources. */
-  async #link(
-    name: QueueName,
-    settings: QueueSettings,
-    before: QueueName | undefined,
-  ): Promise<void> {
-    const path = "deadLetter.queue";
-    if (settings.maxReceives !== null && settings.deadLetter === null) {
-      throw new LaneError(
-        "invalid-request",
-        "maxReceives needs a deadLetter queue to move messages to.",
-        {
-          errors: [{ path: "maxReceives", message: "needs deadLetter" }],
-        },
-      );
-    }
-    if (settings.delaySeconds >= settings.retentionSeconds) {
-      throw new LaneError("invalid-request", "Messages would expire before they are delivered.", {
-        errors: [{ path: "delaySeconds", message: "must be less than retentionSeconds" }],
-      });
-    }
-    const target = settings.deadLetter?.queue;
-    if (target === undefined || target === before) return;
-    if (target === name) {
-      throw new LaneError("invalid-request", "A queue cannot be its own dead-letter queue.", {
-        errors: [{ path, message: "is the queue itself" }],
-      });
-    }
-    await this.#checkChain(name, target);
-    if (!(await this.#addSource(name, target))) throw missing(target);
-  }
-
-  /** D3: again once the settings name it, for a deletion in between took this queue for a leftover. */
-  async #confirm(
-    name: QueueName,
-    settings: QueueSettings,
-    before: QueueName | undefined,
-  ): Promise<void> {
-    const target = settings.deadLetter?.queue;
-    if (target === undefined || target === before) return;
-    const detail = `The settings of "${name}" have been changed, but its dead-letter queue "${target}" may have been deleted meanwhile.`;
-    try {
-      if (!(await this.#addSource(name, target))) throw new LaneError("queue-conflict", detail);
-    } catch (error) {
-      throw afterChange(error, detail);
-    }
-  }
-
-  async #addSource(name: QueueName, target: QueueName): Promise<boolean> {
-    const edits = [add("sources", new Set([name]))];
-    const guard = all(exists("queueId"), absent("deletedAt"));
-    const { ok } = await this.#deps.store.update("catalog", queueKey(target), edits, guard);
-    return ok;
-  }
-
-  /** Best effort: a name left behind is recognised by the source's own settings (D3). */
-  async #unlink(target: QueueName | undefined, name: QueueName): Promise<void> {
-    if (target === undefined) return;
-    const edits = [discard("sources", new Set([name]))];
-    try {
-      await this.#deps.store.update("catalog", queueKey(target), edits, exists("queueId"));
-    } catch (error) {
-      if (!isLaneError(error)) throw error;
-    }
-  }
-
-  async #checkChain(name: QueueName, target: QueueName): Promise<void> {
-    let next: QueueName | undefined = target;
-    for (let steps = 0; next !== undefined && steps < CHAIN_MAX; steps++) {
-      const record: QueueRecord | undefined = await this.#catalog.find(next);
-      if (record === undefined || record.deletedAt !== undefined) {
-        if (next === target) throw missing(target);
-        return;
-      }
-      next = record.settings.deadLetter?.queue;
-      if (next === name) {
-        throw new LaneError(
-          "queue-conflict",
-          `Dead letters would go in a circle: "${target}" leads back to "${name}".`,
-          {
-            errors: [{ path: "deadLetter.queue", message: `leads back to "${name}"` }],
-          },
-        );
-      }
-    }
-  }
-
-  async #checkSources(record: QueueRecord): Promise<void> {
-    const live: string[] = [];
-    for (const source of record.sources) {
-      const found = await this.#catalog.find(source as QueueName);
-      if (
-        found !== undefined &&
-        found.deletedAt === undefined &&
-        found.settings.deadLetter?.queue === record.name
-      )
-        live.push(source);
-      else await this.#unlink(record.name, source as QueueName);
-    }
-    if (live.length > 0) {
-      throw new LaneError(
-        "queue-conflict",
-        `Other queues dead-letter to "${record.name}": ${live.slice(0, 10).join(", ")}.`,
-      );
-    }
+  /** What is erased once one group has acked it would be lost to the others. */
+  async #checkErase(record: QueueRecord, settings: QueueSettings): Promise<void> {
+    if (!settings.eraseOnAck || record.groups.size === 0) return;
+    const { live } = await this.#groups.list(record);
+    if (live.length === 0) return;
+    const names = live.slice(0, 10).map((group) => group.name);
+    throw new LaneError(
+      "queue-conflict",
+      `The queue "${record.name}" has groups, which must go first: ${names.join(", ")}.`,
+      { errors: [{ path: "eraseOnAck", message: "is for queues of one group only" }] },
+    );
   }
 
   /** After a change no error may say that nothing was changed. */
@@ -314,7 +239,7 @@ export class Queues {
   }
 
   async #view(record: QueueRecord): Promise<QueueView> {
-    const { depth, oldestReadyAgeSeconds } = await this.#gauge.measure(record);
+    const { depth, oldestReadyAgeSeconds } = await this.#gauge.measure(asSeenByDefault(record));
     return {
       name: record.name,
       settings: record.settings,
@@ -326,6 +251,13 @@ export class Queues {
   }
 }
 
+function checkDelay(settings: QueueSettings): void {
+  if (settings.delaySeconds < settings.retentionSeconds) return;
+  throw new LaneError("invalid-request", "Messages would expire before they are delivered.", {
+    errors: [{ path: "delaySeconds", message: "must be less than retentionSeconds" }],
+  });
+}
+
 /** D4: remembers what is left of a deleted queue, for the janitor. Safe to repeat. */
 export async function dig(deps: Deps, tombstone: QueueRecord): Promise<void> {
   await deps.store.put("catalog", {
@@ -335,11 +267,6 @@ export async function dig(deps: Deps, tombstone: QueueRecord): Promise<void> {
     deletedAt: tombstone.deletedAt ?? deps.clock.now(),
   });
 }
-
-const missing = (name: QueueName): LaneError =>
-  new LaneError("queue-not-found", `There is no queue "${name}" to dead-letter to.`, {
-    errors: [{ path: "deadLetter.queue", message: "does not exist" }],
-  });
 
 const conflict = (name: QueueName): LaneError =>
   new LaneError("queue-conflict", `The queue "${name}" is being changed by others; try again.`);

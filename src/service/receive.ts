@@ -12,19 +12,22 @@
 import { afterChange, LaneError } from "../core/errors.ts";
 import { LIMITS } from "../core/limits.ts";
 import { deliveredBytes } from "../core/plan.ts";
-import { receivableLanes } from "../core/queue.ts";
+import { isSeeking, receivableLanes } from "../core/group.ts";
+import type { GroupQueue } from "../core/group.ts";
 import type { QueueRecord } from "../core/queue.ts";
 import { sealReceipt } from "../core/receipt.ts";
-import { DEFAULT_GROUP, epochMs, groupId } from "../core/types.ts";
-import type { EpochMs, GroupId, LaneId, QueueName } from "../core/types.ts";
+import { epochMs, groupName } from "../core/types.ts";
+import type { EpochMs, GroupName, LaneId, QueueName } from "../core/types.ts";
 import type { ReceivedMessage } from "./api.ts";
 import type { Bell } from "./bell.ts";
 import type { Catalog } from "./catalog.ts";
 import { Combiner } from "./combiner.ts";
 import { standKey } from "./cursor.ts";
+import type { Stand } from "./cursor.ts";
 import { backoffMs } from "./deps.ts";
 import type { Deps } from "./deps.ts";
 import type { DueTimers } from "./due.ts";
+import type { Groups } from "./group-catalog.ts";
 import type { LogReader } from "./log.ts";
 import { messageView } from "./message-view.ts";
 import { earlier } from "./visit.ts";
@@ -40,8 +43,7 @@ export interface ReceiveRequest {
 }
 
 interface RoundRequest {
-  readonly record: QueueRecord;
-  readonly group: GroupId;
+  readonly queue: GroupQueue;
   readonly max: number;
   readonly leaseMs: number;
   readonly signal: AbortSignal | undefined;
@@ -74,19 +76,21 @@ const WAITING_SETTINGS_MS = 2_000;
 export class Receiver {
   readonly #deps: Deps;
   readonly #catalog: Catalog;
+  readonly #groups: Groups;
   readonly #visits: Visits;
   readonly #log: LogReader;
   readonly #bell: Bell;
   readonly #due: DueTimers;
   readonly #rounds: Combiner<RoundRequest, RoundAnswer>;
-  /** Retired lanes that a group is through with. */
-  readonly #finished = boundedCache<true>(4_000);
-  /** Lanes that gave something lately, by queue. */
+  /** Retired lanes that a group is through with, by stand: as of which seek (U2). */
+  readonly #finished = boundedCache<{ readonly seeks: number }>(4_000);
+  /** Lanes that gave something lately, by queue and group. */
   readonly #fruitful = boundedCache<LaneId>(1_000);
 
   constructor(
     deps: Deps,
     catalog: Catalog,
+    groups: Groups,
     visits: Visits,
     log: LogReader,
     bell: Bell,
@@ -94,6 +98,7 @@ export class Receiver {
   ) {
     this.#deps = deps;
     this.#catalog = catalog;
+    this.#groups = groups;
     this.#visits = visits;
     this.#log = log;
     this.#bell = bell;
@@ -106,27 +111,21 @@ export class Receiver {
 
   /** @throws LaneError `queue-not-found`, `group-not-found`, `too-many-leases`, and the store's. */
   async receive(name: QueueName, request: ReceiveRequest): Promise<readonly ReceivedMessage[]> {
-    if (request.group !== DEFAULT_GROUP)
-      throw new LaneError(
-        "group-not-found",
-        `There is no group "${request.group}" on the queue "${name}".`,
-      );
     const { clock } = this.#deps;
-    let record = await this.#catalog.get(name);
-    const deadline = clock.now() + (request.waitSeconds ?? record.settings.waitSeconds) * 1000;
+    const group = groupName(request.group);
+    let queue = await this.#queue(name, group);
+    const deadline = clock.now() + (request.waitSeconds ?? queue.settings.waitSeconds) * 1000;
     let unsureLooks = 0;
     for (let look = 0; request.signal?.aborted !== true; look++) {
-      const group = groupId(request.group);
-      const timerAt = await this.#due.promote(record);
-      const answer = await this.#rounds.submit(`${record.queueId}#${group}`, {
-        record,
-        group,
+      const timerAt = await this.#due.promote(queue);
+      const answer = await this.#rounds.submit(nameOf(queue), {
+        queue,
         max: request.max,
-        leaseMs: (request.leaseSeconds ?? record.settings.leaseSeconds) * 1000,
+        leaseMs: (request.leaseSeconds ?? queue.settings.leaseSeconds) * 1000,
         signal: request.signal,
       });
       if (answer.given.length === 0 && answer.error !== undefined) throw answer.error;
-      if (answer.given.length > 0) return this.#received(record, group, answer.given);
+      if (answer.given.length > 0) return this.#received(queue, answer.given);
       const now = clock.now();
       if (answer.unsure && unsureLooks < UNSURE_LOOKS) {
         unsureLooks += 1;
@@ -135,9 +134,9 @@ export class Receiver {
       }
       unsureLooks = 0;
       if (now >= deadline) {
-        const newest = await this.#catalog.get(name, EMPTY_SETTINGS_MS);
-        if (newest.version === record.version) break;
-        record = newest;
+        const newest = await this.#queue(name, group, EMPTY_SETTINGS_MS);
+        if (isSame(newest, queue)) break;
+        queue = newest;
         continue;
       }
       const pause = Math.min(
@@ -149,16 +148,21 @@ export class Receiver {
         eventAt === undefined
           ? pause
           : Math.max(1, eventAt - now + this.#deps.random() * EVENT_JITTER_MS);
-      await this.#bell.wait(record.queueId, Math.min(pause, due), request.signal);
-      record = await this.#catalog.get(name, WAITING_SETTINGS_MS);
+      await this.#bell.wait(queue.queueId, Math.min(pause, due), request.signal);
+      queue = await this.#queue(name, group, WAITING_SETTINGS_MS);
     }
     return [];
+  }
+
+  async #queue(name: QueueName, group: GroupName, maxAgeMs?: number): Promise<GroupQueue> {
+    return this.#groups.get(await this.#catalog.get(name, maxAgeMs), group, maxAgeMs);
   }
 
   async #round(requests: readonly RoundRequest[]): Promise<readonly RoundAnswer[]> {
     const [first] = requests;
     if (first === undefined) return [];
-    const { record, group } = first;
+    const { queue } = first;
+    const stand = (lane: LaneId) => ({ queue: queue.queueId, lane, group: queue.group.groupId });
     const given: Given[][] = requests.map(() => []);
     const open = new Map<number, Need>();
     requests.forEach((request, place) => {
@@ -174,27 +178,27 @@ export class Receiver {
     let isCapped = false;
     let unsure = false;
     let error: unknown;
-    let lanes = this.#lanesOf(record, group);
+    let lanes = this.#lanesOf(queue);
     for (let wave = 0; lanes.length > 0 && open.size > 0 && error === undefined; wave++) {
       const size = WAVES[Math.min(wave, WAVES.length - 1)] ?? 1;
       const needs = [...open.values()];
       const started = needs.filter((need) => need.isStarted === true);
-      const stands = lanes.slice(0, size).map((lane) => ({ queue: record.queueId, lane, group }));
+      const stands = lanes.slice(0, size).map(stand);
       lanes = lanes.slice(size);
       try {
         const looks =
           size === 1
             ? []
-            : await Promise.all(stands.map((stand) => this.#visits.look(record, stand, needs)));
+            : await Promise.all(stands.map((stand) => this.#visits.look(queue, stand, needs)));
         for (const [index, stand] of stands.entries()) {
           if (open.size === 0) break;
-          const visit = await this.#visits.visit(record, stand, [...open.values()], looks[index]);
+          const visit = await this.#visits.visit(queue, stand, [...open.values()], looks[index]);
           nextEventAt = earlier(nextEventAt, visit.nextEventAt);
           isCapped ||= visit.capped;
           unsure ||= visit.unsure;
-          if (visit.finished) this.#finished.set(standKey(stand), true);
+          if (visit.finished) this.#finish(queue, stand);
           error ??= visit.error;
-          if (visit.given.length > 0) this.#fruitful.set(record.queueId, stand.lane);
+          if (visit.given.length > 0) this.#fruitful.set(nameOf(queue), stand.lane);
           for (const one of visit.given) this.#hand(one, given, open);
         }
       } catch (cause) {
@@ -202,7 +206,7 @@ export class Receiver {
       }
       for (const need of started) open.delete(need.place);
     }
-    if (isCapped) error ??= tooMany(record);
+    if (isCapped) error ??= tooMany(queue);
     return given.map((list) => ({ given: list, nextEventAt, error, unsure }));
   }
 
@@ -221,26 +225,29 @@ export class Receiver {
   }
 
   /** All readable lanes: the one that gave last, then the others in random order. */
-  #lanesOf(record: QueueRecord, group: GroupId): LaneId[] {
-    const lanes = receivableLanes(record.lanes).filter(
-      (lane) => !this.#finished.has(standKey({ queue: record.queueId, lane, group })),
-    );
+  #lanesOf(queue: GroupQueue): LaneId[] {
+    const { queueId, group } = queue;
+    const lanes = receivableLanes(queue).filter((lane) => {
+      const key = standKey({ queue: queueId, lane, group: group.groupId });
+      return this.#finished.get(key)?.seeks !== group.seeks;
+    });
     for (let index = lanes.length - 1; index > 0; index--) {
       const other = Math.floor(this.#deps.random() * (index + 1));
       [lanes[index], lanes[other]] = [lanes[other] as LaneId, lanes[index] as LaneId];
     }
     // Most of the time only: always the same lane first would starve the others of small receives.
-    const fruitful = this.#deps.random() < 0.75 ? this.#fruitful.get(record.queueId) : undefined;
+    const fruitful = this.#deps.random() < 0.75 ? this.#fruitful.get(nameOf(queue)) : undefined;
     return fruitful === undefined || !lanes.includes(fruitful)
       ? lanes
       : [fruitful, ...lanes.filter((lane) => lane !== fruitful)];
   }
 
-  async #received(
-    record: QueueRecord,
-    group: GroupId,
-    given: readonly Given[],
-  ): Promise<ReceivedMessage[]> {
+  /** L9. While a seek is under way, it may come back to lanes that this look has seen before it did. */
+  #finish({ group }: GroupQueue, stand: Stand): void {
+    if (!isSeeking(group)) this.#finished.set(standKey(stand), { seeks: group.seeks });
+  }
+
+  async #received(record: GroupQueue, given: readonly Given[]): Promise<ReceivedMessage[]> {
     const messages: ReceivedMessage[] = [];
     let failure: unknown;
     for (const { stand, generation, segment, delivery } of given) {
@@ -263,7 +270,7 @@ export class Receiver {
           {
             queueId: record.queueId,
             lane: stand.lane,
-            group,
+            group: stand.group,
             generation,
             segment,
             lease: lease.id,
@@ -286,6 +293,11 @@ export class Receiver {
     return messages;
   }
 }
+
+const nameOf = ({ queueId, group }: GroupQueue): string => `${queueId}#${group.groupId}`;
+
+const isSame = (a: GroupQueue, b: GroupQueue): boolean =>
+  a.version === b.version && a.queueId === b.queueId && a.group.version === b.group.version;
 
 const tooMany = (record: QueueRecord): LaneError =>
   new LaneError(

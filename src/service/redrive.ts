@@ -6,10 +6,11 @@
  * delivers the message from the dead-letter queue meanwhile.
  */
 import { afterChange, LaneError } from "../core/errors.ts";
+import { asSeenByDefault } from "../core/group.ts";
+import type { GroupQueue } from "../core/group.ts";
 import { LEAVING_LEASE_MS } from "../core/reclaim.ts";
 import type { DeadLetter } from "../core/plan.ts";
 import { readableLanes } from "../core/queue.ts";
-import type { QueueRecord } from "../core/queue.ts";
 import type { Leaving } from "../core/segment.ts";
 import { DEFAULT_GROUP } from "../core/types.ts";
 import type { QueueName } from "../core/types.ts";
@@ -51,7 +52,7 @@ export class Redriver {
     name: QueueName,
     request: { to?: QueueName; max?: number },
   ): Promise<{ moved: number; remaining: number }> {
-    const record = await this.#catalog.fresh(name);
+    const record = asSeenByDefault(await this.#catalog.fresh(name));
     if (request.to === name) {
       throw new LaneError("invalid-request", "A queue cannot be redriven to itself.", {
         errors: [{ path: "to", message: "is the queue itself" }],
@@ -81,7 +82,7 @@ export class Redriver {
   }
 
   async #moveAll(
-    record: QueueRecord,
+    record: GroupQueue,
     leaving: Leaving,
     max: number,
   ): Promise<{ moved: number; stuck: number }> {

@@ -15,6 +15,9 @@ import { Gauge } from "./depth.ts";
 import type { Deps } from "./deps.ts";
 import { DueTimers } from "./due.ts";
 import { Eraser } from "./erase.ts";
+import { Groups } from "./group-catalog.ts";
+import { GroupKeeper } from "./group-keeper.ts";
+import { ConsumerGroups } from "./groups.ts";
 import { Janitor } from "./janitor.ts";
 import { LaneKeeper } from "./lanes.ts";
 import { LaneWriter } from "./lane-writer.ts";
@@ -24,6 +27,8 @@ import { Queues } from "./queues.ts";
 import { Receiver } from "./receive.ts";
 import { Redriver } from "./redrive.ts";
 import { Sender } from "./send.ts";
+import { Sources } from "./sources.ts";
+import { Starts } from "./starts.ts";
 import { Tails } from "./tail.ts";
 import { Timers } from "./timers.ts";
 import { Visits } from "./visit.ts";
@@ -31,6 +36,7 @@ import { Visits } from "./visit.ts";
 /** `bell`: shared by the services of one process, so that a send by one wakes the waits of another. */
 export function createService(deps: Deps, bell: Bell = new Bell(deps)): Service {
   const catalog = new Catalog(deps);
+  const groups = new Groups(deps);
   const tails = new Tails(deps);
   const appender = new Appender(deps, tails);
   const log = new LogReader(deps);
@@ -40,19 +46,23 @@ export function createService(deps: Deps, bell: Bell = new Bell(deps)): Service 
   const deadLetters = new DeadLetters(deps, catalog, once, log, eraser, bell);
   const visits = new Visits(deps, cursors, new Claims(deps, catalog, log), deadLetters);
   const gauge = new Gauge(deps, tails, cursors, log);
+  const starts = new Starts(deps, tails, log);
   const lanes = new LaneKeeper(deps, catalog, tails);
-  const queues = new Queues(deps, catalog, tails, cursors, gauge);
+  const sources = new Sources(deps, catalog, groups);
+  const queues = new Queues(deps, catalog, groups, sources, tails, cursors, gauge);
+  const consumers = new ConsumerGroups(deps, catalog, groups, sources, starts, cursors, gauge);
   const due = new DueTimers(deps, new Promoter(deps, catalog, appender, log, bell));
   const timers = new Timers(deps, catalog, due, log);
   const writer = new LaneWriter(deps, catalog, appender, once, lanes);
   const sender = new Sender(deps, catalog, writer, bell, timers);
-  const receiver = new Receiver(deps, catalog, visits, log, bell, due);
+  const receiver = new Receiver(deps, catalog, groups, visits, log, bell, due);
   const acker = new Acker(deps, catalog, eraser);
   const leases = new LeaseChanger(deps, catalog, bell);
-  const browser = new Browser(deps, catalog, cursors, log, timers);
+  const browser = new Browser(deps, catalog, groups, cursors, log, timers);
   const redriver = new Redriver(deps, catalog, visits, deadLetters, gauge);
   const keys = new ApiKeys(deps);
-  const janitor = new Janitor(deps, visits, gauge, lanes, deadLetters, due);
+  const keeper = new GroupKeeper(deps, catalog, groups);
+  const janitor = new Janitor(deps, groups, keeper, visits, gauge, lanes, deadLetters, due);
 
   return {
     putQueue: (name, settings) => queues.put(name, settings),
@@ -61,6 +71,10 @@ export function createService(deps: Deps, bell: Bell = new Bell(deps)): Service 
     listQueues: (request) => queues.list(request),
     deleteQueue: (name) => queues.delete(name),
     purgeQueue: (name) => queues.purge(name),
+    putGroup: (name, group, settings) => consumers.put(name, group, settings),
+    getGroup: (name, group) => consumers.get(name, group),
+    listGroups: (name) => consumers.list(name),
+    deleteGroup: (name, group) => consumers.delete(name, group),
     redrive: (name, request) => redriver.redrive(name, request),
     send: (name, messages) => sender.send(name, messages),
     receive: (name, request) => receiver.receive(name, request),

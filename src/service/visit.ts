@@ -10,7 +10,7 @@
 import { LIMITS } from "../core/limits.ts";
 import { deliveredBytes } from "../core/plan.ts";
 import type { ClaimRequest, Delivery } from "../core/plan.ts";
-import type { QueueRecord } from "../core/queue.ts";
+import type { GroupQueue } from "../core/group.ts";
 import type { EpochMs, Offset } from "../core/types.ts";
 import { offset } from "../core/types.ts";
 import type { Item } from "../store/port.ts";
@@ -103,7 +103,7 @@ export class Visits {
 
   /** The reads of the first claim of a visit, to be made for several lanes in parallel. */
   async look(
-    record: QueueRecord,
+    record: GroupQueue,
     stand: Stand,
     needs: readonly Need[],
   ): Promise<{ place: SegmentPlace; seen: Look }> {
@@ -114,7 +114,7 @@ export class Visits {
 
   /** `needs` empty: upkeep alone. Stops as soon as all needs are met. */
   async visit(
-    record: QueueRecord,
+    record: GroupQueue,
     stand: Stand,
     needs: readonly Need[],
     first?: { place: SegmentPlace; seen: Look },
@@ -157,7 +157,7 @@ export class Visits {
 
   /** One claim on the next segment of the tour; false: there is nothing more to do. */
   async #step(
-    record: QueueRecord,
+    record: GroupQueue,
     state: Tour,
     first: { place: SegmentPlace; seen: Look } | undefined,
   ): Promise<boolean> {
@@ -204,7 +204,7 @@ export class Visits {
   }
 
   async #take(
-    record: QueueRecord,
+    record: GroupQueue,
     state: Tour,
     place: SegmentPlace,
     unmet: readonly Open[],

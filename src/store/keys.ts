@@ -13,7 +13,8 @@
  * cursor   pk `cursor#<queueId>#<lane>`, sk `<groupId>`
  *          segments (string: base-36 start of the first, then base-36 distances), generation, version,
  *          `next` {generation, start} while a purge or seek is under way (C8).
- *          Absent: generation 0 with one segment at offset 0. Written by receive (cut, close) and purge.
+ *          Absent: generation 0 with one segment at offset 0. Written by receive (cut, close), purge, and
+ *          by the making of a group that begins elsewhere.
  * segment  pk `cursor#<queueId>#<lane>`, sk `<groupId>#<generation>#<start>`
  *          head, headEntry, version, `end` once cut, `closed`, ttl once it left the cursor;
  *          per lease `x#<id>` {u: until ms, r: receives, e: offset of the entry that members count from,
@@ -42,14 +43,28 @@
  * format   pk `format`, sk `-`: version of the stored format, checked on start (`store/format.ts`).
  * queue    pk `queue`, sk name
  *          queueId, settings (map), lanes (map: open, ended, next), secret (receipts), createdAt, version,
- *          sources (set: names of the queues that dead-letter to it), timerShards once a message was
- *          scheduled, deletedAt once it is a tombstone.
+ *          sources (set: who dead-letters to it: `queue`, or `queue/group`), groups (set: names of groups
+ *          beside `default`, or of what is left of them), timerShards once a message was scheduled,
+ *          deletedAt once it is a tombstone.
  *          Written by the queue operations, lane growth and the janitor; read by everyone, cached 10 s.
+ * group    pk `group#<queueId>`, sk name
+ *          groupId, settings (JSON), createdAt, version, seeks, drained (ended lanes that it is through
+ *          with), deletedAt once it is a tombstone, which the janitor ends when it has cleared its cursors.
+ *          Written by the group operations and the janitor; read by receive, cached 10 s.
+ *          sk `#<groupId>`: deletedAt. The grave of a group whose name is used again before that.
  * grave    pk `grave`, sk queueId: lanes (count ever used), timerShards, deletedAt. What the janitor has still to clear.
  * key      pk `key`, sk id: name, hash (SHA-256 of the secret), scopes, createdAt, expiresAt.
  * janitor  pk `janitor`, sk `-`: `after`, the queue that the last bounded round ended with.
  */
-import type { EpochMs, GroupId, LaneId, Offset, QueueId, QueueName } from "../core/types.ts";
+import type {
+  EpochMs,
+  GroupId,
+  GroupName,
+  LaneId,
+  Offset,
+  QueueId,
+  QueueName,
+} from "../core/types.ts";
 import type { Key } from "./port.ts";
 
 const OFFSET_DIGITS = 16;
@@ -110,6 +125,16 @@ export const partKey = (queue: QueueId, name: string, number: number): Key => ({
 
 export const QUEUES = "queue";
 export const queueKey = (name: QueueName): Key => ({ pk: QUEUES, sk: name });
+export const groupsKey = (queue: QueueId): string => `group#${queue}`;
+export const groupKey = (queue: QueueId, name: GroupName): Key => ({
+  pk: groupsKey(queue),
+  sk: name,
+});
+/** No name begins with `#`. */
+export const groupGraveKey = (queue: QueueId, group: GroupId): Key => ({
+  pk: groupsKey(queue),
+  sk: `#${group}`,
+});
 export const GRAVES = "grave";
 export const graveKey = (queue: QueueId): Key => ({ pk: GRAVES, sk: queue });
 export const API_KEYS = "key";

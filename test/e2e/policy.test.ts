@@ -33,6 +33,7 @@ beforeAll(async () => {
     idleLanes,
     largeMessages,
     erasedDeadLetters,
+    groups,
     crowdedLane,
     schedules,
     janitor,
@@ -195,6 +196,29 @@ async function erasedDeadLetters(): Promise<void> {
   const { moved } = await call("redrive", { queue: "erased", body: {} });
   expect(moved).toBe(1);
   expect((await receive("heavy"))[0]?.body).toHaveLength(1_000_000);
+}
+
+/** Made, used, left to the janitor, deleted and made again. */
+async function groups(): Promise<void> {
+  await call("putQueue", { queue: "topic", body: { lanes: 2 } }, 201);
+  await send("topic", 5);
+  const group = "audit";
+  await call("putGroup", { queue: "topic", group, body: { from: "latest" } }, 201);
+  await call("putQueue", { queue: "audit-dead", body: {} }, 201);
+  const deadLetter = { queue: "audit-dead" };
+  await call("putGroup", { queue: "topic", group, body: { maxReceives: 1, deadLetter } });
+  await send("topic", 5);
+  const [first] = await receive("topic", { group, leaseSeconds: 1 });
+  await call("ack", { queue: "topic", body: { receipts: [first?.receipt] } });
+  deployed.advance(MINUTE);
+  await deployed.runJanitor();
+  expect((await receive("audit-dead")).length).toBeGreaterThan(0);
+  await call("getGroup", { queue: "topic", group });
+  await call("listGroups", { queue: "topic" });
+  await call("deleteGroup", { queue: "topic", group }, 204);
+  deployed.advance(2 * MINUTE);
+  const from = { time: "2020-01-01T00:00:00Z" };
+  await call("putGroup", { queue: "topic", group, body: { from } }, 201);
 }
 
 /** Senders that meet on one lane make it more. */

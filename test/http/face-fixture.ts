@@ -3,12 +3,17 @@ import type { APIGatewayProxyEventV2 } from "aws-lambda";
 import { LaneError } from "../../src/core/errors.ts";
 import type { OutgoingMessage } from "../../src/core/message.ts";
 import { DEFAULT_SETTINGS } from "../../src/core/queue.ts";
-import { epochMs, queueName } from "../../src/core/types.ts";
+import { epochMs, groupName, queueName } from "../../src/core/types.ts";
 import { createFace } from "../../src/http/face.ts";
 import type { FaceOptions } from "../../src/http/face.ts";
 import { routeKey, ROUTES } from "../../src/http/routes.ts";
 import type { Operation } from "../../src/http/routes.ts";
-import type { QueueSettings, ReceivedMessage, Service } from "../../src/service/api.ts";
+import type {
+  GroupSettings,
+  QueueSettings,
+  ReceivedMessage,
+  Service,
+} from "../../src/service/api.ts";
 
 export const SETTINGS: QueueSettings = DEFAULT_SETTINGS;
 
@@ -21,6 +26,14 @@ export const queueView = (name: string, settings: Partial<QueueSettings> = {}) =
   depth: { ready: 3, leased: 2, delayed: 1 },
   oldestReadyAgeSeconds: 7,
   lanes: 1,
+});
+
+export const groupView = (name: string, settings: GroupSettings = {}) => ({
+  name: groupName(name),
+  settings,
+  createdAt: NOW,
+  depth: { ready: 3, leased: 2, delayed: 1 },
+  oldestReadyAgeSeconds: 7,
 });
 
 export const receivedMessage = (content: OutgoingMessage): ReceivedMessage => ({
@@ -36,6 +49,7 @@ export const receivedMessage = (content: OutgoingMessage): ReceivedMessage => ({
 
 export interface Request {
   readonly queue?: string;
+  readonly group?: string;
   readonly id?: string;
   readonly headers?: Record<string, string>;
   readonly query?: Record<string, string>;
@@ -102,6 +116,13 @@ const DEFAULTS: Partial<Service> = {
   getQueue: async (name) => queueView(name),
   deleteQueue: async () => undefined,
   purgeQueue: async () => undefined,
+  putGroup: async (_, name, { settings }) => ({
+    group: groupView(name, settings),
+    begins: "earliest",
+  }),
+  getGroup: async (_, name) => groupView(name),
+  listGroups: async () => [groupView("default"), groupView("audit")],
+  deleteGroup: async () => undefined,
   redrive: async () => ({ moved: 2, remaining: 1 }),
   browse: async () => ({ messages: [] }),
   listScheduled: async () => ({ messages: [] }),
@@ -121,6 +142,7 @@ export function eventOf(operation: Operation, request: Request): APIGatewayProxy
   const isJson = body !== undefined && typeof body !== "string" && bytes === undefined;
   const pathParameters: Record<string, string> = {};
   if (route.path.includes("{queue}")) pathParameters["queue"] = request.queue ?? "orders";
+  if (route.path.includes("{group}")) pathParameters["group"] = request.group ?? "audit";
   if (route.path.includes("{id}")) pathParameters["id"] = request.id ?? "abcdefghijkl-1-2";
   const iam = request.iam === undefined ? {} : { authorizer: { iam: { userArn: request.iam } } };
   const payload = bytes?.toString("base64") ?? text;

@@ -234,13 +234,11 @@ describe("a receive request", () => {
     expect((await call("receive", { headers, body: '{"max":1}' })).fault()[0]).toBe(415);
   });
 
-  test("another group than the default is not found", async () => {
+  test("names the group that it is for", async () => {
     const { call, calls } = fixture();
-    expect((await call("receive", { body: { group: "audit" } })).fault()).toEqual([
-      404,
-      "group-not-found",
-      undefined,
-    ]);
-    expect(calls).toEqual([]);
+    expect((await call("receive", { body: { group: "audit" } })).status).toBe(200);
+    expect(calls[0]?.args[1]).toMatchObject({ group: "audit" });
+    const refused = await call("receive", { body: { group: "no/name" } });
+    expect(refused.fault()).toEqual([400, "invalid-request", "group"]);
   });
 });

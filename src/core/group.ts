@@ -1,0 +1,80 @@
+/**
+ * Consumer groups: what each may set for itself, its record, and a queue as one of them has it.
+ *
+ * Every queue has the group `default`, which has no record of its own: its settings are the queue's.
+ *
+ * U1  A group's id is new for every creation, so cursors, leases and receipts of a deleted group are
+ *     never taken for those of another one of its name.
+ * U2  An odd `seeks` says that a seek is under way, or was left half-way: then no lane counts as drained.
+ */
+import type { Lanes, QueueRecord, QueueSettings } from "./queue.ts";
+import { DEFAULT_GROUP, groupName } from "./types.ts";
+import type { EpochMs, GroupId, GroupName, LaneId } from "./types.ts";
+
+/** What is absent is as the queue has it. */
+export interface GroupSettings {
+  /** 1–1,000; null: no limit */
+  readonly maxReceives?: number | null;
+  readonly deadLetter?: QueueSettings["deadLetter"];
+}
+
+export interface GroupRecord {
+  readonly name: GroupName;
+  readonly groupId: GroupId;
+  readonly settings: GroupSettings;
+  readonly createdAt: EpochMs;
+  /** One more with every change of the record. */
+  readonly version: number;
+  /** Two more with every seek. */
+  readonly seeks: number;
+  /** Ended lanes that the group is through with. */
+  readonly drained: ReadonlySet<LaneId>;
+  /** Set: a tombstone. */
+  readonly deletedAt: EpochMs | undefined;
+}
+
+/** A queue as one of its groups has it: what the group sets for itself stands in place of the queue's. */
+export interface GroupQueue extends QueueRecord {
+  readonly group: GroupRecord;
+}
+
+export function asSeenBy(record: QueueRecord, group: GroupRecord): GroupQueue {
+  const { maxReceives, deadLetter } = group.settings;
+  const settings = {
+    ...record.settings,
+    ...(maxReceives === undefined ? {} : { maxReceives }),
+    ...(deadLetter === undefined ? {} : { deadLetter }),
+  };
+  return { ...record, settings, group };
+}
+
+export const defaultGroup = (record: QueueRecord): GroupRecord => ({
+  name: groupName(DEFAULT_GROUP),
+  groupId: DEFAULT_GROUP,
+  settings: {},
+  createdAt: record.createdAt,
+  version: record.version,
+  seeks: record.lanes.seeks ?? 0,
+  drained: new Set(
+    record.lanes.ended.flatMap(({ lane, isDrained }) => (isDrained === true ? [lane] : [])),
+  ),
+  deletedAt: undefined,
+});
+
+export const asSeenByDefault = (record: QueueRecord): GroupQueue =>
+  asSeenBy(record, defaultGroup(record));
+
+/** U2 */
+export const isSeeking = ({ seeks }: Pick<GroupRecord, "seeks">): boolean => seeks % 2 === 1;
+
+/** The lanes in which a receive of the group may find something. */
+export function receivableLanes({
+  lanes,
+  group,
+}: {
+  readonly lanes: Lanes;
+  readonly group: Pick<GroupRecord, "seeks" | "drained">;
+}): LaneId[] {
+  const isDrained = (lane: LaneId) => !isSeeking(group) && group.drained.has(lane);
+  return [...lanes.open, ...lanes.ended.map(({ lane }) => lane).filter((lane) => !isDrained(lane))];
+}
