@@ -7,6 +7,7 @@
  *     never taken for those of another one of its name.
  * U2  An odd `seeks` says that a seek is under way, or was left half-way: then no lane counts as drained.
  */
+import { setsOf } from "./queue.ts";
 import type { Lanes, QueueRecord, QueueSettings } from "./queue.ts";
 import { DEFAULT_GROUP, groupName } from "./types.ts";
 import type { EpochMs, GroupId, GroupName, LaneId } from "./types.ts";
@@ -78,3 +79,7 @@ export function receivableLanes({
   const isDrained = (lane: LaneId) => !isSeeking(group) && group.drained.has(lane);
   return [...lanes.open, ...lanes.ended.map(({ lane }) => lane).filter((lane) => !isDrained(lane))];
 }
+
+/** The same, in sets to be read one after the other (Q3). */
+export const receivableSets = (queue: Parameters<typeof receivableLanes>[0]): LaneId[][] =>
+  setsOf(queue.lanes, receivableLanes(queue));

@@ -83,6 +83,8 @@ export const LIMITS = {
   moveMembers: 100,
   /** Leases that one update touches: expressions are limited to 4 KB and 300 operators. */
   leasesPerUpdate: 40,
+  /** Where order is kept segments are not cut, and hold this much: some thousand keys in flight. */
+  orderedSegmentBytes: 100 * KIB,
   /** C7: hard cap of listed segments per lane and group; beyond it receive says `too-many-leases`. */
   segmentsPerLane: 1_000,
 

@@ -12,8 +12,16 @@
 import type { Condition, Edit } from "../store/port.ts";
 import { contains, discard, equal, remove, set } from "../store/port.ts";
 import { LIMITS } from "./limits.ts";
-import { leaseEdits, leaseName, leaseRemovals, pendingName } from "./segment.ts";
+import {
+  leaseEdits,
+  leaseName,
+  leaseRemovals,
+  memberOffset,
+  memberTag,
+  pendingName,
+} from "./segment.ts";
 import type { Lease } from "./segment.ts";
+import type { Offset } from "./types.ts";
 
 export type LeaseChange =
   | { readonly to: "extend"; readonly until: number }
@@ -54,15 +62,106 @@ export function planMove(
     ];
     return { lease: next, edits, guards };
   }
-  const byMember = !isWhole && members.size <= LIMITS.moveMembers;
+  const { edits, guards } = takeOut(lease, members, members.size);
+  return { lease: next, edits: [...edits, ...leaseEdits(next)], guards };
+}
+
+/** C4: members leave a lease, guarded by their presence: by name, unless the update names too many. */
+function takeOut(
+  lease: Lease,
+  members: ReadonlySet<string>,
+  named: number,
+): { edits: readonly Edit[]; guards: readonly Condition[] } {
+  const isWhole = members.size === lease.pending.size;
+  const byMember = !isWhole && named <= LIMITS.moveMembers;
   return {
-    lease: next,
-    edits: [
-      ...(isWhole ? leaseRemovals(lease.id) : [discard(pendingName(lease.id), members)]),
-      ...leaseEdits(next),
-    ],
+    edits: isWhole ? leaseRemovals(lease.id) : [discard(pendingName(lease.id), members)],
     guards: byMember
       ? [...members].map((text) => contains([pendingName(lease.id)], text))
       : [equal([pendingName(lease.id)], lease.pending)],
   };
+}
+
+type Release = Extract<LeaseChange, { to: "release" }>;
+
+/**
+ * A release where order is kept. What the same holder has of a released message's key behind it goes
+ * back with it, so that the message comes before it again; that counts as no attempt at those.
+ *
+ * `members`: by lease, pending as read, at least one. `named`: the members, by lease id, that the caller
+ * gives back in other updates; they are no company of these.
+ */
+export function planReleaseInOrder(
+  leases: Iterable<Lease>,
+  members: ReadonlyMap<string, ReadonlySet<string>>,
+  named: ReadonlyMap<string, ReadonlySet<string>>,
+  change: Release,
+  newLeaseId: () => string,
+): Move | undefined {
+  const all = [...leases];
+  const first = firstReleased(all, members);
+  const parts = all.flatMap((lease) => {
+    const own = members.get(lease.id) ?? NOTHING;
+    const company = companyOf(lease, first, own, named.get(lease.id) ?? NOTHING);
+    return own.size + company.size === 0 ? [] : [{ lease, own, company }];
+  });
+  const count = parts.reduce((sum, { own, company }) => sum + own.size + company.size, 0);
+  const edits: Edit[] = [];
+  const guards: Condition[] = [];
+  let marker: Lease | undefined;
+  for (const { lease, own, company } of parts) {
+    const taken = takeOut(lease, new Set([...own, ...company]), count);
+    edits.push(...taken.edits);
+    guards.push(...taken.guards);
+    const back = { ...lease, until: change.until, waiting: change.until !== 0, leaving: undefined };
+    const uncounted = lease.receives - 1;
+    const released = {
+      ...back,
+      id: newLeaseId(),
+      receives: change.countAttempt ? lease.receives : uncounted,
+      pending: own,
+    };
+    const untried = { ...back, id: newLeaseId(), receives: uncounted, pending: company };
+    for (const one of [released, untried]) {
+      if (one.pending.size === 0) continue;
+      edits.push(...leaseEdits(one));
+      marker ??= one;
+    }
+  }
+  return marker === undefined ? undefined : { lease: marker, edits, guards };
+}
+
+/** What a holder has of the keys that are released, behind what is. */
+function companyOf(
+  lease: Lease,
+  first: ReadonlyMap<string, Offset>,
+  own: ReadonlySet<string>,
+  named: ReadonlySet<string>,
+): ReadonlySet<string> {
+  if (lease.leaving !== undefined || lease.waiting || lease.until === 0) return NOTHING;
+  return new Set(
+    [...lease.pending].filter((text) => {
+      const from = first.get(memberTag(text));
+      const isBehind = from !== undefined && memberOffset(lease, text) > from;
+      return isBehind && !own.has(text) && !named.has(text);
+    }),
+  );
+}
+
+const NOTHING: ReadonlySet<string> = new Set();
+
+/** The first offset that is released of each tag. */
+function firstReleased(
+  leases: readonly Lease[],
+  members: ReadonlyMap<string, ReadonlySet<string>>,
+): ReadonlyMap<string, Offset> {
+  const first = new Map<string, Offset>();
+  for (const lease of leases) {
+    for (const text of members.get(lease.id) ?? NOTHING) {
+      const at = memberOffset(lease, text);
+      const tag = memberTag(text);
+      if (at < (first.get(tag) ?? Number.POSITIVE_INFINITY)) first.set(tag, at);
+    }
+  }
+  return first;
 }

@@ -7,6 +7,8 @@
  */
 import { createHash } from "node:crypto";
 import { invariant } from "./errors.ts";
+import type { OutgoingMessage } from "./message.ts";
+import type { Order } from "./queue.ts";
 import type { LaneId } from "./types.ts";
 
 /** Sorts keys over lanes: the first 48 bits of their SHA-256. */
@@ -20,5 +22,9 @@ export function laneOfKey(key: string, open: readonly LaneId[]): LaneId {
 }
 
 /** O2: three characters of 64, which keys of one lane seldom share. */
-export const tagOfKey = (key: string): string =>
+const tagOfKey = (key: string): string =>
   hashOf(key).subarray(6, 9).toString("base64url").slice(0, 3);
+
+/** What a message is ordered with: its key, or where lanes are ordered as a whole, all of its lane. */
+export const tagOf = (order: Order, message: Pick<OutgoingMessage, "key">): string =>
+  order === "key" ? tagOfKey(message.key ?? "") : "";

@@ -1,6 +1,7 @@
 /** What a plan is made of and what it is: the words that the planner and its two halves share. */
 import type { Condition, Edit } from "../store/port.ts";
 import type { StoredMessage } from "./message.ts";
+import type { Order } from "./queue.ts";
 import { member } from "./segment.ts";
 import type { Lease, Leaving, Segment } from "./segment.ts";
 import type { EpochMs, Offset } from "./types.ts";
@@ -48,6 +49,17 @@ export interface PlanInput {
   readonly newLeaseId: () => string;
   /** Leave run-out leases alone, but for those that leave: now and then what is fresh comes first. */
   readonly freshFirst: boolean;
+  readonly order: Order;
+  /** Where order is kept: the entries from a tag's held place on; `undefined`: not loaded. */
+  readonly heldEntries: (tag: string) => HeldStretch | undefined;
+  /** `onPoison` "block": after so many receives a message is not delivered any more, and its key waits. */
+  readonly blocksAfter: number | null;
+}
+
+export interface HeldStretch {
+  readonly entries: readonly LogEntry[];
+  /** They reach up to the head. */
+  readonly complete: boolean;
 }
 
 export interface DeadLetterRule {
@@ -60,6 +72,8 @@ export interface Delivery {
   readonly message: StoredMessage;
   /** The lease it belongs to; ids stay valid however many members go. */
   readonly lease: Lease;
+  /** Where order is kept: of its key. */
+  readonly tag?: string;
 }
 
 export interface DeadLetter {
@@ -84,8 +98,10 @@ export interface Plan {
   readonly nextEventAt: EpochMs | undefined;
   /** The walk met the lane's end entry. */
   readonly ended: boolean;
-  /** More leases have run out than one update may touch. */
+  /** More leases have run out than one update may touch, or more is held than was looked at. */
   readonly more: boolean;
+  /** Where order is kept: the segment holds as much as it may. */
+  readonly capped: boolean;
 }
 
 /** A stored message's size in an answer, its parts included. */

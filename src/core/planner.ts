@@ -20,9 +20,11 @@ import { epochMs } from "./types.ts";
 import type { EpochMs } from "./types.ts";
 import type { OpenRequest, Plan, PlanInput } from "./plan.ts";
 import { claimFresh } from "./claim-fresh.ts";
+import { planInOrder } from "./ordered-plan.ts";
 import { reclaim } from "./reclaim.ts";
 
 export function plan(input: PlanInput): Plan {
+  if (input.order !== "none") return planInOrder(input);
   const { segment, now } = input;
   const requests: OpenRequest[] = input.requests.map((request) => ({
     ...request,
@@ -53,6 +55,7 @@ export function plan(input: PlanInput): Plan {
     nextEventAt: earliest(reclaimed.nextEventAt, claimed.nextEventAt),
     ended: claimed.ended,
     more: reclaimed.more,
+    capped: false,
   };
 
   function earliest(a: EpochMs | undefined, b: EpochMs | undefined): EpochMs | undefined {

@@ -3,9 +3,13 @@
  *
  * Q1  A lane id is never used twice (L9): `next` only grows.
  * Q2  Senders append to `open` lanes; readers look at `open` and `ended` ones.
+ * Q3  Where order is kept the lanes of a set change all at once: the old ones get their end entries, then
+ *     the new ones open, and readers begin there when they are through with the old (L9).
  */
 import type { DedupSettings } from "./dedup.ts";
 import type { EpochMs, LaneId, QueueId, QueueName } from "./types.ts";
+
+export type Order = "none" | "key" | "lane";
 
 export interface QueueSettings {
   /** 0–43,200 */
@@ -26,6 +30,10 @@ export interface QueueSettings {
   readonly lanes: "auto" | number;
   /** How repeated sends are recognised; null: by `dedupId` alone, as `DEFAULT_DEDUP` says. */
   readonly dedup: DedupSettings | null;
+  /** `key`: messages of a key in the order of their sends; `lane`: all of a lane. Fixed at creation. */
+  readonly order: Order;
+  /** After `maxReceives`: to the dead-letter queue, or, where order is kept, the key waits. */
+  readonly onPoison: "deadLetter" | "block";
   /** At most 50; keys 1–128, values 0–256 characters */
   readonly tags: Readonly<Record<string, string>>;
 }
@@ -35,6 +43,8 @@ export interface EndedLane {
   readonly until: number;
   /** The default group is through with it: its receives pass it by, browse and look-up do not. */
   readonly isDrained?: true;
+  /** Where order is kept: the lane set it belongs to (Q3); absent: 0. */
+  readonly set?: number;
 }
 
 export interface Lanes {
@@ -46,6 +56,10 @@ export interface Lanes {
   readonly grownAt?: number;
   /** Of the default group, whose place on each lane they change: two more with every seek (U2). */
   readonly seeks?: number;
+  /** Q3: the set of the open lanes; absent: 0. */
+  readonly set?: number;
+  /** Q3: so many lanes open as soon as every ended one has its end entry; `open` is empty until then. */
+  readonly opening?: number;
 }
 
 export interface QueueRecord {
@@ -79,6 +93,8 @@ export const DEFAULT_SETTINGS: QueueSettings = {
   eraseOnAck: false,
   lanes: "auto",
   dedup: null,
+  order: "none",
+  onPoison: "deadLetter",
   tags: {},
 };
 
@@ -97,6 +113,40 @@ export function openLanes(lanes: Lanes, count: number): Lanes {
 export function closeLanes(lanes: Lanes, keep: number): Lanes {
   const closing = lanes.open.slice(keep).map((lane) => ({ lane, until: 0 }));
   return { ...lanes, open: lanes.open.slice(0, keep), ended: [...lanes.ended, ...closing] };
+}
+
+/** Q3: all open lanes end, and `count` others open once they have. */
+export function replaceLanes(lanes: Lanes, count: number): Lanes {
+  if (lanes.opening !== undefined) return { ...lanes, opening: count };
+  const set = lanes.set ?? 0;
+  const closing = lanes.open.map((lane) => ({ lane, until: 0, set }));
+  return {
+    ...lanes,
+    open: [],
+    ended: [...lanes.ended, ...closing],
+    set: set + 1,
+    opening: count,
+  };
+}
+
+/** Q3: opens the next set, if the one before it has ended. */
+export function openNextSet(lanes: Lanes): Lanes {
+  if (lanes.opening === undefined || lanes.ended.some(({ until }) => until === 0)) return lanes;
+  const { opening, ...rest } = lanes;
+  return openLanes(rest, opening);
+}
+
+/** Some of its lanes, in sets to be read one after the other (Q3). */
+export function setsOf(lanes: Lanes, some: readonly LaneId[]): LaneId[][] {
+  const numbers = new Map(lanes.ended.map(({ lane, set = 0 }) => [lane, set]));
+  const sets = new Map<number, LaneId[]>();
+  for (const lane of some) {
+    const number = numbers.get(lane) ?? lanes.set ?? 0;
+    const set = sets.get(number);
+    if (set === undefined) sets.set(number, [lane]);
+    else set.push(lane);
+  }
+  return [...sets].sort(([a], [b]) => a - b).map(([, set]) => set);
 }
 
 /** The number of lanes that settings ask for, where they do. */

@@ -26,6 +26,8 @@ export interface Receipt extends Place {
   readonly lease: string;
   /** What the lease's pending members count from. */
   readonly entry: Offset;
+  /** Where order is kept: what the member ends with (O2). */
+  readonly tag?: string;
 }
 
 const VERSION = 1;
@@ -60,6 +62,7 @@ export function sealReceipt(receipt: Receipt, secret: Uint8Array): string {
     receipt.lease,
     receipt.entry,
     receipt.offset - receipt.entry,
+    ...(receipt.tag === undefined ? [] : [receipt.tag]),
   ]);
   return Buffer.concat([content, mac(content, secret)]).toString("base64url");
 }
@@ -71,9 +74,9 @@ export function openReceipt(text: string, queue: QueueId, secret: Uint8Array): R
   if (bytes.length <= MAC_BYTES || bytes.toString("base64url") !== text) return undefined;
   const content = bytes.subarray(0, -MAC_BYTES);
   if (!timingSafeEqual(mac(content, secret), bytes.subarray(-MAC_BYTES))) return undefined;
-  const [version, ofQueue, lane, group, generation, segment, lease, entry, distance] = decode(
+  const [version, ofQueue, lane, group, generation, segment, lease, entry, distance, tag] = decode(
     content,
-  ) as [number, string, number, string, number, number, string, number, number];
+  ) as [number, string, number, string, number, number, string, number, number, string?];
   if (version !== VERSION || ofQueue !== queue) return undefined;
   return {
     queueId: queue,
@@ -84,6 +87,7 @@ export function openReceipt(text: string, queue: QueueId, secret: Uint8Array): R
     lease,
     entry: offset(entry),
     offset: offset(entry + distance),
+    ...(tag === undefined ? {} : { tag }),
   };
 }
 

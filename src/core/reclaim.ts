@@ -13,9 +13,9 @@ import {
   leaseEdits,
   leaseName,
   leaseRemovals,
-  member,
+  membersAt,
+  pendingMembers,
   pendingName,
-  pendingOffsets,
   segmentBytes,
 } from "./segment.ts";
 import type { Lease, Leaving } from "./segment.ts";
@@ -27,7 +27,7 @@ import type { DeadLetter, DeadLetterRule, OpenRequest, Placed, PlanInput } from 
 /** How long one attempt at moving messages to another queue is left alone. */
 export const LEAVING_LEASE_MS = 60_000;
 /** What one plan moves, by `deliveredBytes`: some hundred small messages, or one large one. */
-const LEAVING_BYTES = 256 * 1024;
+export const LEAVING_BYTES = 256 * 1024;
 
 interface Reclaimed {
   readonly edits: Edit[];
@@ -69,20 +69,12 @@ export function reclaim(input: PlanInput, requests: OpenRequest[]): Reclaimed {
 
     const taken: Lease[] = [];
     if (leaving !== undefined) {
-      const batch = upTo(members.live, deadRoom);
-      if (batch.length < members.live.length) result.more = true;
-      for (const { message } of batch) deadRoom -= deliveredBytes(message);
-      if (batch.length > 0) {
-        const moved: Lease = {
-          ...lease,
-          id: input.newLeaseId(),
-          until: now + LEAVING_LEASE_MS,
-          leaving,
-          waiting: false,
-          pending: membersOf(lease, batch),
-        };
-        taken.push(moved);
-        result.dead.push({ lease: moved, leaving, messages: batch });
+      const dead = leave(lease, leaving, members.live, deadRoom, input);
+      if ((dead?.messages.length ?? 0) < members.live.length) result.more = true;
+      if (dead !== undefined) {
+        for (const { message } of dead.messages) deadRoom -= deliveredBytes(message);
+        taken.push(dead.lease);
+        result.dead.push(dead);
       }
     } else {
       const room = LIMITS.leasesPerUpdate - touched;
@@ -95,15 +87,9 @@ export function reclaim(input: PlanInput, requests: OpenRequest[]): Reclaimed {
     if (gone.size === 0) continue;
     touched += Math.max(1, taken.length);
 
-    result.guards.push(
-      equal([leaseName(lease.id), "u"], lease.until),
-      equal([pendingName(lease.id)], lease.pending),
-    );
-    result.edits.push(
-      ...(gone.size === lease.pending.size
-        ? leaseRemovals(lease.id)
-        : [discard(pendingName(lease.id), gone)]),
-    );
+    const { edits, guards } = takeFrom(lease, gone);
+    result.guards.push(...guards);
+    result.edits.push(...edits);
     result.bytesAfter -= leaseBytes(gone) - (gone.size === lease.pending.size ? 0 : leaseBytes([]));
     for (const next of taken) {
       result.edits.push(...leaseEdits(next));
@@ -112,6 +98,44 @@ export function reclaim(input: PlanInput, requests: OpenRequest[]): Reclaimed {
     }
   }
   return result;
+}
+
+/** C2: members go from a lease, which must be as it was read. */
+export function takeFrom(
+  lease: Lease,
+  gone: ReadonlySet<string>,
+): { edits: Edit[]; guards: Condition[] } {
+  return {
+    edits:
+      gone.size === lease.pending.size
+        ? leaseRemovals(lease.id)
+        : [discard(pendingName(lease.id), gone)],
+    guards: [
+      equal([leaseName(lease.id), "u"], lease.until),
+      equal([pendingName(lease.id)], lease.pending),
+    ],
+  };
+}
+
+/** C6: what fits of a lease's messages, as a lease that leaves; `undefined`: it has none. */
+export function leave(
+  lease: Lease,
+  leaving: Leaving,
+  messages: readonly Placed[],
+  bytes: number,
+  input: PlanInput,
+): DeadLetter | undefined {
+  const batch = upTo(messages, bytes);
+  if (batch.length === 0) return undefined;
+  const moved: Lease = {
+    ...lease,
+    id: input.newLeaseId(),
+    until: input.now + LEAVING_LEASE_MS,
+    leaving,
+    waiting: false,
+    pending: membersAt(lease, new Set(batch.map(({ offset }) => offset))),
+  };
+  return { lease: moved, leaving, messages: batch };
 }
 
 /** The first messages that fit, and always one. */
@@ -136,13 +160,16 @@ export function leavingOf(
 }
 
 /** What of a lease is still to be delivered, and what is past its expiry or gone. `undefined`: not loaded. */
-function examine(lease: Lease, input: PlanInput): { live: Placed[]; lost: string[] } | undefined {
+export function examine(
+  lease: Lease,
+  input: PlanInput,
+): { live: Placed[]; lost: string[] } | undefined {
   const live: Placed[] = [];
   const lost: string[] = [];
-  for (const at of pendingOffsets(lease)) {
+  for (const [text, at] of pendingMembers(lease)) {
     const message = input.lookUp(at);
     if (message === "notLoaded") return undefined;
-    if (message === "gone" || message.expiresAt <= input.now) lost.push(member(lease, at));
+    if (message === "gone" || message.expiresAt <= input.now) lost.push(text);
     else live.push({ offset: at, message });
   }
   return { live, lost };

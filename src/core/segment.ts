@@ -9,6 +9,8 @@
  */
 import type { Attributes, Edit, Item } from "../store/port.ts";
 import { add, remove, set } from "../store/port.ts";
+import { decodeHeld, encodeHeld, heldBytes, heldFrom } from "./held.ts";
+import type { HeldByTag } from "./held.ts";
 import { epochMs, offset } from "./types.ts";
 import type { EpochMs, Offset } from "./types.ts";
 
@@ -45,6 +47,8 @@ export interface Segment {
   readonly end: Offset | undefined;
   readonly closed: boolean;
   readonly version: number;
+  /** Where order is kept: what the head has passed by, by tag of its key (`held.ts`). */
+  readonly held: HeldByTag;
   /** Leases with something pending. */
   readonly leases: ReadonlyMap<string, Lease>;
   /** Ids of leases with nothing pending, to be swept by the next claim. */
@@ -57,10 +61,24 @@ const PENDING = "p#";
 export const leaseName = (id: string): string => `${LEASE}${id}`;
 export const pendingName = (id: string): string => `${PENDING}${id}`;
 
-export const member = (lease: Pick<Lease, "entry">, at: Offset): string =>
-  (at - lease.entry).toString(36);
+/** Where order is kept, a member ends with the tag of its key, so that nobody reads the log to know it. */
+export const member = (lease: Pick<Lease, "entry">, at: Offset, tag?: string): string =>
+  tag === undefined ? (at - lease.entry).toString(36) : `${(at - lease.entry).toString(36)}.${tag}`;
 export const memberOffset = (lease: Pick<Lease, "entry">, text: string): Offset =>
   offset(lease.entry + Number.parseInt(text, 36));
+
+export const memberTag = (text: string): string => text.slice(text.indexOf(".") + 1);
+
+/** The members that stand at some offsets. */
+export function membersAt(lease: Lease, offsets: ReadonlySet<Offset>): Set<string> {
+  return new Set([...lease.pending].filter((text) => offsets.has(memberOffset(lease, text))));
+}
+
+/** What is pending, in order: as it is written, and where it stands. */
+export const pendingMembers = (lease: Lease): (readonly [string, Offset])[] =>
+  [...lease.pending]
+    .map((text) => [text, memberOffset(lease, text)] as const)
+    .sort(([, a], [, b]) => a - b);
 
 /** What is pending, in order. */
 export const pendingOffsets = (lease: Lease): Offset[] =>
@@ -83,6 +101,7 @@ export function parseSegment(start: Offset, item: Item | undefined): Segment {
       end: undefined,
       closed: false,
       version: 0,
+      held: new Map(),
       leases: new Map(),
       spent: [],
     };
@@ -104,6 +123,7 @@ export function parseSegment(start: Offset, item: Item | undefined): Segment {
     end: item["end"] === undefined ? undefined : offset(item["end"] as number),
     closed: item["closed"] === true,
     version: item["version"] as number,
+    held: decodeHeld((item["held"] as string | undefined) ?? ""),
     leases,
     spent,
   };
@@ -165,6 +185,7 @@ export function segmentAttributes(segment: Segment): Attributes {
     headEntry: segment.headEntry,
     version: segment.version,
     ...(segment.end === undefined ? {} : { end: segment.end }),
+    ...(segment.held.size === 0 ? {} : { held: encodeHeld(segment.held) }),
     ...Object.fromEntries(leases),
   };
 }
@@ -192,6 +213,7 @@ export function carryOver(segments: readonly Segment[], start: Offset): Segment[
       end: segment.end,
       closed: false,
       version: 0,
+      held: heldFrom(segment.held, from, segment.head),
       leases: new Map(leases),
       spent: [],
     };
@@ -212,5 +234,5 @@ export const memberBytes = (text: string): number => text.length + 1;
 export function segmentBytes(segment: Segment): number {
   let bytes = SEGMENT_BASE_BYTES + segment.spent.length * LEASE_BASE_BYTES;
   for (const lease of segment.leases.values()) bytes += leaseBytes(lease.pending);
-  return bytes;
+  return bytes + heldBytes(segment.held);
 }

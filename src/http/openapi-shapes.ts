@@ -36,6 +36,8 @@ const settings = v.strictObject({
       contentBased: v.boolean(),
     }),
   ),
+  order: v.picklist(["none", "key", "lane"]),
+  onPoison: v.picklist(["deadLetter", "block"]),
   tags: v.record(v.string(), v.string()),
 });
 

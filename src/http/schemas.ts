@@ -102,6 +102,8 @@ export const queueSettings = v.strictObject({
   deadLetter: v.exactOptional(v.nullable(v.strictObject({ queue: name }))),
   maxMessageBytes: v.exactOptional(integer(1, LIMITS.messageBytes)),
   eraseOnAck: v.exactOptional(flag),
+  order: v.exactOptional(v.picklist(["none", "key", "lane"], 'must be "none", "key" or "lane"')),
+  onPoison: v.exactOptional(v.picklist(["deadLetter", "block"], 'must be "deadLetter" or "block"')),
   lanes: v.exactOptional(
     v.union(
       [v.literal("auto"), integer(1, LIMITS.lanesMax)],

@@ -11,10 +11,8 @@ interface Row {
 
 export const UNSUPPORTED = {
   settings: {
-    order: { accept: "none" },
     priorities: { accept: false },
     onExpired: { accept: "drop" },
-    onPoison: {},
     backoff: {},
   },
   group: { filter: {} },

@@ -12,6 +12,7 @@
 import { isLaneError, LaneError } from "../core/errors.ts";
 import type { Receipt } from "../core/receipt.ts";
 import { leaseName, member, pendingName } from "../core/segment.ts";
+import { offset } from "../core/types.ts";
 import type { EpochMs, QueueName } from "../core/types.ts";
 import { absent, all, discard, exists } from "../store/port.ts";
 import type { Item, Key } from "../store/port.ts";
@@ -66,7 +67,7 @@ export class Acker {
     for (const { receipts } of groups) {
       for (const receipt of receipts) {
         const set = members.get(receipt.lease) ?? new Set<string>();
-        members.set(receipt.lease, set.add(member(receipt, receipt.offset)));
+        members.set(receipt.lease, set.add(memberOf(receipt)));
       }
     }
     const answers = groups.map(() => new Map<Receipt, ReceiptResult | "unknown">());
@@ -118,12 +119,14 @@ type Doubt = { readonly now: EpochMs } | undefined;
 
 function judge(receipt: Receipt, old: Item | undefined, doubt: Doubt): ReceiptResult | "unknown" {
   const pending = old?.[pendingName(receipt.lease)] as ReadonlySet<string> | undefined;
-  if (pending?.has(member(receipt, receipt.offset)) === true) return { status: "done" };
+  if (pending?.has(memberOf(receipt)) === true) return { status: "done" };
   if (doubt === undefined || (old !== undefined && isPendingElsewhere(receipt, old)))
     return { status: "gone" };
   const lease = old?.[leaseName(receipt.lease)] as { u: number } | undefined;
   return lease !== undefined && lease.u > doubt.now ? { status: "done" } : "unknown";
 }
+
+const memberOf = (receipt: Receipt): string => member(receipt, receipt.offset, receipt.tag);
 
 const isDone = (result: ReceiptResult | "unknown" | undefined): boolean =>
   result !== undefined && result !== "unknown" && result.status === "done";
@@ -141,6 +144,6 @@ function isPendingElsewhere(receipt: Receipt, item: Item): boolean {
     if (!name.startsWith("x#")) return false;
     const fields = item[name] as { e: number };
     const pending = item[pendingName(name.slice(2))] as ReadonlySet<string> | undefined;
-    return pending?.has((receipt.offset - fields.e).toString(36)) === true;
+    return pending?.has(member({ entry: offset(fields.e) }, receipt.offset, receipt.tag)) === true;
   });
 }

@@ -17,6 +17,7 @@
  */
 import { isLaneError, LaneError } from "../core/errors.ts";
 import type { StoredMessage } from "../core/message.ts";
+import { laneOfKey } from "../core/order.ts";
 import type { QueueRecord } from "../core/queue.ts";
 import type { Place } from "../core/receipt.ts";
 import { offset } from "../core/types.ts";
@@ -80,14 +81,24 @@ export class OnceAppender {
     const units = messages.map((message) =>
       onceUnit({ id: message.dedupId, ttl, count: 1, messages: async () => [message] }),
     );
+    const keys = new Map(messages.map(({ dedupId, key }) => [dedupId, key]));
     for (let attempt = 0; attempt < ATTEMPTS && units.some(isOpen); attempt++) {
       if (attempt > 0) await this.#pause(attempt);
       const record =
         attempt === 0 ? await this.#catalog.get(target) : await this.#catalog.fresh(target);
       const { open } = record.lanes;
       const lane = open[Math.floor(this.#deps.random() * open.length)];
-      // Where others meet us, another lane is better.
-      if (lane !== undefined) await this.appendOn(record, lane, units, 1);
+      if (lane === undefined) continue;
+      const keepsOrder = record.settings.order !== "none";
+      const laneOf = ({ id }: OnceUnit): LaneId => {
+        const key = keepsOrder ? keys.get(id) : undefined;
+        return key === undefined ? lane : laneOfKey(key, open);
+      };
+      // Where others meet us, another lane is better; where order is kept there is none.
+      for (const one of new Set(units.filter(isOpen).map(laneOf))) {
+        const some = units.filter((unit) => isOpen(unit) && laneOf(unit) === one);
+        await this.appendOn(record, one, some, 1);
+      }
     }
     return new Map(units.map((unit) => [unit.id, placeOf(unit)]));
   }

@@ -3,12 +3,13 @@ import { LaneError } from "../core/errors.ts";
 import { LIMITS } from "../core/limits.ts";
 import type { StoredMessage } from "../core/message.ts";
 import { deliveredBytes } from "../core/plan.ts";
+import { isHeld } from "../core/held.ts";
 import type { LogEntry } from "../core/plan.ts";
 import { readableLanes } from "../core/queue.ts";
 import type { QueueRecord } from "../core/queue.ts";
 import { parseMessageId } from "../core/receipt.ts";
 import type { Place } from "../core/receipt.ts";
-import { isExpired, member, parseSegment } from "../core/segment.ts";
+import { isExpired, parseSegment, pendingOffsets } from "../core/segment.ts";
 import { parseTimerId } from "../core/timer.ts";
 import { epochMs, offset } from "../core/types.ts";
 import type { GroupId, LaneId, Offset, QueueId, QueueName } from "../core/types.ts";
@@ -186,12 +187,12 @@ export class Browser {
         : { state: "ready" };
     }
     for (const lease of segment.leases.values()) {
-      if (!lease.pending.has(member(lease, place.offset))) continue;
+      if (!pendingOffsets(lease).includes(place.offset)) continue;
       if (isExpired(lease, now, 0)) return { state: "ready" };
       if (lease.waiting) return { state: "delayed", visibleAt: epochMs(lease.until) };
       return { state: "leased", leaseExpiresAt: epochMs(lease.until), receives: lease.receives };
     }
-    return { state: "acked" };
+    return { state: isHeld(segment.held, message, place.offset) ? "ready" : "acked" };
   }
 }
 

@@ -103,10 +103,12 @@ export class Catalog {
 export function parseRecord(item: Item): QueueRecord {
   const lanes = item["lanes"] as {
     open: number[];
-    ended: { lane: number; until: number; drained?: boolean }[];
+    ended: { lane: number; until: number; drained?: boolean; set?: number }[];
     next: number;
     grownAt?: number;
     seeks?: number;
+    set?: number;
+    opening?: number;
   };
   return {
     name: item.sk as QueueName,
@@ -117,14 +119,17 @@ export function parseRecord(item: Item): QueueRecord {
     },
     lanes: {
       open: lanes.open.map(laneId),
-      ended: lanes.ended.map(({ lane, until, drained }) => ({
+      ended: lanes.ended.map(({ lane, until, drained, set }) => ({
         lane: laneId(lane),
         until,
         ...(drained === true ? { isDrained: true as const } : {}),
+        ...(set === undefined ? {} : { set }),
       })),
       next: lanes.next,
       ...(lanes.grownAt === undefined ? {} : { grownAt: lanes.grownAt }),
       ...(lanes.seeks === undefined ? {} : { seeks: lanes.seeks }),
+      ...(lanes.set === undefined ? {} : { set: lanes.set }),
+      ...(lanes.opening === undefined ? {} : { opening: lanes.opening }),
     },
     secret: item["secret"] as Uint8Array,
     createdAt: epochMs(item["createdAt"] as number),
@@ -153,12 +158,15 @@ export function recordItem(record: QueueRecord): Item {
 
 const storedLanes = (lanes: Lanes) => ({
   open: lanes.open,
-  ended: lanes.ended.map(({ lane, until, isDrained }) => ({
+  ended: lanes.ended.map(({ lane, until, isDrained, set }) => ({
     lane,
     until,
     ...(isDrained === true ? { drained: true } : {}),
+    ...(set === undefined ? {} : { set }),
   })),
   next: lanes.next,
   ...(lanes.grownAt === undefined ? {} : { grownAt: lanes.grownAt }),
   ...(lanes.seeks === undefined ? {} : { seeks: lanes.seeks }),
+  ...(lanes.set === undefined ? {} : { set: lanes.set }),
+  ...(lanes.opening === undefined ? {} : { opening: lanes.opening }),
 });

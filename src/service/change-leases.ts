@@ -5,14 +5,15 @@
  *     segment is read again and that is dropped.
  */
 import { isLaneError, LaneError } from "../core/errors.ts";
-import { planMove } from "../core/moves.ts";
-import type { LeaseChange } from "../core/moves.ts";
+import { planMove, planReleaseInOrder } from "../core/moves.ts";
+import type { LeaseChange, Move } from "../core/moves.ts";
 import type { QueueRecord } from "../core/queue.ts";
 import { sealReceipt } from "../core/receipt.ts";
 import type { Receipt } from "../core/receipt.ts";
-import { leaseName, member, parseLease } from "../core/segment.ts";
+import { leaseName, member, parseLease, parseSegment } from "../core/segment.ts";
 import type { QueueName } from "../core/types.ts";
 import { absent, all } from "../store/port.ts";
+import type { Item } from "../store/port.ts";
 import type { ReceiptResult } from "./api.ts";
 import type { Bell } from "./bell.ts";
 import type { Catalog } from "./catalog.ts";
@@ -23,6 +24,13 @@ import type { SegmentReceipts } from "./receipts.ts";
 
 const ATTEMPTS = 5;
 const LEASES_AT_ONCE = 16;
+
+interface Planned extends Move {
+  /** To a lease of a new id, which tells that the change was applied. */
+  readonly isMoved: boolean;
+  readonly held: readonly Receipt[];
+  readonly answer: (receipt: Receipt) => ReceiptResult;
+}
 
 export class LeaseChanger {
   readonly #deps: Deps;
@@ -67,17 +75,26 @@ export class LeaseChanger {
     texts: readonly string[],
     change: LeaseChange,
   ): Promise<readonly ReceiptResult[]> {
+    const isOrdered = record.settings.order !== "none" && change.to === "release";
     return byReceipt(record, texts, "lease", async (group) => {
       const answers = new Map<Receipt, ReceiptResult>();
       const byLease = new Map<string, Receipt[]>();
       for (const receipt of group.receipts)
         byLease.set(receipt.lease, [...(byLease.get(receipt.lease) ?? []), receipt]);
       const leases = [...byLease.values()];
-      // Leases of one segment do not get in each other's way: each is guarded by its own members.
       for (let at = 0; at < leases.length; at += LEASES_AT_ONCE) {
         const some = leases.slice(at, at + LEASES_AT_ONCE);
+        if (isOrdered) {
+          await this.#settle(group, answers, (item) =>
+            this.#releaseInOrder(group, some.flat(), change, item),
+          );
+          continue;
+        }
+        // Leases of one segment do not get in each other's way: each is guarded by its own members.
         const settled = await Promise.allSettled(
-          some.map((receipts) => this.#changeLease(record, group, receipts, change, answers)),
+          some.map((receipts) =>
+            this.#settle(group, answers, (item) => this.#move(record, receipts, change, item)),
+          ),
         );
         for (const one of settled) if (one.status === "rejected") throw one.reason;
       }
@@ -85,59 +102,89 @@ export class LeaseChanger {
     });
   }
 
-  async #changeLease(
+  /** What one lease's receipts come to. */
+  #move(
     record: QueueRecord,
-    group: SegmentReceipts,
     receipts: readonly Receipt[],
     change: LeaseChange,
+    item: Item,
+  ): Planned | undefined {
+    const lease = parseLease(receipts[0]?.lease ?? "", item);
+    const held = receipts.filter((receipt) => lease?.pending.has(memberOf(receipt)));
+    if (lease === undefined || held.length === 0) return undefined;
+    const members = new Set(held.map(memberOf));
+    const move = planMove(lease, members, change, () => newLeaseId(this.#deps));
+    const isMoved = move.lease.id !== lease.id;
+    return {
+      ...move,
+      isMoved,
+      held,
+      answer: (receipt) => ({
+        status: "done",
+        ...(isMoved && change.to === "extend"
+          ? { receipt: sealReceipt({ ...receipt, lease: move.lease.id }, record.secret) }
+          : {}),
+      }),
+    };
+  }
+
+  /** What receipts of several leases come to where order is kept. */
+  #releaseInOrder(
+    group: SegmentReceipts,
+    receipts: readonly Receipt[],
+    change: Extract<LeaseChange, { to: "release" }>,
+    item: Item,
+  ): Planned | undefined {
+    const { leases } = parseSegment(group.place.start, item);
+    const held = receipts.filter((one) => leases.get(one.lease)?.pending.has(memberOf(one)));
+    const move = planReleaseInOrder(
+      leases.values(),
+      membersByLease(held),
+      membersByLease(group.receipts),
+      change,
+      () => newLeaseId(this.#deps),
+    );
+    if (move === undefined) return undefined;
+    return { ...move, isMoved: true, held, answer: () => ({ status: "done" }) };
+  }
+
+  /** Reads, has it planned, applies; again when what was planned on has changed. */
+  async #settle(
+    group: SegmentReceipts,
     answers: Map<Receipt, ReceiptResult>,
+    plan: (item: Item) => Planned | undefined,
   ): Promise<void> {
-    const [first] = receipts;
-    if (first === undefined) return;
     let unknown: unknown;
     for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
       const item = await this.#deps.store.get("lanes", group.key, { consistent: true });
-      const lease =
-        item === undefined || item["closed"] === true ? undefined : parseLease(first.lease, item);
-      const held =
-        lease === undefined
-          ? []
-          : receipts.filter((receipt) => lease.pending.has(member(lease, receipt.offset)));
-      if (lease === undefined || held.length === 0) {
+      const planned = item === undefined || item["closed"] === true ? undefined : plan(item);
+      if (planned === undefined) {
         if (unknown !== undefined) throw unknown;
         return;
       }
-      const members = new Set(held.map((receipt) => member(lease, receipt.offset)));
-      const move = planMove(lease, members, change, () => newLeaseId(this.#deps));
       let isApplied: boolean;
       try {
         const result = await this.#deps.store.update(
           "lanes",
           group.key,
-          move.edits,
-          all(...move.guards, absent("closed")),
+          planned.edits,
+          all(...planned.guards, absent("closed")),
         );
         isApplied =
           result.ok ||
-          (move.lease.id !== lease.id && result.found?.[leaseName(move.lease.id)] !== undefined);
+          (planned.isMoved && result.found?.[leaseName(planned.lease.id)] !== undefined);
       } catch (error) {
         if (!isLaneError(error, "outcome-unknown")) throw error;
         unknown = error;
         const found = await this.#deps.store.get("lanes", group.key, { consistent: true });
-        const now = found === undefined ? undefined : parseLease(move.lease.id, found);
+        const now = found === undefined ? undefined : parseLease(planned.lease.id, found);
         isApplied =
-          now !== undefined && now.until === move.lease.until && now.waiting === move.lease.waiting;
+          now !== undefined &&
+          now.until === planned.lease.until &&
+          now.waiting === planned.lease.waiting;
       }
       if (!isApplied) continue;
-      for (const receipt of held) {
-        const changed = move.lease.id !== lease.id && change.to === "extend";
-        answers.set(receipt, {
-          status: "done",
-          ...(changed
-            ? { receipt: sealReceipt({ ...receipt, lease: move.lease.id }, record.secret) }
-            : {}),
-        });
-      }
+      for (const receipt of planned.held) answers.set(receipt, planned.answer(receipt));
       return;
     }
     throw (
@@ -145,4 +192,13 @@ export class LeaseChanger {
       new LaneError("throttled", "The leases are changing; nothing was released or extended.")
     );
   }
+}
+
+const memberOf = (receipt: Receipt): string => member(receipt, receipt.offset, receipt.tag);
+
+function membersByLease(receipts: readonly Receipt[]): ReadonlyMap<string, ReadonlySet<string>> {
+  const members = new Map<string, Set<string>>();
+  for (const receipt of receipts)
+    members.set(receipt.lease, (members.get(receipt.lease) ?? new Set()).add(memberOf(receipt)));
+  return members;
 }

@@ -14,7 +14,7 @@ import type { DeadLetter } from "../core/plan.ts";
 import type { GroupQueue } from "../core/group.ts";
 import type { QueueRecord } from "../core/queue.ts";
 import { messageId } from "../core/receipt.ts";
-import { member, pendingName } from "../core/segment.ts";
+import { membersAt, pendingName } from "../core/segment.ts";
 import type { Lease } from "../core/segment.ts";
 import { epochMs, isQueueName } from "../core/types.ts";
 import type { EpochMs, Offset } from "../core/types.ts";
@@ -176,7 +176,7 @@ const keyOf = (place: SegmentPlace) =>
   segmentKey(place.queue, place.lane, place.group, place.generation, place.start);
 
 const membersOf = (lease: Lease, messages: readonly Leaver[]): Set<string> =>
-  new Set(messages.map(({ offset }) => member(lease, offset)));
+  membersAt(lease, new Set(messages.map(({ offset }) => offset)));
 
 const infoOf = (
   record: GroupQueue,
@@ -201,12 +201,14 @@ function carry(
   message: StoredMessage,
   to: { id: string; dedupId: string; body: Uint8Array; target: QueueRecord; now: EpochMs },
 ): OnceMessage {
+  // Where order is kept by key, what comes without one is ordered with nothing else.
+  const key = message.key ?? (to.target.settings.order === "key" ? to.id : undefined);
   return {
     kind: message.kind,
     body: to.body,
     contentType: message.contentType,
     headers: message.headers,
-    ...(message.key === undefined ? {} : { key: message.key }),
+    ...(key === undefined ? {} : { key }),
     sentAt: message.sentAt,
     expiresAt: epochMs(to.now + to.target.settings.retentionSeconds * 1000),
     visibleAt: to.now,

@@ -6,6 +6,7 @@
  * Z1  Expired and not yet visible messages are found by bisection, for both come in the order of the log
  *     while settings stay; right after a change of retention or delay the figures are approximate.
  */
+import { heldOffset } from "../core/held.ts";
 import type { LogEntry } from "../core/plan.ts";
 import { receivableLanes } from "../core/group.ts";
 import type { GroupQueue } from "../core/group.ts";
@@ -85,6 +86,7 @@ export class Gauge {
       const segment = parseSegment(start, item);
       if (segment.closed) continue;
       await this.#pending(stand, segment, now, count);
+      await this.#held(stand, segment, count);
       const low = offset(Math.max(segment.head, tail.base));
       // Behind the last listed one nothing is claimed, though it be cut and its successor not listed yet.
       const end = start === cursor.segments.at(-1) ? undefined : segment.end;
@@ -110,6 +112,16 @@ export class Gauge {
         else ready(count, message);
       }
     }
+  }
+
+  /** Where order is kept: below the head, and unclaimed. What of it has expired is known when it is come to. */
+  async #held(stand: Stand, segment: Segment, count: Count): Promise<void> {
+    if (segment.held.size === 0) return;
+    const first = offset(Math.min(...[...segment.held.values()].map(heldOffset)));
+    for (const held of segment.held.values()) count.ready += held.count;
+    const entry = await this.#log.holding(stand.queue, stand.lane, first);
+    if (entry !== undefined)
+      count.oldest = Math.min(count.oldest, messageAt([entry], first)?.sentAt ?? entry.sentAt);
   }
 
   async #unclaimed(

@@ -1,15 +1,17 @@
 /**
  * `eraseOnAck`: really deletes what has been acked, for queues of one group that must.
  *
- * X1  An entry is erased once no message of it is unclaimed or pending. Only its body and parts go:
+ * X1  An entry is erased once no message of it is unclaimed, held or pending. Only its body and parts go:
  *     count, writer, ttl, dedup and timer ids stay, for the log's order and exactly-once rest on them.
  * X2  What is claimed never becomes unclaimed, and what is not pending never becomes pending again,
  *     so that a state once seen erasable stays so.
  */
+import { isHeld } from "../core/held.ts";
 import type { LogEntry } from "../core/plan.ts";
 import { parseSegment, pendingOffsets } from "../core/segment.ts";
 import type { Segment } from "../core/segment.ts";
 import { parseTimerId } from "../core/timer.ts";
+import { offset } from "../core/types.ts";
 import type { Offset } from "../core/types.ts";
 import { entryKey, partKey, segmentKey } from "../store/keys.ts";
 import { exists, remove, set } from "../store/port.ts";
@@ -109,6 +111,10 @@ function isDone(segment: Segment, entry: LogEntry): boolean {
   const high = Math.min(segment.end ?? Number.POSITIVE_INFINITY, entry.offset + entry.count);
   if (low >= high) return true;
   if (segment.head < high) return false;
+  const isAnyHeld = entry.messages?.some((message, index) =>
+    isHeld(segment.held, message, offset(entry.offset + index)),
+  );
+  if (isAnyHeld === true) return false;
   return [...segment.leases.values()].every((lease) =>
     pendingOffsets(lease).every((at) => at < low || at >= high),
   );

@@ -5,6 +5,9 @@
  * process stores on a lane at the same time is one entry (group commit). Senders that keep meeting
  * double the queue's lanes.
  *
+ * O1  Where order is kept a message goes to the lane of its key, in the order of its call. Behind one that
+ *     may not have been stored nothing of its lane is, so that a repeated send cannot come after what
+ *     was sent behind it.
  * G3  An entry holds an id once: of units with one id that meet here, one is stored, and the others are
  *     its repeats (E2).
  */
@@ -12,6 +15,7 @@ import { runsOf } from "../core/chunks.ts";
 import { isLaneError, LaneError } from "../core/errors.ts";
 import { LIMITS } from "../core/limits.ts";
 import type { StoredMessage } from "../core/message.ts";
+import { laneOfKey } from "../core/order.ts";
 import type { QueueRecord } from "../core/queue.ts";
 import { offset } from "../core/types.ts";
 import type { LaneId, QueueName } from "../core/types.ts";
@@ -80,23 +84,15 @@ export class LaneWriter {
     let record = first;
     for (let attempt = 0; attempt < LANE_ATTEMPTS; attempt++) {
       const isLastTry = attempt === LANE_ATTEMPTS - 1;
+      const groups = this.#byLane(record, parcels.filter(isOpen));
       const results = await Promise.all(
-        [...this.#byLane(record, parcels.filter(isOpen))].flatMap(([lane, group]) =>
-          chunksOf(group).map((chunk) =>
-            this.#appends.submit(`${record.queueId}#${lane}`, {
-              record,
-              lane,
-              parcels: chunk,
-              isLastTry,
-            }),
-          ),
-        ),
+        [...groups].map(([lane, group]) => this.#storeOn(record, lane, group, isLastTry)),
       );
       if (!parcels.some(isOpen)) return;
-      if (results.includes("crowded"))
+      if (results.includes("crowded") || groups.size === 0)
         await this.#deps.sleep(backoffMs(this.#deps, Math.min(attempt, 5), 8, 200));
       try {
-        record = await this.#catalog.fresh(name);
+        record = await this.#lanes.complete(await this.#catalog.fresh(name));
       } catch (error) {
         failOpen(parcels, error);
         return;
@@ -111,10 +107,25 @@ export class LaneWriter {
     );
   }
 
+  async #storeOn(
+    record: QueueRecord,
+    lane: LaneId,
+    group: readonly Parcel[],
+    isLastTry: boolean,
+  ): Promise<Result> {
+    const submit = (parcels: readonly Parcel[]): Promise<Result> =>
+      this.#appends.submit(`${record.queueId}#${lane}`, { record, lane, parcels, isLastTry });
+    if (record.settings.order !== "none") return storeInOrder(group, submit);
+    const results = await Promise.all(chunksOf(group).map(submit));
+    return results.find((result) => result !== "settled") ?? "settled";
+  }
+
+  /** Where the lanes of a queue that keeps order are changing, there may be none for now (Q3). */
   #byLane(record: QueueRecord, parcels: readonly Parcel[]): ReadonlyMap<LaneId, Parcel[]> {
     const lanes = new Map<LaneId, Parcel[]>();
+    if (record.lanes.open.length === 0) return lanes;
     for (const parcel of parcels) {
-      const lane = this.#laneOf(record);
+      const lane = this.#laneOf(record, parcel.message);
       const group = lanes.get(lane);
       if (group === undefined) lanes.set(lane, [parcel]);
       else group.push(parcel);
@@ -122,9 +133,13 @@ export class LaneWriter {
     return lanes;
   }
 
-  /** A random one, kept for as long as nobody else appends there: its tail is then known. */
-  #laneOf(record: QueueRecord): LaneId {
+  /**
+   * Its key's, where order is kept (O1). Else a random one, kept for as long as nobody else appends
+   * there: its tail is then known.
+   */
+  #laneOf(record: QueueRecord, { key }: StoredMessage): LaneId {
     const { open } = record.lanes;
+    if (record.settings.order !== "none" && key !== undefined) return laneOfKey(key, open);
     const kept = this.#kept.get(record.queueId);
     if (kept !== undefined && open.includes(kept)) return kept;
     const lane = open[Math.floor(this.#deps.random() * open.length)] as LaneId;
@@ -233,6 +248,32 @@ const share = ({ parcels }: Chunk): number => {
   }
   return Math.max(count / LIMITS.entryMessages, bytes / LIMITS.entryRawBytes);
 };
+
+/** O1: one entry after the other; behind one that may not have been stored nothing of its lane is. */
+async function storeInOrder(
+  parcels: readonly Parcel[],
+  submit: (chunk: readonly Parcel[]) => Promise<Result>,
+): Promise<Result> {
+  const kinds: Parcel[][] = [];
+  for (const parcel of parcels) {
+    const kind = kinds.at(-1);
+    if (kind !== undefined && kind.every(isOnce) === isOnce(parcel)) kind.push(parcel);
+    else kinds.push([parcel]);
+  }
+  for (const chunk of kinds.flatMap((kind) => runsOf<Parcel>(kind, (parcel) => parcel))) {
+    const result = await submit(chunk);
+    if (result !== "settled") return result;
+    if (chunk.every(({ outcome }) => outcome !== undefined && "place" in outcome)) continue;
+    for (const parcel of parcels.filter(isOpen)) parcel.outcome = { error: BEHIND };
+    break;
+  }
+  return "settled";
+}
+
+const BEHIND = new LaneError(
+  "throttled",
+  "A message before it on its lane may not have been stored; this one was not.",
+);
 
 /** In runs that one entry takes each, plain ones before those that are stored once. */
 const chunksOf = (parcels: readonly Parcel[]): Parcel[][] =>

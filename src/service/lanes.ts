@@ -8,7 +8,7 @@
  */
 import { LIMITS } from "../core/limits.ts";
 import { defaultGroup, isSeeking } from "../core/group.ts";
-import { closeLanes, lanesWanted, openLanes } from "../core/queue.ts";
+import { closeLanes, lanesWanted, openLanes, openNextSet, replaceLanes } from "../core/queue.ts";
 import type { EndedLane, Lanes, QueueRecord } from "../core/queue.ts";
 import type { LaneId } from "../core/types.ts";
 import { anchorKey, entryKey, logKey } from "../store/keys.ts";
@@ -21,6 +21,8 @@ import type { Tails } from "./tail.ts";
 const RETIRE_ATTEMPTS = 8;
 /** For each lane there is: what a growth does shows only when senders have read the settings afresh. */
 const GROW_EVERY_MS = 60;
+/** Where order is kept a growth ends all lanes, and readers finish the old ones before they begin on the new. */
+const REPLACE_EVERY_MS = 10_000;
 /** The record of a queue holds 400 KB at most. */
 const ENDED_MAX = 2_000;
 
@@ -39,21 +41,40 @@ export class LaneKeeper {
   async grow(record: QueueRecord): Promise<void> {
     if (record.settings.lanes !== "auto") return;
     const now = this.#deps.clock.now();
-    const more = Math.min(record.lanes.open.length, LIMITS.lanesMax - record.lanes.open.length);
+    const count = record.lanes.open.length;
+    const more = Math.min(count, LIMITS.lanesMax - count);
+    const keepsOrder = record.settings.order !== "none";
+    const everyMs = keepsOrder ? REPLACE_EVERY_MS : GROW_EVERY_MS * count;
     if (
       more <= 0 ||
       record.lanes.ended.length > ENDED_MAX ||
-      now - (record.lanes.grownAt ?? 0) < GROW_EVERY_MS * record.lanes.open.length
+      now - (record.lanes.grownAt ?? 0) < everyMs
     )
       return;
-    const lanes = { ...openLanes(record.lanes, more), grownAt: now };
+    const grown = keepsOrder
+      ? replaceLanes(record.lanes, count + more)
+      : openLanes(record.lanes, more);
+    const lanes = { ...grown, grownAt: now };
     const changed = await this.#catalog.change(record, { lanes });
-    if (changed !== undefined) this.#deps.onEvent?.({ type: "laneGrown" });
+    if (changed === undefined) return;
+    this.#deps.onEvent?.({ type: "laneGrown" });
+    await this.complete(changed);
   }
 
   /** Takes all open lanes but `keep` from the senders; `finish` retires them. */
   async shrink(record: QueueRecord, keep: number): Promise<QueueRecord | undefined> {
-    return this.#catalog.change(record, { lanes: closeLanes(record.lanes, keep) });
+    const lanes =
+      record.settings.order === "none"
+        ? closeLanes(record.lanes, keep)
+        : replaceLanes(record.lanes, keep);
+    return this.#catalog.change(record, { lanes });
+  }
+
+  /** Q3: goes on with a change of lanes that is under way; whoever meets one does. */
+  async complete(record: QueueRecord): Promise<QueueRecord> {
+    if (record.lanes.opening === undefined) return record;
+    const { record: after } = await this.finish(record, new Set());
+    return after;
   }
 
   /**
@@ -82,8 +103,10 @@ export class LaneKeeper {
       isChanged ||= until !== one.until || isNewlyDrained;
       ended.push({ ...one, until, ...(isNewlyDrained ? { isDrained: true as const } : {}) });
     }
+    const lanes = openNextSet({ ...record.lanes, ended });
+    isChanged ||= lanes.opening !== record.lanes.opening;
     if (!isChanged && forgotten.length === 0) return { record, ended: 0, forgotten: [] };
-    const changed = await this.#catalog.change(record, { lanes: { ...record.lanes, ended } });
+    const changed = await this.#catalog.change(record, { lanes });
     return changed === undefined
       ? { record, ended: 0, forgotten: [] }
       : { record: changed, ended: retired, forgotten };
@@ -146,7 +169,8 @@ export class LaneKeeper {
 /** The lanes that a queue gets by its settings, from what it has; for an automatic number: unchanged. */
 export function adjustLanes(lanes: Lanes, settings: QueueRecord["settings"]): Lanes {
   const wanted = lanesWanted(settings);
-  if (wanted === undefined || wanted === lanes.open.length) return lanes;
+  if (wanted === undefined || wanted === (lanes.opening ?? lanes.open.length)) return lanes;
+  if (settings.order !== "none") return replaceLanes(lanes, wanted);
   return wanted > lanes.open.length
     ? openLanes(lanes, wanted - lanes.open.length)
     : closeLanes(lanes, wanted);

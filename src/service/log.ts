@@ -9,7 +9,7 @@
 import { LRUCache } from "lru-cache";
 import { packedBytes, unpack } from "../core/packing.ts";
 import type { StoredMessage } from "../core/message.ts";
-import type { LogEntry } from "../core/plan.ts";
+import type { HeldStretch, LogEntry } from "../core/plan.ts";
 import type { Segment } from "../core/segment.ts";
 import { epochMs, offset } from "../core/types.ts";
 import type { LaneId, Offset, QueueId } from "../core/types.ts";
@@ -144,6 +144,31 @@ export class LogReader {
       at = offset(last.offset + Math.max(1, last.count));
     }
     return entries;
+  }
+
+  /** Where order is kept: up to `limit` entries from a held place on, as far as they are below the head. */
+  async below(
+    queue: QueueId,
+    lane: LaneId,
+    from: Offset,
+    head: Offset,
+    limit: number,
+  ): Promise<HeldStretch> {
+    const entries: LogEntry[] = [];
+    let at = from;
+    while (at < head && entries.length < limit) {
+      const cached = this.#cache.get(cacheKey(queue, lane, at));
+      const range = { from: at, to: offset(head - 1), limit: limit - entries.length };
+      const page =
+        cached === undefined
+          ? await this.query(queue, lane, range)
+          : { entries: [cached], more: true };
+      entries.push(...page.entries);
+      const last = page.entries.at(-1);
+      if (last === undefined || !page.more) return { entries, complete: true };
+      at = offset(last.offset + Math.max(1, last.count));
+    }
+    return { entries, complete: at >= head };
   }
 
   /** One entry by its own offset, strongly read. */

@@ -4,7 +4,7 @@
  * D4  Deleting is one catalog write: a tombstone for 60 s, longer than any cache of settings. The
  *     janitor clears the rest; a name that is used again before leaves a grave for it.
  */
-import { afterChange, LaneError } from "../core/errors.ts";
+import { afterChange, isLaneError, LaneError } from "../core/errors.ts";
 import { asSeenByDefault } from "../core/group.ts";
 import { LIMITS } from "../core/limits.ts";
 import { DEFAULT_SETTINGS, openLanes, readableLanes } from "../core/queue.ts";
@@ -22,6 +22,7 @@ import { randomId } from "./deps.ts";
 import type { Deps } from "./deps.ts";
 import type { Groups } from "./group-catalog.ts";
 import { adjustLanes } from "./lanes.ts";
+import type { LaneKeeper } from "./lanes.ts";
 import type { Sources } from "./sources.ts";
 import type { Tails } from "./tail.ts";
 
@@ -35,6 +36,7 @@ export class Queues {
   readonly #tails: Tails;
   readonly #cursors: Cursors;
   readonly #gauge: Gauge;
+  readonly #lanes: LaneKeeper;
 
   constructor(
     deps: Deps,
@@ -44,6 +46,7 @@ export class Queues {
     tails: Tails,
     cursors: Cursors,
     gauge: Gauge,
+    lanes: LaneKeeper,
   ) {
     this.#deps = deps;
     this.#catalog = catalog;
@@ -52,6 +55,7 @@ export class Queues {
     this.#tails = tails;
     this.#cursors = cursors;
     this.#gauge = gauge;
+    this.#lanes = lanes;
   }
 
   /** Creates the queue, or makes its settings these; absent ones take their defaults. */
@@ -168,7 +172,7 @@ export class Queues {
       }
       await dig(this.#deps, tombstone);
     }
-    checkDelay(settings);
+    checkSettings(settings);
     await this.#sources.link({ queue: name }, settings, undefined);
     const record: QueueRecord = {
       name,
@@ -200,17 +204,28 @@ export class Queues {
   async #update(record: QueueRecord, settings: QueueSettings): Promise<QueueRecord | undefined> {
     const before = record.settings.deadLetter?.queue;
     const source = { queue: record.name };
-    checkDelay(settings);
+    checkFixed(record, settings);
+    checkSettings(settings);
     await this.#checkErase(record, settings);
     await this.#sources.link(source, settings, before);
     const lanes = adjustLanes(record.lanes, settings);
     const isSame =
       lanes === record.lanes && JSON.stringify(settings) === JSON.stringify(record.settings);
     const changed = isSame ? record : await this.#catalog.change(record, { settings, lanes });
+    if (changed !== undefined) await this.#completeLanes(changed);
     if (changed !== undefined) await this.#sources.confirm(source, settings, before);
     if (changed !== undefined && before !== settings.deadLetter?.queue)
       await this.#sources.unlink(before, source);
     return changed;
+  }
+
+  /** Q3: what fails here is gone on with by senders and the janitor. */
+  async #completeLanes(record: QueueRecord): Promise<void> {
+    try {
+      await this.#lanes.complete(record);
+    } catch (error) {
+      if (!isLaneError(error)) throw error;
+    }
   }
 
   /** What is erased once one group has acked it would be lost to the others. */
@@ -246,12 +261,28 @@ export class Queues {
       createdAt: record.createdAt,
       depth,
       oldestReadyAgeSeconds,
-      lanes: record.lanes.open.length,
+      lanes: record.lanes.opening ?? record.lanes.open.length,
     };
   }
 }
 
-function checkDelay(settings: QueueSettings): void {
+/** What cannot change once messages may have been sent. */
+function checkFixed({ name, settings: before }: QueueRecord, settings: QueueSettings): void {
+  if (settings.order === before.order) return;
+  throw new LaneError(
+    "queue-conflict",
+    `The queue "${name}" has order "${before.order}" since its creation; that cannot be changed.`,
+    { errors: [{ path: "order", message: `is "${before.order}" and cannot be changed` }] },
+  );
+}
+
+/** What contradicts itself. */
+function checkSettings(settings: QueueSettings): void {
+  if (settings.onPoison === "block" && settings.order === "none") {
+    throw new LaneError("invalid-request", "Only where order is kept can a key wait.", {
+      errors: [{ path: "onPoison", message: 'needs order "key" or "lane"' }],
+    });
+  }
   if (settings.delaySeconds < settings.retentionSeconds) return;
   throw new LaneError("invalid-request", "Messages would expire before they are delivered.", {
     errors: [{ path: "delaySeconds", message: "must be less than retentionSeconds" }],

@@ -12,7 +12,7 @@
 import { afterChange, LaneError } from "../core/errors.ts";
 import { LIMITS } from "../core/limits.ts";
 import { deliveredBytes } from "../core/plan.ts";
-import { isSeeking, receivableLanes } from "../core/group.ts";
+import { isSeeking, receivableSets } from "../core/group.ts";
 import type { GroupQueue } from "../core/group.ts";
 import type { QueueRecord } from "../core/queue.ts";
 import { sealReceipt } from "../core/receipt.ts";
@@ -178,33 +178,38 @@ export class Receiver {
     let isCapped = false;
     let unsure = false;
     let error: unknown;
-    let lanes = this.#lanesOf(queue);
-    for (let wave = 0; lanes.length > 0 && open.size > 0 && error === undefined; wave++) {
-      const size = WAVES[Math.min(wave, WAVES.length - 1)] ?? 1;
-      const needs = [...open.values()];
-      const started = needs.filter((need) => need.isStarted === true);
-      const stands = lanes.slice(0, size).map(stand);
-      lanes = lanes.slice(size);
-      try {
-        const looks =
-          size === 1
-            ? []
-            : await Promise.all(stands.map((stand) => this.#visits.look(queue, stand, needs)));
-        for (const [index, stand] of stands.entries()) {
-          if (open.size === 0) break;
-          const visit = await this.#visits.visit(queue, stand, [...open.values()], looks[index]);
-          nextEventAt = earlier(nextEventAt, visit.nextEventAt);
-          isCapped ||= visit.capped;
-          unsure ||= visit.unsure;
-          if (visit.finished) this.#finish(queue, stand);
-          error ??= visit.error;
-          if (visit.given.length > 0) this.#fruitful.set(nameOf(queue), stand.lane);
-          for (const one of visit.given) this.#hand(one, given, open);
+    let wave = 0;
+    for (const set of receivableSets(queue)) {
+      let lanes = this.#inTurn(queue, set);
+      for (; lanes.length > 0 && open.size > 0 && error === undefined; wave++) {
+        const size = WAVES[Math.min(wave, WAVES.length - 1)] ?? 1;
+        const needs = [...open.values()];
+        const started = needs.filter((need) => need.isStarted === true);
+        const stands = lanes.slice(0, size).map(stand);
+        lanes = lanes.slice(size);
+        try {
+          const looks =
+            size === 1
+              ? []
+              : await Promise.all(stands.map((stand) => this.#visits.look(queue, stand, needs)));
+          for (const [index, stand] of stands.entries()) {
+            if (open.size === 0) break;
+            const visit = await this.#visits.visit(queue, stand, [...open.values()], looks[index]);
+            nextEventAt = earlier(nextEventAt, visit.nextEventAt);
+            isCapped ||= visit.capped;
+            unsure ||= visit.unsure;
+            if (visit.finished) this.#finish(queue, stand);
+            error ??= visit.error;
+            if (visit.given.length > 0) this.#fruitful.set(nameOf(queue), stand.lane);
+            for (const one of visit.given) this.#hand(one, given, open);
+          }
+        } catch (cause) {
+          error ??= cause;
         }
-      } catch (cause) {
-        error ??= cause;
+        for (const need of started) open.delete(need.place);
       }
-      for (const need of started) open.delete(need.place);
+      // L9: where order is kept, the next set waits until the group is through with every lane of this one.
+      if (!set.every((lane) => this.#isFinished(queue, lane))) break;
     }
     if (isCapped) error ??= tooMany(queue);
     return given.map((list) => ({ given: list, nextEventAt, error, unsure }));
@@ -224,13 +229,14 @@ export class Receiver {
     else open.set(one.place, left);
   }
 
-  /** All readable lanes: the one that gave last, then the others in random order. */
-  #lanesOf(queue: GroupQueue): LaneId[] {
-    const { queueId, group } = queue;
-    const lanes = receivableLanes(queue).filter((lane) => {
-      const key = standKey({ queue: queueId, lane, group: group.groupId });
-      return this.#finished.get(key)?.seeks !== group.seeks;
-    });
+  #isFinished({ queueId, group }: GroupQueue, lane: LaneId): boolean {
+    const key = standKey({ queue: queueId, lane, group: group.groupId });
+    return this.#finished.get(key)?.seeks === group.seeks;
+  }
+
+  /** The lanes of a set that may hold something: the one that gave last, then the others in random order. */
+  #inTurn(queue: GroupQueue, set: readonly LaneId[]): LaneId[] {
+    const lanes = set.filter((lane) => !this.#isFinished(queue, lane));
     for (let index = lanes.length - 1; index > 0; index--) {
       const other = Math.floor(this.#deps.random() * (index + 1));
       [lanes[index], lanes[other]] = [lanes[other] as LaneId, lanes[index] as LaneId];
@@ -259,7 +265,7 @@ export class Receiver {
           return undefined;
         });
       if (body === undefined) continue;
-      const { lease, offset } = delivery;
+      const { lease, offset, tag } = delivery;
       messages.push({
         ...messageView(
           { queueId: record.queueId, lane: stand.lane, offset },
@@ -276,6 +282,7 @@ export class Receiver {
             lease: lease.id,
             entry: lease.entry,
             offset,
+            ...(tag === undefined ? {} : { tag }),
           },
           record.secret,
         ),

@@ -10,7 +10,7 @@ import { asSeenByDefault } from "../core/group.ts";
 import type { GroupQueue } from "../core/group.ts";
 import { LEAVING_LEASE_MS } from "../core/reclaim.ts";
 import type { DeadLetter } from "../core/plan.ts";
-import { readableLanes } from "../core/queue.ts";
+import { readableLanes, setsOf } from "../core/queue.ts";
 import type { Leaving } from "../core/segment.ts";
 import { DEFAULT_GROUP } from "../core/types.ts";
 import type { QueueName } from "../core/types.ts";
@@ -88,7 +88,7 @@ export class Redriver {
   ): Promise<{ moved: number; stuck: number }> {
     const deadline = this.#deps.clock.now() + CALL_MS;
     const result = { moved: 0, stuck: 0 };
-    for (const lane of readableLanes(record.lanes)) {
+    for (const lane of setsOf(record.lanes, readableLanes(record.lanes)).flat()) {
       // What is released for want of a queue comes up again at once: a lane that shows only such is done.
       for (let isGoing = true; isGoing;) {
         const left = max - result.moved;

@@ -6,6 +6,7 @@
 import { runsOf } from "../core/chunks.ts";
 import { dedupName, dedupOf } from "../core/dedup.ts";
 import { isLaneError, LaneError } from "../core/errors.ts";
+import type { FieldError } from "../core/errors.ts";
 import { LIMITS } from "../core/limits.ts";
 import type { OutgoingMessage, StoredMessage } from "../core/message.ts";
 import { packedBytes } from "../core/packing.ts";
@@ -55,6 +56,7 @@ export class Sender {
     const record = await this.#catalog.get(name);
     if (messages.length === 0) return [];
     checkSizes(record, messages);
+    checkOrder(record, messages);
     const now = this.#deps.clock.now();
     checkSchedules(messages, now);
     const stamped = messages.map((message) => stampedMessage(message, record, now));
@@ -206,6 +208,27 @@ function checkSizes(record: QueueRecord, messages: readonly OutgoingMessage[]): 
     throw new LaneError(
       "message-too-large",
       `A message is larger than the ${max} bytes that the queue "${record.name}" takes.`,
+      { errors },
+    );
+}
+
+/** O1: where order is kept, a message's place in it is that of its send, and by key it needs one. */
+function checkOrder(record: QueueRecord, messages: readonly OutgoingMessage[]): void {
+  const { order } = record.settings;
+  if (order === "none") return;
+  const errors = messages.flatMap((message, index) => {
+    const found: FieldError[] = [];
+    if (order === "key" && message.key === undefined)
+      found.push({ path: `messages[${index}].key`, message: "is required" });
+    for (const field of ["delaySeconds", "deliverAt"] as const)
+      if (message[field] !== undefined)
+        found.push({ path: `messages[${index}].${field}`, message: "does not go with order" });
+    return found;
+  });
+  if (errors.length > 0)
+    throw new LaneError(
+      "invalid-request",
+      `The queue "${record.name}" keeps order${order === "key" ? " by key" : ""}: ${errors[0]?.path} ${errors[0]?.message}.`,
       { errors },
     );
 }

@@ -16,7 +16,7 @@ import type { Groups } from "./group-catalog.ts";
 
 const CHAIN_MAX = 100;
 
-type Rule = Pick<QueueSettings, "maxReceives" | "deadLetter">;
+type Rule = Pick<QueueSettings, "maxReceives" | "deadLetter" | "onPoison">;
 
 /** A queue, or a group of one. */
 export interface Source {
@@ -37,7 +37,7 @@ export class Sources {
 
   /** Checks the dead-letter queue that the settings name, and adds the source to its sources. */
   async link(source: Source, rule: Rule, before: QueueName | undefined): Promise<void> {
-    if (rule.maxReceives !== null && rule.deadLetter === null) {
+    if (rule.maxReceives !== null && rule.deadLetter === null && rule.onPoison !== "block") {
       throw new LaneError(
         "invalid-request",
         "maxReceives needs a deadLetter queue to move messages to.",

@@ -49,7 +49,7 @@ export interface Given {
 export interface VisitResult {
   readonly given: readonly Given[];
   readonly nextEventAt: EpochMs | undefined;
-  /** The hard cap of segments was met. */
+  /** The hard cap of segments was met, or where order is kept, that of one segment's size. */
   readonly capped: boolean;
   /** Others were claiming there, or time ran out: the lane may hold more than was seen. */
   readonly unsure: boolean;
@@ -78,6 +78,7 @@ interface Tour {
   fruitless: number;
   unsure: boolean;
   finished: boolean;
+  capped: boolean;
 }
 
 interface Known {
@@ -134,6 +135,7 @@ export class Visits {
       fruitless: 0,
       unsure: false,
       finished: false,
+      capped: false,
     };
     let error: unknown;
     try {
@@ -144,7 +146,7 @@ export class Visits {
       error = cause;
     }
     const { given, nextEventAt, unsure, finished } = state;
-    const capped = state.cursor.segments.length >= LIMITS.segmentsPerLane;
+    const capped = state.capped || state.cursor.segments.length >= LIMITS.segmentsPerLane;
     return {
       given,
       nextEventAt,
@@ -232,6 +234,7 @@ export class Visits {
     state.fruitless = isFruitless ? Math.min(10, state.fruitless + 1) : 0;
     const isOnly = cursor.segments.length === 1;
     state.finished = claim.finished && isOnly;
+    state.capped ||= claim.capped;
     // One that moved on without giving enough may have more behind what it passed.
     if ((claim.passed && !claim.more) || !claim.advanced) state.visited.add(start);
     if (claim.drained) state.drained.push(start);

@@ -1,6 +1,6 @@
 /** Hunts for keys that wander between lanes, and for lanes that get nothing. */
 import { describe, expect, test } from "vitest";
-import { laneOfKey, tagOfKey } from "../../src/core/order.ts";
+import { laneOfKey, tagOf } from "../../src/core/order.ts";
 import { laneId } from "../../src/core/types.ts";
 
 const LANES = [laneId(4), laneId(5), laneId(9)];
@@ -22,6 +22,8 @@ describe("the lane of a key", () => {
     }
   });
 });
+
+const tagOfKey = (key: string) => tagOf("key", { key });
 
 test("a tag has three characters, and few keys share one", () => {
   for (const key of KEYS) expect(tagOfKey(key)).toMatch(/^[\w-]{3}$/);

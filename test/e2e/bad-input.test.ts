@@ -281,7 +281,6 @@ describe("a queue", () => {
     [{ tags: { a: 1 } }, "tags.a"],
     [{ tags: [] }, "tags"],
     [{ eraseOnAck: "yes" }, "eraseOnAck"],
-    [{ order: "key" }, "order"],
     [{ deadLetter: {} }, "deadLetter.queue"],
     [{ deadLetter: { queue: "a b" } }, "deadLetter.queue"],
     [{ deadLetter: { exchange: "e" } }, "deadLetter.exchange"],

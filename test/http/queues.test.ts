@@ -64,16 +64,14 @@ describe("settings", () => {
 
   test("what says that a later feature is off is accepted", async () => {
     const { call, calls } = fixture();
-    const body = { onExpired: "drop", order: "none", priorities: false, leaseSeconds: 5 };
+    const body = { onExpired: "drop", priorities: false, leaseSeconds: 5 };
     expect((await call("putQueue", { body })).status).toBe(201);
     expect(calls[0]?.args[1]).toEqual({ leaseSeconds: 5 });
   });
 
   test.each([
-    [{ order: "key" }, "order"],
     [{ priorities: "strict" }, "priorities"],
     [{ onExpired: "deadLetter" }, "onExpired"],
-    [{ onPoison: "block" }, "onPoison"],
     [{ backoff: { initialSeconds: 1 } }, "backoff"],
     [{ deadLetter: { exchange: "x", routingKey: "y" } }, "deadLetter.exchange"],
   ])("%j is refused as not supported yet", async (body, path) => {

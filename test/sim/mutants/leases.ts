@@ -17,13 +17,7 @@ export const LEASE_MUTANTS: readonly Mutant[] = [
     'equal([leaseName(lease.id), "u"], lease.until),',
     "",
   ),
-  damage(
-    "C2",
-    "reclaim-undoes-ack",
-    RECLAIM,
-    "equal([pendingName(lease.id)], lease.pending),\n    );\n    result.edits",
-    ");\n    result.edits",
-  ),
+  damage("C2", "reclaim-undoes-ack", RECLAIM, "equal([pendingName(lease.id)], lease.pending),", ""),
   damage(
     "C2",
     "receives-stand-still",
@@ -36,7 +30,7 @@ export const LEASE_MUTANTS: readonly Mutant[] = [
     "C3",
     "ack-of-anything-is-done",
     ACK,
-    "pending?.has(member(receipt, receipt.offset)) === true",
+    "pending?.has(memberOf(receipt)) === true",
     "pending?.size !== 0",
   ),
   damage("C3", "doubt-is-done", ACK, "lease !== undefined && lease.u > doubt.now", "old !== null", [

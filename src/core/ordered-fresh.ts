@@ -1,0 +1,108 @@
+/** The part of the ordered planner that gives what was not claimed yet: what is held, then from the head on (T3). */
+import { HELD_BYTES, heldOffset } from "./held.ts";
+import { LIMITS } from "./limits.ts";
+import { give, hasRoom } from "./ordered-plan.ts";
+import type { Work } from "./ordered-plan.ts";
+import type { LogEntry } from "./plan.ts";
+import { offset } from "./types.ts";
+import type { Offset } from "./types.ts";
+
+/** Held keys that are free again, those that wait longest first. */
+export function takeHeld(work: Work): void {
+  const waiting = [...work.held].sort(([, a], [, b]) => heldOffset(a) - heldOffset(b));
+  for (const [tag] of waiting) {
+    if (!hasRoom(work) || work.full) return;
+    if (!work.blocked.has(tag)) follow(work, tag);
+  }
+}
+
+/** From a tag's held place on, as far as it was loaded and requests have room (H1). */
+function follow(work: Work, tag: string): void {
+  const { input } = work;
+  const held = work.held.get(tag);
+  const stretch = input.heldEntries(tag);
+  if (held === undefined) return;
+  if (stretch === undefined) {
+    work.more = true;
+    return;
+  }
+  let { count } = held;
+  let next: Offset = held.entry;
+  for (const entry of stretch.entries) {
+    for (let index = 0; index < entry.count; index++) {
+      const at = offset(entry.offset + index);
+      if (at < heldOffset(held)) continue;
+      if (at >= input.segment.head) break;
+      const message = entry.messages?.[index];
+      if (message === undefined || work.tagOf(message) !== tag) continue;
+      const isLive = message.expiresAt > input.now;
+      if (isLive && !give(work, tag, { offset: at, message }, entry.offset)) {
+        work.held.set(tag, { entry: entry.offset, index, count });
+        return;
+      }
+      count = Math.max(0, count - 1);
+    }
+    next = offset(entry.offset + entry.count);
+  }
+  if (stretch.complete) {
+    work.held.delete(tag);
+    work.bytes -= HELD_BYTES;
+    return;
+  }
+  work.held.set(tag, { entry: next, index: 0, count });
+  work.more = true;
+}
+
+export function walk(work: Work): void {
+  const { input } = work;
+  for (const entry of input.fresh) {
+    if (entry.offset > work.head) work.head = entry.offset;
+    if (entry.end) {
+      work.headEntry = entry.offset;
+      work.ended = true;
+      return;
+    }
+    const end = offset(entry.offset + entry.count);
+    work.headEntry = work.head < end ? entry.offset : end;
+    while (work.head < end) {
+      if (!passes(work, entry)) return;
+      work.head = offset(work.head + 1);
+      if (work.head === end) work.headEntry = end;
+    }
+  }
+}
+
+/** Whether the walk goes on behind the message at the head: it was given, is held, or has expired. */
+function passes(work: Work, entry: LogEntry): boolean {
+  const { input } = work;
+  const index = work.head - entry.offset;
+  const message = entry.messages?.[index];
+  if (message === undefined || message.expiresAt <= input.now) return true;
+  if (message.visibleAt > input.now) {
+    work.nextEventAt = earlier(work.nextEventAt, message.visibleAt);
+    return false;
+  }
+  if (!hasRoom(work)) return false;
+  const tag = work.tagOf(message);
+  const held = work.held.get(tag);
+  if (held === undefined && give(work, tag, { offset: work.head, message }, entry.offset))
+    return true;
+  // One key for the whole lane: behind it there is nothing else to give.
+  if (input.order === "lane" || work.capped || work.full) return false;
+  if (held === undefined) {
+    if (work.bytes + HELD_BYTES > LIMITS.orderedSegmentBytes) {
+      work.capped = true;
+      return false;
+    }
+    work.bytes += HELD_BYTES;
+  }
+  work.held.set(
+    tag,
+    held === undefined
+      ? { entry: entry.offset, index, count: 1 }
+      : { ...held, count: held.count + 1 },
+  );
+  return true;
+}
+
+const earlier = <T extends number>(a: T | undefined, b: T): T => (a === undefined || b < a ? b : a);

@@ -1,0 +1,222 @@
+/**
+ * The planner where order is kept: as `planner.ts`, but a key's messages are given in the order of
+ * their sends, and to one holder at a time.
+ *
+ * Pure. A key is known by its tag (O2); `order` "lane" is one key for the whole lane.
+ *
+ * T1  A key is blocked while any of its messages is pending: in a lease that lives, waits or leaves, or
+ *     in one that has run out and was not taken back just now.
+ * T2  What has run out is taken back by offset across leases; behind one that is left nothing of its
+ *     key is given. Within one plan a key goes to one request only.
+ * T3  What is held of a key comes before anything fresh of it (H1); of a blocked key the walk notes
+ *     the first offset, and passes on. Nothing else keeps the walk from going on but what is not yet
+ *     visible, and the size that the segment may have.
+ * C1  Every claim is guarded by `version` as read, for it rests on all of the segment's leases.
+ */
+import { absent, equal, remove, set } from "../store/port.ts";
+import type { Condition, Edit } from "../store/port.ts";
+import { encodeHeld } from "./held.ts";
+import type { Held } from "./held.ts";
+import { LIMITS } from "./limits.ts";
+import { tagOf } from "./order.ts";
+import { takeHeld, walk } from "./ordered-fresh.ts";
+import { reclaimInOrder } from "./ordered-reclaim.ts";
+import { deliveredBytes, takes, untilOf } from "./plan.ts";
+import type { DeadLetter, OpenRequest, Placed, Plan, PlanInput } from "./plan.ts";
+import {
+  leaseBytes,
+  leaseEdits,
+  leaseRemovals,
+  member,
+  memberBytes,
+  segmentBytes,
+} from "./segment.ts";
+import type { Lease } from "./segment.ts";
+import type { EpochMs, Offset } from "./types.ts";
+
+/** A lease in the making: what one request gets of one run-out lease, or of what was not claimed yet. */
+interface Draft {
+  readonly request: OpenRequest;
+  readonly from: Lease | undefined;
+  readonly entry: Offset;
+  readonly placed: Placed[];
+  readonly members: Set<string>;
+}
+
+/** A plan in the making. */
+export interface Work {
+  readonly input: PlanInput;
+  readonly tagOf: (message: Placed["message"]) => string;
+  readonly requests: readonly OpenRequest[];
+  /** T1 */
+  readonly blocked: Set<string>;
+  /** T2: who got messages of a tag. */
+  readonly owners: Map<string, OpenRequest>;
+  readonly drafts: Draft[];
+  /** In the order in which they were given. */
+  readonly given: { readonly draft: Draft; readonly placed: Placed; readonly tag: string }[];
+  readonly counts: Map<OpenRequest, number>;
+  readonly dead: DeadLetter[];
+  readonly edits: Edit[];
+  readonly guards: Condition[];
+  readonly held: Map<string, Held>;
+  head: Offset;
+  headEntry: Offset;
+  /** Leases that the update touches so far. */
+  touched: number;
+  /** It may touch no more, and there is more to give. */
+  full: boolean;
+  bytes: number;
+  nextEventAt: EpochMs | undefined;
+  ended: boolean;
+  more: boolean;
+  capped: boolean;
+}
+
+export function planInOrder(input: PlanInput): Plan {
+  const { segment, order } = input;
+  const work: Work = {
+    input,
+    tagOf: (message) => tagOf(order, message),
+    requests: input.requests.map((request) => ({ ...request, deliveries: [], bytes: 0 })),
+    blocked: new Set(),
+    owners: new Map(),
+    drafts: [],
+    given: [],
+    counts: new Map(),
+    dead: [],
+    edits: [],
+    guards: [],
+    held: new Map(segment.held),
+    head: segment.head,
+    headEntry: segment.headEntry,
+    touched: 0,
+    full: false,
+    bytes: segmentBytes({ ...segment, spent: [] }),
+    nextEventAt: undefined,
+    ended: false,
+    more: false,
+    capped: false,
+  };
+  reclaimInOrder(work);
+  takeHeld(work);
+  walk(work);
+  return finished(work);
+}
+
+/** Gives a message to the one request that may have it; `false`: to none, and its key is blocked now. */
+export function give(
+  work: Work,
+  tag: string,
+  placed: Placed,
+  entry: Offset,
+  from?: Lease,
+): boolean {
+  const request = requestFor(work, tag, placed);
+  const draft = request === undefined ? undefined : draftFor(work, request, entry, from);
+  if (request === undefined || draft === undefined) {
+    work.blocked.add(tag);
+    return false;
+  }
+  const text = member(draft, placed.offset, tag);
+  work.bytes += memberBytes(text);
+  work.owners.set(tag, request);
+  request.bytes += deliveredBytes(placed.message);
+  draft.placed.push(placed);
+  draft.members.add(text);
+  work.given.push({ draft, placed, tag });
+  work.counts.set(request, countOf(work, request) + 1);
+  return true;
+}
+
+function requestFor(work: Work, tag: string, { message }: Placed): OpenRequest | undefined {
+  if (work.blocked.has(tag)) return undefined;
+  const owner = work.owners.get(tag);
+  const may = owner === undefined ? work.requests : [owner];
+  return may.find((request) => takes(request, countOf(work, request), message));
+}
+
+export const hasRoom = (work: Work): boolean =>
+  work.requests.some((request) => countOf(work, request) < request.max);
+
+const countOf = (work: Work, request: OpenRequest): number => work.counts.get(request) ?? 0;
+
+function draftFor(
+  work: Work,
+  request: OpenRequest,
+  entry: Offset,
+  from: Lease | undefined,
+): Draft | undefined {
+  const found = work.drafts.findLast((one) => one.request === request && one.from === from);
+  if (found !== undefined && found.placed.length < LIMITS.leaseMessages) return found;
+  // What is taken back only changes its lease, so that a full segment can still be worked off.
+  const isFull = from === undefined && work.bytes + leaseBytes([]) > LIMITS.orderedSegmentBytes;
+  work.capped ||= isFull;
+  work.full ||= work.touched >= LIMITS.leasesPerUpdate;
+  if (isFull || work.full) return undefined;
+  const draft = {
+    request,
+    from,
+    entry: from?.entry ?? entry,
+    placed: [],
+    members: new Set<string>(),
+  };
+  work.touched += 1;
+  work.bytes += leaseBytes([]);
+  work.drafts.push(draft);
+  return draft;
+}
+
+function finished(work: Work): Plan {
+  const { input, edits, guards } = work;
+  const { segment } = input;
+  const leases = new Map(work.drafts.map((draft) => [draft, leaseOf(draft, input)]));
+  for (const lease of leases.values()) edits.push(...leaseEdits(lease));
+  for (const { draft, placed, tag } of work.given) {
+    const lease = leases.get(draft);
+    if (lease !== undefined) draft.request.deliveries.push({ ...placed, lease, tag });
+  }
+  const held = encodeHeld(work.held);
+  if (held !== encodeHeld(segment.held))
+    edits.push(held === "" ? remove("held") : set(["held"], held));
+  if (work.head !== segment.head)
+    edits.push(set(["head"], work.head), set(["headEntry"], work.headEntry));
+  if (edits.length > 0) {
+    for (const id of segment.spent.slice(0, LIMITS.leasesPerUpdate))
+      edits.push(...leaseRemovals(id).slice(0, 1));
+    edits.push(set(["version"], segment.version + 1));
+    guards.push(
+      ...(segment.absent
+        ? [absent("version")]
+        : [equal(["version"], segment.version), absent("closed")]),
+    );
+  }
+  return {
+    deliveries: work.requests.map((request) => request.deliveries),
+    dead: work.dead,
+    edits,
+    guards,
+    ownLease: work.dead[0]?.lease.id ?? [...leases.values()][0]?.id,
+    head: work.head,
+    headEntry: work.headEntry,
+    cutAt: undefined,
+    nextEventAt: work.nextEventAt,
+    ended: work.ended && work.held.size === 0,
+    more: work.more || work.full,
+    capped: work.capped,
+  };
+}
+
+function leaseOf({ request, from, entry, members }: Draft, input: PlanInput): Lease {
+  const counted = request.leaving === undefined ? 1 : 0;
+  return {
+    id: input.newLeaseId(),
+    until: untilOf(input, request),
+    receives: (from?.receives ?? 0) + counted,
+    entry,
+    firstAt: from?.firstAt ?? input.now,
+    leaving: request.leaving,
+    waiting: false,
+    pending: members,
+  };
+}

@@ -1,0 +1,162 @@
+/**
+ * What a claim looks at before it plans: the messages of leases that have run out, and what the log
+ * shows from the head on. It changes nothing.
+ */
+import { invariant, isLaneError } from "../core/errors.ts";
+import type { ClaimRequest, DeadLetterRule, LogEntry, PlanInput } from "../core/plan.ts";
+import type { QueueRecord } from "../core/queue.ts";
+import { leavingOf } from "../core/reclaim.ts";
+import { isExpired, pendingOffsets } from "../core/segment.ts";
+import type { Lease, Segment } from "../core/segment.ts";
+import type { EpochMs, Offset, QueueName } from "../core/types.ts";
+import type { Catalog } from "./catalog.ts";
+import type { SegmentPlace } from "./claim.ts";
+import type { Deps } from "./deps.ts";
+import type { LogReader } from "./log.ts";
+import { viewInOrder } from "./ordered-view.ts";
+import { boundedCache } from "./cache.ts";
+
+/** About what one claim may take before its segment is cut: reading further ahead is wasted. */
+const WANTED_MAX = 450;
+/** Entries of a page that nobody asked messages of: enough to pass over what has expired. */
+const TIDY_ENTRIES = 8;
+const ENTRIES_MAX = 64;
+/** Of a page that goes over what has expired; 1 MB ends it anyway. */
+const STRIDE_MAX = 1_024;
+
+/** `isPartial`: fresh entries were not read, as what was to come before them seemed to meet the need. */
+export type View = { readonly isPartial: boolean } & Rules &
+  Pick<PlanInput, "fresh" | "exhausted" | "lookUp" | "heldEntries" | "freshFirst">;
+
+/** What the queue's settings say of claims. */
+export type Rules = Pick<PlanInput, "deadLetter" | "missing" | "order" | "blocksAfter">;
+
+export interface ViewRequest {
+  readonly place: SegmentPlace;
+  readonly segment: Segment;
+  readonly requests: readonly ClaimRequest[];
+  /** How many times larger than usual a page may be. */
+  readonly stride: number;
+  readonly freshFirst: boolean;
+}
+
+/** A view in the making. */
+export interface Looking extends ViewRequest {
+  readonly log: LogReader;
+  readonly rules: Rules;
+  readonly now: EpochMs;
+  /** The leases that have run out, the longest run out first. */
+  readonly due: readonly Lease[];
+  /** Messages that the requests may take. */
+  readonly wanted: number;
+  /** Entries of a page that hold about as many. */
+  readonly entries: number;
+}
+
+export class Views {
+  readonly #deps: Deps;
+  readonly #catalog: Catalog;
+  readonly #log: LogReader;
+  /** Messages per entry as last seen, by lane: how many entries a page should have. */
+  readonly #density = boundedCache<number>(2_000);
+
+  constructor(deps: Deps, catalog: Catalog, log: LogReader) {
+    this.#deps = deps;
+    this.#catalog = catalog;
+    this.#log = log;
+  }
+
+  async of(record: QueueRecord, request: ViewRequest): Promise<View> {
+    const { segment, requests, stride, place } = request;
+    const now = this.#deps.clock.now();
+    const due = [...segment.leases.values()]
+      .filter((lease) => isExpired(lease, now, this.#deps.skewMarginMs))
+      .sort((a, b) => a.until - b.until);
+    const wanted = Math.min(
+      WANTED_MAX,
+      requests.reduce((sum, { max }) => sum + max, 0),
+    );
+    const laneKey = `${place.queue}#${place.lane}`;
+    const density = this.#density.get(laneKey) ?? 1;
+    const usual =
+      wanted === 0 ? TIDY_ENTRIES : Math.min(ENTRIES_MAX, Math.max(1, Math.ceil(wanted / density)));
+    const looking: Looking = {
+      ...request,
+      log: this.#log,
+      rules: await this.#rules(record, due),
+      now,
+      due,
+      wanted,
+      entries: Math.min(STRIDE_MAX, usual * stride),
+    };
+    const view = await (record.settings.order === "none"
+      ? viewFreely(looking)
+      : viewInOrder(looking));
+    const last = view.fresh.at(-1);
+    if (last !== undefined && last.count > 0) this.#density.set(laneKey, last.count);
+    return view;
+  }
+
+  /** C6: which of the dead-letter queues that matter now do not exist. */
+  async #rules({ settings }: QueueRecord, due: readonly Lease[]): Promise<Rules> {
+    const { maxReceives, deadLetter, order } = settings;
+    const blocks = order !== "none" && settings.onPoison === "block";
+    const rule: DeadLetterRule | null =
+      maxReceives === null || deadLetter === null || blocks
+        ? null
+        : { maxReceives, queue: deadLetter.queue };
+    const targets = new Set(
+      due
+        .flatMap((lease) => leavingOf(lease, rule, NONE))
+        .flatMap((one) => (one?.why === "deadLetter" ? [one.to] : [])),
+    );
+    const missing = new Set<string>();
+    for (const target of targets) {
+      try {
+        await this.#catalog.get(target as QueueName);
+      } catch (error) {
+        if (!isLaneError(error, "queue-not-found")) throw error;
+        missing.add(target);
+      }
+    }
+    return { deadLetter: rule, missing, order, blocksAfter: blocks ? maxReceives : null };
+  }
+}
+
+const NONE: ReadonlySet<string> = new Set();
+
+async function viewFreely(looking: Looking): Promise<View> {
+  const { log, place, segment, rules, now, due, wanted, freshFirst } = looking;
+  const expired = new Map<Offset, LogEntry | "gone">();
+  let room = wanted;
+  for (const lease of due) {
+    const isDead = leavingOf(lease, rules.deadLetter, rules.missing) !== undefined;
+    if ((room <= 0 || freshFirst) && !isDead) continue;
+    const offsets = pendingOffsets(lease);
+    const lastOffset = offsets.at(-1);
+    invariant(lastOffset !== undefined, "a parsed lease has something pending");
+    const stretch = await log.stretch(place.queue, place.lane, lease.entry, lastOffset);
+    for (const at of offsets) {
+      const entry = stretch.find((one) => one.offset <= at && at < one.offset + one.count);
+      expired.set(at, entry ?? "gone");
+      // What is past its expiry meets no need, and must not keep a claim from what is fresh.
+      const message = entry?.messages?.[at - entry.offset];
+      if (!isDead && message !== undefined && message.expiresAt > now) room -= 1;
+    }
+  }
+  const seen = { ...rules, lookUp: lookUpIn(expired), heldEntries: () => undefined, freshFirst };
+  if (wanted > 0 && room <= 0) return { ...seen, isPartial: true, fresh: [], exhausted: false };
+  const fresh = await log.fresh(place.queue, place.lane, segment, {
+    messages: Math.max(1, room),
+    entries: looking.entries,
+  });
+  return { ...seen, isPartial: false, fresh: fresh.entries, exhausted: fresh.exhausted };
+}
+
+export const lookUpIn =
+  (entries: ReadonlyMap<Offset, LogEntry | "gone">): PlanInput["lookUp"] =>
+  (at) => {
+    const entry = entries.get(at);
+    if (entry === undefined) return "notLoaded";
+    return entry === "gone" ? "gone" : (entry.messages?.[at - entry.offset] ?? "gone");
+  };
