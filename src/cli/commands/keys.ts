@@ -1,0 +1,98 @@
+/** `lanemq keys …` */
+import { Command, Option } from "commander";
+import type { AnswerOf } from "../../client/index.ts";
+import { createKeyRequest } from "../../http/schemas.ts";
+import { action } from "../context.ts";
+import type { Context, Surroundings } from "../context.ts";
+
+const ACTIONS = createKeyRequest.entries.scopes.item.entries.actions.item.options;
+
+export function keysCommand(surroundings: Surroundings): Command {
+  const keys = new Command("keys").description("Create, list and revoke API keys.");
+  const aws = (): Option =>
+    new Option("--aws", "sign with AWS credentials: a deployed service asks for it");
+  keys
+    .command("create")
+    .argument("<name>", "what it is for")
+    .description("Create a key. Its secret is shown once.")
+    .addOption(
+      new Option("--allow <actions...>", "what it may do").choices(ACTIONS).makeOptionMandatory(),
+    )
+    .option("--queues <pattern>", "on which queues; * stands for any run of characters", "*")
+    .option("--expires-at <time>", "as in 2030-01-31T12:00:00Z")
+    .addOption(aws())
+    .addHelpText(
+      "after",
+      `
+Example:
+  lanemq keys create shop --allow send receive --queues 'orders-*'`,
+    )
+    .action(action(surroundings, create));
+  keys
+    .command("list")
+    .description("List keys.")
+    .addOption(aws())
+    .action(action(surroundings, list));
+  keys
+    .command("delete")
+    .argument("<id>")
+    .description("Revoke a key; it is refused after at most 60 s.")
+    .addOption(aws())
+    .action(action(surroundings, remove));
+  return keys;
+}
+
+async function create(
+  { lanemq, out, signal }: Context,
+  flags: {
+    readonly allow: (typeof ACTIONS)[number][];
+    readonly queues: string;
+    readonly expiresAt?: string;
+  },
+  [name = ""]: readonly string[],
+): Promise<void> {
+  const key = await lanemq.call("createKey", {
+    path: {},
+    body: {
+      name,
+      scopes: [{ actions: flags.allow, queues: flags.queues }],
+      ...(flags.expiresAt === undefined ? {} : { expiresAt: flags.expiresAt }),
+    },
+    signal,
+  });
+  out.one(key, `Key ${key.id}. Its secret, shown only now:\n${key.secret}`);
+}
+
+async function list({ lanemq, out, signal }: Context): Promise<void> {
+  const keys: AnswerOf<"listKeys">["keys"] = [];
+  let cursor: string | undefined;
+  do {
+    const query = cursor === undefined ? {} : { cursor };
+    const page = await lanemq.call("listKeys", { path: {}, query, signal });
+    keys.push(...page.keys);
+    ({ cursor } = page);
+  } while (cursor !== undefined);
+  out.list(
+    keys,
+    [
+      { title: "id", of: ({ id }) => id },
+      { title: "name", of: ({ name }) => name, isCut: true },
+      {
+        title: "may",
+        of: ({ scopes }) =>
+          scopes.map(({ actions, queues }) => `${actions.join("+")} ${queues}`).join(", "),
+      },
+      { title: "expires", of: ({ expiresAt = "never" }) => expiresAt.slice(0, 10) },
+    ],
+    "There are no keys.",
+  );
+}
+
+async function remove(
+  { lanemq, out, signal }: Context,
+  _flags: object,
+  [id = ""]: readonly string[],
+): Promise<void> {
+  await lanemq.call("deleteKey", { path: { id }, signal });
+  out.one({ deleted: id }, `Key ${id} is revoked.`);
+}

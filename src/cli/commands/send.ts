@@ -1,0 +1,180 @@
+/** `lanemq send`: one message from an argument, a file or standard input; or many, as NDJSON. */
+import { createReadStream } from "node:fs";
+import { readFile } from "node:fs/promises";
+import { createInterface } from "node:readline";
+import type { Readable } from "node:stream";
+import { Presets, SingleBar } from "cli-progress";
+import { Command } from "commander";
+import { LaneMQError } from "../../client/index.ts";
+import type { OutgoingMessage, SendOptions } from "../../client/index.ts";
+import { outgoingMessage } from "../../http/schemas.ts";
+import { action } from "../context.ts";
+import type { Context, Surroundings } from "../context.ts";
+import { addFlags, fieldsOf, jsonLine, pairs } from "../schema-flags.ts";
+import { amount } from "../text.ts";
+import { UsageError } from "../usage-error.ts";
+
+/** They have flags of their own here, or none. */
+const OWN = ["body", "encoding", "headers"];
+
+export const sendCommand = (surroundings: Surroundings): Command =>
+  addFlags(new Command("send"), outgoingMessage.entries, OWN)
+    .argument("<queue>")
+    .argument("[body]", "text; absent: --file, or standard input")
+    .description("Send a message, or many.")
+    .option("--file <path>", "the body, as it is, or with --ndjson the messages")
+    .option("--ndjson", 'a message a line: {"body": …, "headers": …}')
+    .option("--data <json>", "a JSON value as the body")
+    .option("--header <name=value>", "a header; may be repeated", pairs)
+    .addHelpText(
+      "after",
+      `
+Examples:
+  lanemq send orders 'Hello'
+  lanemq send orders --data '{"order":7}' --header trace=a1
+  lanemq send photos --file a.jpg --content-type image/jpeg
+  lanemq send orders --ndjson < messages.ndjson`,
+    )
+    .action(action(surroundings, send));
+
+interface Flags {
+  readonly file?: string;
+  readonly ndjson?: true;
+  readonly data?: string;
+  readonly header?: Record<string, string>;
+  readonly [name: string]: unknown;
+}
+
+async function send(
+  context: Context,
+  flags: Flags,
+  [queue = "", body]: readonly string[],
+): Promise<void> {
+  const given = [body, flags.data, flags.file].filter((one) => one !== undefined);
+  if (given.length > 1) throw new UsageError("give one body: an argument, --data or --file");
+  const options: SendOptions = {
+    ...fieldsOf(flags, outgoingMessage.entries, OWN),
+    ...(flags.header === undefined ? {} : { headers: flags.header }),
+  };
+  if (flags.ndjson === true) {
+    if (body !== undefined || flags.data !== undefined) {
+      throw new UsageError("--ndjson reads messages from --file or standard input");
+    }
+    await sendLines(context, queue, options, flags.file);
+    return;
+  }
+  const { lanemq, out, signal } = context;
+  const content = await bodyOf(context, flags, body);
+  const result = await lanemq.queue(queue).send(content, options, { signal });
+  out.one(result, `${result.duplicate ? "Was sent before" : "Sent"}: ${result.id}`);
+}
+
+async function bodyOf({ stdin, out }: Context, flags: Flags, body?: string): Promise<unknown> {
+  if (body !== undefined) return body;
+  if (flags.data !== undefined) {
+    try {
+      return JSON.parse(flags.data) as unknown;
+    } catch {
+      throw new UsageError("--data is not JSON");
+    }
+  }
+  if (flags.file === undefined && stdin.isTTY) out.note("The body, ended by Ctrl-D:");
+  const bytes = flags.file === undefined ? await allOf(stdin) : await readFile(flags.file);
+  return textOf(bytes) ?? new Uint8Array(bytes);
+}
+
+/** Each line is read only when there is room for it; those that fail are named, and the others sent. */
+async function sendLines(
+  { lanemq, out, stdin, signal }: Context,
+  queue: string,
+  options: SendOptions,
+  file: string | undefined,
+): Promise<void> {
+  const input: Readable = file === undefined ? stdin : createReadStream(file);
+  const producer = lanemq.queue(queue).producer();
+  const bar = new SingleBar(
+    { format: "{value} sent, {failed} failed, {rate}/s", hideCursor: true, stream: process.stderr },
+    Presets.shades_classic,
+  );
+  const startedAt = performance.now();
+  let sent = 0;
+  let line = 0;
+  const failures: { line: number; code: string; detail: string }[] = [];
+  const show = out.isLive && process.stderr.isTTY;
+  const update = (): void => {
+    const rate = Math.round(sent / ((performance.now() - startedAt) / 1_000));
+    bar.update(sent, { failed: failures.length, rate });
+  };
+  if (show) bar.start(0, 0, { failed: 0, rate: 0 });
+  const note = (at: number, error: unknown): void => {
+    const code = error instanceof LaneMQError ? error.code : "invalid-request";
+    failures.push({
+      line: at,
+      code,
+      detail: error instanceof Error ? error.message : String(error),
+    });
+  };
+  const lines = createInterface({ input, crlfDelay: Number.POSITIVE_INFINITY });
+  let broken: unknown;
+  try {
+    for await (const text of lines) {
+      line += 1;
+      if (text.trim() === "") continue;
+      if (signal.aborted) break;
+      const at = line;
+      const { body, encoding, ...message } = jsonLine(
+        text,
+        `line ${at}`,
+      ) as unknown as OutgoingMessage & {
+        encoding?: string;
+      };
+      await producer.ready();
+      const content = encoding === "base64" ? Buffer.from(String(body), "base64") : body;
+      const headers = { ...options.headers, ...message.headers };
+      const more = Object.keys(headers).length === 0 ? {} : { headers };
+      producer.send(content, { ...options, ...message, ...more }).then(
+        () => {
+          sent += 1;
+          if (show && sent % 100 === 0) update();
+        },
+        (error: unknown) => note(at, error),
+      );
+    }
+  } catch (error) {
+    broken = error;
+  }
+  await producer.close();
+  if (show) {
+    update();
+    bar.stop();
+  }
+  for (const { line: at, code, detail } of failures.slice(0, SHOWN)) {
+    out.note(`line ${at}: ${detail} (${code})`);
+  }
+  if (failures.length > SHOWN) out.note(`and ${failures.length - SHOWN} more`);
+  out.one({ sent, failed: failures.length }, `${amount(sent, "message")} sent.`);
+  if (broken !== undefined) throw broken;
+  const [first] = failures;
+  if (first !== undefined) {
+    throw new LaneMQError(
+      first.code as LaneMQError["code"],
+      `${amount(failures.length, "message")} could not be sent`,
+    );
+  }
+}
+
+const SHOWN = 10;
+
+async function allOf(input: Readable): Promise<Buffer> {
+  const chunks: Buffer[] = [];
+  for await (const chunk of input) chunks.push(Buffer.from(chunk as Uint8Array));
+  return Buffer.concat(chunks);
+}
+
+function textOf(bytes: Uint8Array): string | undefined {
+  try {
+    return new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(bytes);
+  } catch {
+    return undefined;
+  }
+}
