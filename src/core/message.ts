@@ -25,6 +25,8 @@ export interface OutgoingMessage {
   readonly deliverAt?: EpochMs;
   /** As the sender gave it: a repeat within the window is stored once. */
   readonly dedupId?: string;
+  /** 1–31,536,000, from when it is visible on; the queue's retention where that is shorter. */
+  readonly ttlSeconds?: number;
 }
 
 /** Why and from where a message came into a dead-letter queue. */
@@ -42,7 +44,10 @@ export interface DeadLetterInfo {
 }
 
 /** A message as an entry holds it; its offset is the entry's plus its index. */
-export interface StoredMessage extends Omit<OutgoingMessage, "delaySeconds" | "deliverAt"> {
+export interface StoredMessage extends Omit<
+  OutgoingMessage,
+  "delaySeconds" | "deliverAt" | "ttlSeconds"
+> {
   readonly sentAt: EpochMs;
   readonly expiresAt: EpochMs;
   readonly visibleAt: EpochMs;

@@ -12,6 +12,8 @@ export interface LogEntry {
   readonly offset: Offset;
   readonly count: number;
   readonly sentAt: EpochMs;
+  /** As it was when first read, in seconds; it may have been raised since (L5). */
+  readonly ttl: number;
   /** `undefined`: erased, or an end entry. */
   readonly messages: readonly StoredMessage[] | undefined;
   /** L9: the last entry of a retired lane. */

@@ -42,6 +42,7 @@ export interface Stamp {
 }
 
 type Schedule = Pick<OutgoingMessage, "delaySeconds" | "deliverAt">;
+type Times = Pick<OutgoingMessage, "delaySeconds" | "deliverAt" | "ttlSeconds">;
 type Delays = Pick<QueueSettings, "delaySeconds" | "retentionSeconds">;
 
 const TAG_CHARS = 10;
@@ -50,17 +51,20 @@ const TIMER = new RegExp(
 );
 
 /** M2: times are fixed here and never change. */
-export function stampOf(message: Schedule, settings: Delays, now: EpochMs): Stamp {
+export function stampOf(message: Times, settings: Delays, now: EpochMs): Stamp {
   const delayMs = settings.delaySeconds * 1000;
-  const lifeMs = settings.retentionSeconds * 1000;
+  const retentionMs = settings.retentionSeconds * 1000;
+  const ttlMs = (message.ttlSeconds ?? Number.POSITIVE_INFINITY) * 1000;
   const asked = askedFor(message, now);
   if (asked !== undefined && asked > now + delayMs) {
-    const times = { sentAt: now, visibleAt: asked, expiresAt: epochMs(asked + lifeMs) };
+    const expiresAt = epochMs(asked + Math.min(ttlMs, retentionMs));
+    const times = { sentAt: now, visibleAt: asked, expiresAt };
     return { times, promoteAt: epochMs(Math.ceil(asked - delayMs)) };
   }
   const isPast = message.deliverAt !== undefined && message.deliverAt <= now;
+  const expiresAt = epochMs(now + Math.min(delayMs + ttlMs, retentionMs));
   return {
-    times: { sentAt: now, visibleAt: epochMs(now + delayMs), expiresAt: epochMs(now + lifeMs) },
+    times: { sentAt: now, visibleAt: epochMs(now + delayMs), expiresAt },
     ...(isPast ? { isPast: true } : {}),
   };
 }
@@ -112,14 +116,11 @@ export function timersAmong(
 }
 
 /** T5: a message as it is appended now, at or after its time. */
-export const promoted = (
-  message: StoredMessage,
-  settings: Delays,
-  now: EpochMs,
-): StoredMessage => ({
-  ...message,
-  visibleAt: epochMs(Math.max(message.visibleAt, now + settings.delaySeconds * 1000)),
-});
+export function promoted(message: StoredMessage, settings: Delays, now: EpochMs): StoredMessage {
+  if (settings.delaySeconds === 0) return message;
+  const soonest = now + settings.delaySeconds * 1000;
+  return { ...message, visibleAt: epochMs(Math.max(message.visibleAt, soonest)) };
+}
 
 /** The first of the timers that one entry takes, and always one. */
 export function entryOf(timers: readonly Timer[]): readonly Timer[] {

@@ -47,6 +47,7 @@ export const MESSAGE_FIELDS = {
   delaySeconds: numberField(0, LIMITS.scheduleSecondsMax),
   deliverAt: timeField,
   dedupId: textField(LIMITS.dedupIdChars),
+  ttlSeconds: numberField(1, LIMITS.retentionSecondsMax),
 } as const satisfies Partial<Record<keyof OutgoingMessage, Field>>;
 
 type FieldName = keyof typeof MESSAGE_FIELDS;

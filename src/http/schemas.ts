@@ -150,6 +150,7 @@ export const outgoingMessage = v.strictObject({
   delaySeconds: v.exactOptional(integer(0, LIMITS.scheduleSecondsMax)),
   deliverAt: v.exactOptional(time),
   dedupId: v.exactOptional(wellFormed(LIMITS.dedupIdChars)),
+  ttlSeconds: v.exactOptional(integer(1, LIMITS.retentionSecondsMax)),
 });
 
 export const sendRequest = v.union([

@@ -19,7 +19,6 @@ export const UNSUPPORTED = {
   deadLetter: { exchange: {}, routingKey: {} },
   /** Fields of a message, and query parameters of a raw one. */
   message: {
-    ttlSeconds: {},
     priority: {},
     tenant: {},
   },

@@ -3,17 +3,19 @@
  *
  * C8  Counted within the lane's last run: offsets leap between runs, and whatever is left of an earlier
  *     one has expired (its last entry was about to go when the new run began, L5).
- * Z1  Expired and not yet visible messages are found by bisection, for both come in the order of the log
- *     while settings stay; right after a change of retention or delay the figures are approximate.
+ * Z1  What has surely expired is found by bisection over the entries' ttl, which never falls (L4), and a
+ *     short way on by looking. So an expired message counts only behind one that lives longer, or after
+ *     retention was lowered, until a claim has passed it. Messages become visible in the order of the log.
  */
 import { heldOffset } from "../core/held.ts";
+import { LIMITS } from "../core/limits.ts";
 import type { LogEntry } from "../core/plan.ts";
 import { receivableLanes } from "../core/group.ts";
 import type { GroupQueue } from "../core/group.ts";
 import { isExpired, parseSegment, pendingOffsets } from "../core/segment.ts";
 import type { Segment } from "../core/segment.ts";
 import { offset } from "../core/types.ts";
-import type { EpochMs, LaneId, Offset } from "../core/types.ts";
+import type { EpochMs, Offset } from "../core/types.ts";
 import type { StoredMessage } from "../core/message.ts";
 import type { Depth } from "./api.ts";
 import type { Cursors, Stand } from "./cursor.ts";
@@ -37,6 +39,8 @@ interface Count {
 }
 
 const LANES_AT_ONCE = 8;
+/** Entries behind what has surely expired in which the first live message is looked for. */
+const LOOKED_AT = 32;
 
 export class Gauge {
   readonly #deps: Deps;
@@ -121,7 +125,7 @@ export class Gauge {
     for (const held of segment.held.values()) count.ready += held.count;
     const entry = await this.#log.holding(stand.queue, stand.lane, first);
     if (entry !== undefined)
-      count.oldest = Math.min(count.oldest, messageAt([entry], first)?.sentAt ?? entry.sentAt);
+      count.oldest = Math.min(count.oldest, messageAt([entry], first)?.visibleAt ?? entry.sentAt);
   }
 
   async #unclaimed(
@@ -132,30 +136,53 @@ export class Gauge {
     count: Count,
   ): Promise<void> {
     const { queue, lane } = stand;
-    const isLive = (message: StoredMessage) => message.expiresAt > now;
-    const isHidden = (message: StoredMessage) => message.visibleAt > now;
-    const low = await this.#first(queue, lane, from, high, isLive);
-    const visibleUntil = await this.#first(queue, lane, low, high, isHidden);
+    const low = await this.#firstLive(stand, from, high, now);
+    const visibleUntil = await this.#first(
+      stand,
+      low,
+      high,
+      (entry, at) => (messageAt([entry], at)?.visibleAt ?? 0) > now,
+    );
     count.ready += visibleUntil - low;
     count.delayed += high - visibleUntil;
     if (visibleUntil === low) return;
     const oldest = await this.#log.holding(queue, lane, low);
     if (oldest !== undefined)
-      count.oldest = Math.min(count.oldest, messageAt([oldest], low)?.sentAt ?? oldest.sentAt);
+      count.oldest = Math.min(count.oldest, messageAt([oldest], low)?.visibleAt ?? oldest.sentAt);
   }
 
-  /** The first offset in [low, high) whose message is as asked, or `high`; what is gone counts as not. */
+  /** The first message that may still be alive, or `high`. */
+  async #firstLive(stand: Stand, from: Offset, high: Offset, now: EpochMs): Promise<Offset> {
+    let low = await this.#first(
+      stand,
+      from,
+      high,
+      ({ ttl }) => ttl * 1000 - LIMITS.entryTtlAfterExpiryMs > now,
+    );
+    if (low >= high) return high;
+    const { entries } = await this.#log.query(stand.queue, stand.lane, {
+      from: (await this.#log.holding(stand.queue, stand.lane, low))?.offset ?? low,
+      to: offset(high - 1),
+      limit: LOOKED_AT,
+    });
+    for (const entry of entries) {
+      const end = Math.min(high, entry.offset + entry.count);
+      for (low = offset(Math.max(low, entry.offset)); low < end; low = offset(low + 1))
+        if ((messageAt([entry], low)?.expiresAt ?? 0) > now) return low;
+    }
+    return low;
+  }
+
+  /** The first offset in [low, high) whose entry is as asked, or `high`; what is gone counts as not. */
   async #first(
-    queue: Stand["queue"],
-    lane: LaneId,
+    { queue, lane }: Stand,
     low: Offset,
     high: Offset,
-    is: (message: StoredMessage) => boolean,
+    is: (entry: LogEntry, at: Offset) => boolean,
   ): Promise<Offset> {
     const test = async (at: Offset): Promise<boolean> => {
       const entry = await this.#log.holding(queue, lane, at);
-      const message = entry === undefined ? undefined : messageAt([entry], at);
-      return message !== undefined && is(message);
+      return entry !== undefined && is(entry, at);
     };
     if (low >= high || (await test(low))) return low;
     if (!(await test(offset(high - 1)))) return high;
@@ -172,7 +199,7 @@ export class Gauge {
 
 function ready(count: Count, message: StoredMessage): void {
   count.ready += 1;
-  count.oldest = Math.min(count.oldest, message.sentAt);
+  count.oldest = Math.min(count.oldest, message.visibleAt);
 }
 
 function messageAt(entries: readonly LogEntry[], at: Offset): StoredMessage | undefined {

@@ -190,6 +190,7 @@ export class LogReader {
       offset: at,
       count: item["count"] as number,
       sentAt: epochMs(item["sentAt"] as number),
+      ttl: item["ttl"] as number,
       messages: body === undefined ? undefined : unpack(body),
       end: item["end"] === true,
     };

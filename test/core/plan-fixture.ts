@@ -36,6 +36,7 @@ export const entry = (
     count: list.length,
     sentAt: NOW,
     messages: list,
+    ttl: 0,
     end: false,
     ...over,
   };

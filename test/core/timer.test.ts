@@ -53,6 +53,17 @@ describe("a schedule", () => {
     });
   });
 
+  it("lets a message live for its own time from when it is visible, and no longer than the queue's", () => {
+    const lives = (fields: object, settings = SETTINGS) =>
+      stampOf(fields, settings, NOW).times.expiresAt - NOW;
+    expect(lives({ ttlSeconds: 5 })).toBe(5_000);
+    expect(lives({ ttlSeconds: 5 }, { ...SETTINGS, delaySeconds: 60 })).toBe(65_000);
+    expect(lives({ ttlSeconds: 9_999 })).toBe(3_600_000);
+    expect(lives({ ttlSeconds: 3_590 }, { ...SETTINGS, delaySeconds: 60 })).toBe(3_600_000);
+    expect(lives({ ttlSeconds: 5, delaySeconds: 90 })).toBe(95_000);
+    expect(lives({ ttlSeconds: 9_999, delaySeconds: 90 })).toBe(3_690_000);
+  });
+
   it("T5: is promoted before its time by the queue's own delay", () => {
     const settings = { ...SETTINGS, delaySeconds: 60 };
     const stamp = stampOf({ deliverAt: epochMs(NOW + 100_000) }, settings, NOW);

@@ -34,6 +34,7 @@ const field = fc.constantFrom(
   "delaySeconds",
   "deliverAt",
   "dedupId",
+  "ttlSeconds",
   "bodi",
   "messages",
 );
@@ -48,6 +49,7 @@ const message = fc.oneof(
         encoding: orJunk("base64"),
         headers: orJunk({}, { a: "b" }),
         key: orJunk("k", "é", "k".repeat(128)),
+        ttlSeconds: orJunk(1, 60),
         delaySeconds: orJunk(0, 31_536_000),
         deliverAt: orJunk("2030-01-31T12:00:00Z", "2030-01-31T12:00+01:00"),
         dedupId: orJunk("d", "d".repeat(128)),

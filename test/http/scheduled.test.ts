@@ -38,6 +38,8 @@ test.each([
   [{ delaySeconds: 1.5 }, "messages[0].delaySeconds"],
   [{ delaySeconds: "5" }, "messages[0].delaySeconds"],
   [{ delaySeconds: 31_536_001 }, "messages[0].delaySeconds"],
+  [{ ttlSeconds: 0 }, "messages[0].ttlSeconds"],
+  [{ ttlSeconds: 31_536_001 }, "messages[0].ttlSeconds"],
   [{ deliverAt: 1_800_000_000 }, "messages[0].deliverAt"],
   [{ deliverAt: "tomorrow" }, "messages[0].deliverAt"],
   [{ deliverAt: "2027-02-30T00:00:00Z" }, "messages[0].deliverAt"],
@@ -53,6 +55,7 @@ test.each([
   ["delaySeconds", "soon"],
   ["delaySeconds", "1e3"],
   ["deliverAt", "soon"],
+  ["ttlSeconds", "0"],
 ])("the parameter %s=%s is refused by name", async (name, value) => {
   const { call } = fixture();
   const reply = await call("send", { body: "raw", query: { [name]: value } });

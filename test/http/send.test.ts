@@ -232,7 +232,6 @@ describe("the fields beside the content", () => {
 
 describe("what is not supported yet is refused by name", () => {
   test.each([
-    ["ttlSeconds", 60],
     ["priority", 1],
     ["tenant", "t"],
   ])("%s, as a field and as a parameter of a raw message", async (field, value) => {

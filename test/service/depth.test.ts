@@ -106,4 +106,36 @@ describe("depth", () => {
     await world.advance(5_000);
     expect(await service.receive(Q, ALL)).toHaveLength(1);
   });
+
+  it("Z1: finds what lives behind what has expired, however their lives mix", async () => {
+    const { world, service, view } = await queue({ retentionSeconds: 7_200 });
+    const short = (body: string) => ({ ...text(body), ttlSeconds: 10 });
+    await service.send(Q, [short("a"), short("b")]);
+    await service.send(Q, texts(500));
+    await service.send(Q, [short("c")]);
+    await world.advance(11_000);
+    expect((await view())[0]).toBe(501);
+    await world.advance(2 * HOUR);
+    expect((await view())[0]).toBe(0);
+  });
+
+  it("Z1: counts what has expired behind what lives on, until a claim has passed it", async () => {
+    const { world, service, view } = await queue();
+    await service.send(Q, [text("a"), { ...text("b"), ttlSeconds: 1 }]);
+    await world.advance(2_000);
+    expect((await view())[0]).toBe(2);
+    await service.ack(Q, receiptsOf(await service.receive(Q, ALL)));
+    expect((await view())[0]).toBe(0);
+  });
+
+  it("counts from when a message was there to be received, not from when it was sent", async () => {
+    const { world, service, view } = await queue();
+    await service.send(Q, [{ ...text("a"), delaySeconds: 600 }]);
+    await world.advance(605_000);
+    await service.release(Q, receiptsOf(await service.receive(Q, ALL)), {
+      delaySeconds: 0,
+      countAttempt: true,
+    });
+    expect(await view()).toEqual([1, 0, 0, 5]);
+  });
 });

@@ -182,6 +182,35 @@ describe("a delay", () => {
   });
 });
 
+describe("a message with a time to live of its own", () => {
+  it("is not delivered past it, and what lives on is, wherever it stands", async () => {
+    const { world, service } = await queue();
+    const short = { ...text("short"), ttlSeconds: 5 };
+    await service.send(Q, [short, text("a"), short, text("b"), short]);
+    await world.advance(4_999);
+    expect((await service.receive(Q, { ...ALL, leaseSeconds: 0 })).map(bodyOf)).toEqual([
+      "short",
+      "a",
+      "short",
+      "b",
+      "short",
+    ]);
+    await world.advance(1);
+    expect(await drain(service)).toEqual(["a", "b"]);
+  });
+
+  it("lives from when its schedule is due", async () => {
+    const { world, service } = await queue();
+    await service.send(Q, [{ ...text("a"), delaySeconds: 60, ttlSeconds: 5 }]);
+    await world.advance(64_999);
+    expect(await drain(service)).toEqual(["a"]);
+    await service.send(Q, [{ ...text("b"), delaySeconds: 60, ttlSeconds: 5 }]);
+    await world.advance(65_000);
+    expect(await drain(service)).toEqual([]);
+    expect(await timersOf(world)).toEqual([]);
+  });
+});
+
 describe("what is scheduled", () => {
   it("is listed in the order in which it is due, page by page, over all shards", async () => {
     const { service } = await queue({ lanes: 4 });
