@@ -8,12 +8,16 @@
  * K3  Deflated only where that makes it smaller; inflating is bounded, for stored bytes are not
  *     trusted more than they must be.
  */
-import { decode, encode } from "@msgpack/msgpack";
+import { Decoder, Encoder } from "@msgpack/msgpack";
 import { deflateRawSync, inflateRawSync } from "node:zlib";
 import { invariant } from "./errors.ts";
 import { LIMITS } from "./limits.ts";
 import type { BodyKind, DeadLetterInfo, StoredMessage } from "./message.ts";
 import { epochMs } from "./types.ts";
+
+// One of each for good: making one costs more than most entries do.
+const encoder = new Encoder();
+const decoder = new Decoder();
 
 const PLAIN = 1;
 const DEFLATED = 2;
@@ -53,9 +57,13 @@ export function pack(messages: readonly StoredMessage[]): Uint8Array {
   const first = messages[0];
   invariant(first, "an entry has at least one message");
   const times = timesOf(first);
-  const raw = encode([times, messages.map((message) => packMessage(message, times))]);
+  const raw = encoder.encodeSharedRef([
+    times,
+    messages.map((message) => packMessage(message, times)),
+  ]);
   if (raw.length >= WORTH_DEFLATING) {
-    const deflated = deflateRawSync(raw);
+    // Chunks of 16 KB, the default, would be made and thrown away for every small entry.
+    const deflated = deflateRawSync(raw, { chunkSize: Math.min(16_384, raw.length) });
     if (deflated.length < raw.length) return withVersion(DEFLATED, deflated);
   }
   return withVersion(PLAIN, raw);
@@ -64,10 +72,13 @@ export function pack(messages: readonly StoredMessage[]): Uint8Array {
 export function unpack(body: Uint8Array): StoredMessage[] {
   const raw =
     body[0] === DEFLATED
-      ? inflateRawSync(body.subarray(1), { maxOutputLength: INFLATED_MAX })
+      ? inflateRawSync(body.subarray(1), {
+          maxOutputLength: INFLATED_MAX,
+          chunkSize: Math.min(16_384, Math.max(1_024, 4 * body.length)),
+        })
       : body.subarray(1);
   invariant(body[0] === DEFLATED || body[0] === PLAIN, `K1: entry of an unknown format ${body[0]}`);
-  const [times, messages] = decode(raw) as [PackedTimes, PackedMessage[]];
+  const [times, messages] = decoder.decode(raw) as [PackedTimes, PackedMessage[]];
   return messages.map((message) => unpackMessage(message, times));
 }
 

@@ -106,9 +106,18 @@ export interface Plan {
   readonly capped: boolean;
 }
 
+/** Messages never change (L2), and each is weighed several times on its way out. */
+const weighed = new WeakMap<StoredMessage, number>();
+
 /** A stored message's size in an answer, its parts included. */
-export const deliveredBytes = (message: StoredMessage): number =>
-  wireBytes(message) + Math.ceil(((message.parts?.bytes ?? 0) * 4) / 3);
+export function deliveredBytes(message: StoredMessage): number {
+  let bytes = weighed.get(message);
+  if (bytes === undefined) {
+    bytes = wireBytes(message) + Math.ceil(((message.parts?.bytes ?? 0) * 4) / 3);
+    weighed.set(message, bytes);
+  }
+  return bytes;
+}
 
 export interface OpenRequest extends ClaimRequest {
   readonly deliveries: Delivery[];

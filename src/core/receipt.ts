@@ -7,7 +7,7 @@
  * R3  An id is the message's first place, encoded; it needs no index and no secret.
  */
 import { createHmac, timingSafeEqual } from "node:crypto";
-import { decode, encode } from "@msgpack/msgpack";
+import { Decoder, Encoder } from "@msgpack/msgpack";
 import { LIMITS } from "./limits.ts";
 import { groupId, laneId, offset, queueId } from "./types.ts";
 import type { GroupId, LaneId, Offset, QueueId } from "./types.ts";
@@ -29,6 +29,9 @@ export interface Receipt extends Place {
   /** Where order is kept: what the member ends with (O2). */
   readonly tag?: string;
 }
+
+const encoder = new Encoder();
+const decoder = new Decoder();
 
 const VERSION = 1;
 const MAC_BYTES = 16;
@@ -52,7 +55,7 @@ export function parseMessageId(text: string): Place | undefined {
 }
 
 export function sealReceipt(receipt: Receipt, secret: Uint8Array): string {
-  const content = encode([
+  const content = encoder.encodeSharedRef([
     VERSION,
     receipt.queueId,
     receipt.lane,
@@ -74,9 +77,19 @@ export function openReceipt(text: string, queue: QueueId, secret: Uint8Array): R
   if (bytes.length <= MAC_BYTES || bytes.toString("base64url") !== text) return undefined;
   const content = bytes.subarray(0, -MAC_BYTES);
   if (!timingSafeEqual(mac(content, secret), bytes.subarray(-MAC_BYTES))) return undefined;
-  const [version, ofQueue, lane, group, generation, segment, lease, entry, distance, tag] = decode(
-    content,
-  ) as [number, string, number, string, number, number, string, number, number, string?];
+  const [version, ofQueue, lane, group, generation, segment, lease, entry, distance, tag] =
+    decoder.decode(content) as [
+      number,
+      string,
+      number,
+      string,
+      number,
+      number,
+      string,
+      number,
+      number,
+      string?,
+    ];
   if (version !== VERSION || ofQueue !== queue) return undefined;
   return {
     queueId: queue,

@@ -257,21 +257,18 @@ export class Receiver {
     const messages: ReceivedMessage[] = [];
     let failure: unknown;
     for (const { stand, generation, segment, delivery } of given) {
+      const { lease, offset, message, tag } = delivery;
       // A body that cannot be read now comes back with its lease; the others must not wait for it.
-      const body = await this.#log
-        .body(record.queueId, delivery.message)
-        .catch((error: unknown) => {
-          failure = error;
-          return undefined;
-        });
+      const body =
+        message.parts === undefined
+          ? message.body
+          : await this.#log.body(record.queueId, message).catch((error: unknown) => {
+              failure = error;
+              return undefined;
+            });
       if (body === undefined) continue;
-      const { lease, offset, tag } = delivery;
       messages.push({
-        ...messageView(
-          { queueId: record.queueId, lane: stand.lane, offset },
-          delivery.message,
-          body,
-        ),
+        ...messageView({ queueId: record.queueId, lane: stand.lane, offset }, message, body),
         receipt: sealReceipt(
           {
             queueId: record.queueId,

@@ -19,12 +19,14 @@ import type {
   TableName,
   WriteResult,
 } from "./port.ts";
-import { itemBytes, storedItem } from "./values.ts";
+import { copyOfItem, itemBytes, storedItem } from "./values.ts";
 
 const ITEM_BYTES = 400 * 1024;
 const PAGE_BYTES = 1024 * 1024;
 
 export interface MemoryStore extends Store {
+  /** The item as it is kept, not a copy. It never changes: a write puts another in its place. */
+  peek(table: TableName, key: Key): Item | undefined;
   /** Every item of a table, as a copy, by partition in order of creation, sorted within one. */
   items(table: TableName): readonly Item[];
   partitions(table: TableName): readonly string[];
@@ -120,9 +122,10 @@ export function createMemoryStore(
       return allowed ? { ok: true, old: undefined } : refusal(row);
     },
 
+    peek: (table, key) => rowAt(table, key)?.item,
     items: (table) =>
       [...tables[table].values()].flatMap((partition) =>
-        partition.rows().map((row) => storedItem(row.item)),
+        partition.rows().map((row) => copyOfItem(row.item)),
       ),
     partitions: (table) => [...tables[table].keys()],
     count: (table) => [...tables[table].values()].reduce((sum, { size }) => sum + size, 0),
@@ -144,7 +147,7 @@ function cut(
   for (let step = 0; step < end - start; step++) {
     const row = partition.row(reverse ? end - 1 - step : start + step);
     if (row === undefined) break;
-    items.push(storedItem(row.item));
+    items.push(copyOfItem(row.item));
     bytes += row.bytes;
     if (items.length >= limit || bytes >= PAGE_BYTES) return { page: { items, more: true }, bytes };
   }
@@ -152,7 +155,7 @@ function cut(
 }
 
 const copyOf = (row: Row | undefined): Item | undefined =>
-  row === undefined ? undefined : storedItem(row.item);
+  row === undefined ? undefined : copyOfItem(row.item);
 
 const isAllowed = (condition: Condition | undefined, row: Row | undefined): boolean =>
   condition === undefined || holds(condition, row?.item);

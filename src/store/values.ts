@@ -48,6 +48,18 @@ function storedMap(map: MapValue): Record<string, Value> {
 
 export const storedItem = (item: Item): Item => storedMap(item) as Item;
 
+/** An own copy of an item that is stored already. */
+export function copyOfItem(item: Item): Item {
+  const copy: Record<string, Value> = { ...item };
+  for (const name in copy) {
+    const value = copy[name];
+    if (typeof value !== "object") continue;
+    const object = storedObject(value);
+    if (object !== undefined) copy[name] = object;
+  }
+  return copy as Item;
+}
+
 export function valuesEqual(left: Value | undefined, right: Value): boolean {
   if (left === undefined || left === right) return left === right;
   if (isSet(left)) {
@@ -97,19 +109,37 @@ function objectBytes(value: Exclude<Value, string | number | boolean>): number {
   return 3 + bytes;
 }
 
-const textBytes = (text: string): number => Buffer.byteLength(text);
+/** Names and members are mostly short and ASCII, which is counted faster than asked of `Buffer`. */
+function textBytes(text: string): number {
+  if (text.length > 64) return Buffer.byteLength(text);
+  for (let at = 0; at < text.length; at++)
+    if (text.charCodeAt(at) > 0x7f) return Buffer.byteLength(text);
+  return text.length;
+}
 
 /** A byte for each two decimal digits (pairs stand at even exponents), one more, and one for a sign. */
 function numberBytes(value: number): number {
   if (value === 0) return 1;
+  if (Number.isSafeInteger(value)) return integerBytes(value);
   const [mantissa = "", exponent = "0"] = Math.abs(value).toExponential().split("e");
   const digits = mantissa.length === 1 ? 1 : mantissa.length - 1;
   const straddles = digits % 2 === 0 && Number(exponent) % 2 === 0 ? 1 : 0;
   return 1 + Math.ceil(digits / 2) + straddles + (value < 0 ? 1 : 0);
 }
 
+function integerBytes(value: number): number {
+  let left = Math.abs(value);
+  while (left % 100 === 0) left /= 100;
+  let pairs = 0;
+  while (left >= 1) {
+    left = Math.floor(left / 100);
+    pairs += 1;
+  }
+  return 1 + pairs + (value < 0 ? 1 : 0);
+}
+
 function storedObject(value: Exclude<Value, string | number | boolean>): Value | undefined {
-  if (value instanceof Uint8Array) return Uint8Array.from(value);
+  if (value instanceof Uint8Array) return new Uint8Array(value);
   if (isSet(value)) return value.size === 0 ? undefined : new Set(value);
   if (Array.isArray(value)) {
     return (value as readonly Value[]).map((element) => {

@@ -146,7 +146,7 @@ export class RealDeployment implements Deployment {
     if (this.#failure !== undefined) throw this.#failure;
   }
 
-  trace(): void {}
+  readonly trace = undefined;
 
   #judge(error: unknown): Span["outcome"] {
     if (error instanceof Violation) {

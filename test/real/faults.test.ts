@@ -137,7 +137,7 @@ async function settled(deployment: RealDeployment, operations: Operations): Prom
   const queues = operations.queues.values();
   const identify = (view: MessageView): Sent => {
     const message = auditor.messages[(numberOf(view.body) ?? 0) - 1];
-    const differs = message && difference(message.number, message.size, view);
+    const differs = message && difference(message.outgoing, view);
     if (message === undefined || differs !== undefined)
       throw new Violation("phantom", `${view.id} has ${differs ?? "what nobody sent"}`);
     return message;

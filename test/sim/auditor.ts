@@ -5,7 +5,7 @@
 import type { ReceiptResult, ReceivedMessage, SendResult } from "../../src/service/api.ts";
 import { overAt } from "./ledger.ts";
 import type { Delivered, Incarnation, Sent, Span } from "./ledger.ts";
-import { difference, numberOf } from "./payload.ts";
+import { difference, numberOf, payload } from "./payload.ts";
 import { Violation } from "./violation.ts";
 
 export interface Bounds {
@@ -44,9 +44,10 @@ export class Auditor {
   }
 
   sending(queue: Incarnation, span: Span, size: number): Sent {
+    const number = this.messages.length + 1;
     const message: Sent = {
-      number: this.messages.length + 1,
-      size,
+      number,
+      outgoing: payload(number, size),
       queue,
       span,
       id: undefined,
@@ -100,38 +101,59 @@ export class Auditor {
   }
 
   delivered(queue: Incarnation, span: Span, views: readonly ReceivedMessage[]): Delivered[] {
+    const others = this.#othersOf(queue, span);
     return views.map((view) => {
       const number = numberOf(view.body);
       const message = number === undefined ? undefined : this.messages[number - 1];
       if (message === undefined)
         throw new Violation("phantom", `${view.id}: ${view.body.length} bytes that nobody sent`);
-      return this.#delivered(message, queue, span, view);
+      return this.#delivered(message, queue, span, view, others);
     });
   }
 
-  #delivered(message: Sent, queue: Incarnation, span: Span, view: ReceivedMessage): Delivered {
-    const label = `m${message.number} (${view.id}${view.place === undefined ? "" : ` at ${view.place}`})`;
+  /** Receives that may have claimed a message of the queue without that being known. */
+  #othersOf(queue: Incarnation, span: Span): number {
+    if (this.#bounds.keepsClaims !== true) return 0;
+    let others = 0;
+    for (const other of this.receives.get(queue) ?? []) {
+      if (other.span === span) continue;
+      if (other.isShort || other.span.outcome !== "done" || overAt(other.span) >= span.from)
+        others += 1;
+    }
+    return others;
+  }
+
+  #delivered(
+    message: Sent,
+    queue: Incarnation,
+    span: Span,
+    view: ReceivedMessage,
+    others: number,
+  ): Delivered {
+    const label = (): string =>
+      `m${message.number} (${view.id}${view.place === undefined ? "" : ` at ${view.place}`})`;
     const place = view.place ?? view.id;
     const isHome = view.place === undefined && view.deadLetter === undefined;
-    const differs = difference(message.number, message.size, view);
-    if (differs !== undefined) throw new Violation("phantom", `${label} came back with ${differs}`);
+    const differs = difference(message.outgoing, view);
+    if (differs !== undefined)
+      throw new Violation("phantom", `${label()} came back with ${differs}`);
     if (message.span.outcome === "refused")
-      throw new Violation("phantom", `${label} was refused, and is delivered`);
+      throw new Violation("phantom", `${label()} was refused, and is delivered`);
     this.#identify(message, view.id);
     if (isHome && message.queue !== queue && message.queue.name !== queue.name) {
       throw new Violation(
         "foreign",
-        `${label} was sent to ${message.queue.name} and came from ${queue.name}`,
+        `${label()} was sent to ${message.queue.name} and came from ${queue.name}`,
       );
     }
     if (message.ackedAt < span.from)
       throw new Violation(
         "resurrected",
-        `${label} was acked at ${message.ackedAt}, received in a call begun at ${span.from}`,
+        `${label()} was acked at ${message.ackedAt}, received in a call begun at ${span.from}`,
       );
     if (isHome) this.#checkGone(message, span, label);
     this.#checkTimes(message, span, view, isHome, label);
-    this.#checkReceives(message, queue, span, view, place, label);
+    this.#checkReceives(message, queue, span, view, place, label, others);
     this.#checkMoves(message, view, place, label);
     const lease: Delivered = {
       message,
@@ -156,7 +178,7 @@ export class Auditor {
       if (areBothLive && message.ackedAt === Infinity) {
         throw new Violation(
           "overlap",
-          `${label}: leased until ${other.untilLow} at ${other.place}, and again by a call that ended at ${span.to}`,
+          `${label()}: leased until ${other.untilLow} at ${other.place}, and again by a call that ended at ${span.to}`,
         );
       }
     }
@@ -167,14 +189,14 @@ export class Auditor {
   }
 
   /** C8 */
-  #checkGone(message: Sent, span: Span, label: string): void {
+  #checkGone(message: Sent, span: Span, label: () => string): void {
     const { queue } = message;
     if (
       message.span.outcome === "done" &&
       queue.deletion?.outcome === "done" &&
       queue.deletion.to + this.#bounds.cachedMs < span.from
     ) {
-      throw new Violation("purged", `${label} is delivered after its queue was deleted`);
+      throw new Violation("purged", `${label()} is delivered after its queue was deleted`);
     }
     const purge = queue.purges.find(
       (one) => one.outcome === "done" && message.span.to < one.from && one.to < span.from,
@@ -182,7 +204,7 @@ export class Auditor {
     if (purge !== undefined && message.span.outcome === "done") {
       throw new Violation(
         "purged",
-        `${label}, sent before ${message.span.to}, is delivered after the purge of ${purge.from} to ${purge.to}`,
+        `${label()}, sent before ${message.span.to}, is delivered after the purge of ${purge.from} to ${purge.to}`,
       );
     }
   }
@@ -193,19 +215,19 @@ export class Auditor {
     span: Span,
     view: ReceivedMessage,
     isHome: boolean,
-    label: string,
+    label: () => string,
   ): void {
     const { skewMs, cachedMs } = this.#bounds;
     if (view.expiresAt + 2 * skewMs < span.from)
       throw new Violation(
         "expired",
-        `${label} expired at ${view.expiresAt}, received at ${span.from}`,
+        `${label()} expired at ${view.expiresAt}, received at ${span.from}`,
       );
     if (!isHome) return;
     const { from, outcome } = message.span;
     const to = outcome === "done" ? message.span.to : Infinity;
     if (view.sentAt < from - skewMs - 1 || view.sentAt > to + skewMs + 1)
-      throw new Violation("expired", `${label} says sent at ${view.sentAt}, not ${from}..${to}`);
+      throw new Violation("expired", `${label()} says sent at ${view.sentAt}, not ${from}..${to}`);
     const lives = (view.expiresAt - view.sentAt) / 1_000;
     const retentions = message.queue.possible(
       "retentionSeconds",
@@ -217,10 +239,10 @@ export class Auditor {
     if (!retentions.includes(lives))
       throw new Violation(
         "expired",
-        `${label} lives ${lives} s, the queue said ${retentions.join(" or ")}`,
+        `${label()} lives ${lives} s, the queue said ${retentions.join(" or ")}`,
       );
     if (message.visibleLow > 0 && span.to < message.visibleLow)
-      throw new Violation("expired", `${label} is delivered before ${message.visibleLow}`);
+      throw new Violation("expired", `${label()} is delivered before ${message.visibleLow}`);
   }
 
   #checkReceives(
@@ -229,27 +251,23 @@ export class Auditor {
     span: Span,
     view: ReceivedMessage,
     place: string,
-    label: string,
+    label: () => string,
+    others: number,
   ): void {
     const here = message.deliveries.filter((other) => other.place === place);
     const surely = here.filter((other) => other.span.to < span.from && !other.uncounted).length;
     if (view.receives < 1 + surely) {
       throw new Violation(
         "receives",
-        `${label} says received ${view.receives} times, after ${surely} times before`,
+        `${label()} says received ${view.receives} times, after ${surely} times before`,
       );
     }
-    if (this.#bounds.keepsClaims === true && message.size < LARGEST_IN_ONE_PIECE) {
-      const others = (this.receives.get(queue) ?? []).filter(
-        (other) =>
-          other.span !== span &&
-          (other.isShort || other.span.outcome !== "done" || overAt(other.span) >= span.from),
-      );
-      const atMost = 1 + here.length + others.length;
+    if (this.#bounds.keepsClaims === true && message.outgoing.body.length < LARGEST_IN_ONE_PIECE) {
+      const atMost = 1 + here.length + others;
       if (view.receives > atMost)
         throw new Violation(
           "receives",
-          `${label} says received ${view.receives} times, at most ${atMost} are possible`,
+          `${label()} says received ${view.receives} times, at most ${atMost} are possible`,
         );
     }
     const limits = queue.possible("maxReceives", null, span.from, span.to, this.#bounds.cachedMs);
@@ -257,24 +275,24 @@ export class Auditor {
     if (view.receives > limit)
       throw new Violation(
         "deadLetter",
-        `${label} is delivered ${view.receives} times, ${limit} are allowed`,
+        `${label()} is delivered ${view.receives} times, ${limit} are allowed`,
       );
     const first = here.find((other) => other.firstReceivedAt !== view.firstReceivedAt);
     if (first !== undefined)
       throw new Violation(
         "receives",
-        `${label} was first received at ${first.firstReceivedAt}, now at ${view.firstReceivedAt}`,
+        `${label()} was first received at ${first.firstReceivedAt}, now at ${view.firstReceivedAt}`,
       );
   }
 
   /** C6 */
-  #checkMoves(message: Sent, view: ReceivedMessage, place: string, label: string): void {
+  #checkMoves(message: Sent, view: ReceivedMessage, place: string, label: () => string): void {
     const info = view.deadLetter;
     if (info === undefined) return;
     const source = `${info.queueId}/${info.lane}/${info.offset}`;
     const earlier = message.moves.get(source);
     if (earlier !== undefined && earlier !== place)
-      throw new Violation("deadLetter", `${label} came from ${source}, and so did ${earlier}`);
+      throw new Violation("deadLetter", `${label()} came from ${source}, and so did ${earlier}`);
     message.moves.set(source, place);
     const origin = message.queue;
     if (origin.name !== info.queue) return;
@@ -282,11 +300,11 @@ export class Auditor {
       .possible("maxReceives", null, message.span.from, Infinity, Infinity)
       .filter((limit) => limit !== null);
     if (limits.length === 0)
-      throw new Violation("deadLetter", `${label} was dead-lettered by a queue without a limit`);
+      throw new Violation("deadLetter", `${label()} was dead-lettered by a queue without a limit`);
     if (info.receives < Math.min(...limits))
       throw new Violation(
         "deadLetter",
-        `${label} was dead-lettered after ${info.receives} receives, the limit was ${limits.join(" or ")}`,
+        `${label()} was dead-lettered after ${info.receives} receives, the limit was ${limits.join(" or ")}`,
       );
   }
 

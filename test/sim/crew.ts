@@ -9,6 +9,8 @@ import type { ScheduleReport } from "./schedule.ts";
 
 const HANGS_AFTER_MS = 40_000;
 const MARK = "LANEMQ_SIM_WORKER";
+/** A schedule is garbage when it ends: with room for all of it, little of it is ever copied. A worker has one core. */
+const GARBAGE = ["--max-semi-space-size=32", "--single-threaded-gc"];
 
 export type Told = Omit<ScheduleReport, "faults"> & {
   readonly faults: Readonly<Record<string, number>>;
@@ -30,6 +32,8 @@ export const isWorker = (): boolean => process.env[MARK] === "1" && process.send
 
 /** A worker's life: a schedule in, a report out. */
 export function work(): void {
+  // Nobody looks at the stacks of the many errors that are part of a schedule; a replay has them.
+  Error.stackTraceLimit = 0;
   process.on("message", (schedule: ScheduleKey) => {
     void runSchedule(schedule).then((report) =>
       process.send?.({ ...report, faults: Object.fromEntries(report.faults) }),
@@ -45,7 +49,10 @@ export async function runCrew(options: CrewOptions): Promise<void> {
 
   function oneWorker(): Promise<void> {
     return new Promise((resolve, reject) => {
-      const child = fork(options.program, [], { env: { ...process.env, [MARK]: "1" } });
+      const child = fork(options.program, [], {
+        env: { ...process.env, [MARK]: "1" },
+        execArgv: [...process.execArgv, ...GARBAGE],
+      });
       let watch: NodeJS.Timeout | undefined;
       let hung: ScheduleKey | undefined;
       child.on("error", reject);

@@ -18,7 +18,8 @@ export interface Deployment {
   /** Runs a check of the auditor; its finding ends everything. */
   audit(run: () => void): void;
   fail(error: unknown): void;
-  trace(line: string): void;
+  /** Absent: nobody listens. */
+  readonly trace: ((line: string) => void) | undefined;
   /** The faults stop. */
   calm(): void;
 }

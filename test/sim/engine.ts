@@ -8,6 +8,7 @@
  * E2  A deletion by TTL happens at or after an item's `ttl`, on the `ttl` as it stands then.
  */
 import { createMemoryStore } from "../../src/store/memory.ts";
+import type { MemoryStore } from "../../src/store/memory.ts";
 import type {
   Attributes,
   Item,
@@ -18,6 +19,7 @@ import type {
   TableName,
   WriteResult,
 } from "../../src/store/port.ts";
+import { copyOfItem } from "../../src/store/values.ts";
 import type { World } from "./instance.ts";
 
 export interface Write {
@@ -36,7 +38,7 @@ interface Past {
 const STALE_FOR_MS = 2_000;
 
 export class Engine {
-  readonly store: Store = createMemoryStore();
+  readonly store: MemoryStore = createMemoryStore();
   /** Called after each write that changed an item, before anything else happens. */
   onWrite:
     | ((change: {
@@ -45,7 +47,7 @@ export class Engine {
         readonly before: Item | undefined;
         readonly after: Item | undefined;
         readonly byTtl: boolean;
-      }) => Promise<void>)
+      }) => void)
     | undefined;
   steps = 0;
   /** Lane to the time at which its anchor was last written. */
@@ -61,15 +63,15 @@ export class Engine {
 
   async write(write: Write, byTtl = false): Promise<WriteResult> {
     this.steps += 1;
-    const before = await this.store.get(write.table, write.key, { consistent: true });
+    const before = this.store.peek(write.table, write.key);
     const result = await write.run(this.store);
     if (result.ok) {
-      const after = await this.store.get(write.table, write.key, { consistent: true });
+      const after = this.store.peek(write.table, write.key);
       this.#remember(write.table, write.key, before);
       this.#watchTtl(write.table, write.key, after);
       if (write.key.pk.startsWith("anchor#"))
         this.anchoredAt.set(write.key.pk, this.#world.scheduler.now);
-      await this.onWrite?.({
+      this.onWrite?.({
         table: write.table,
         key: { pk: write.key.pk, sk: write.key.sk },
         before,
@@ -85,9 +87,9 @@ export class Engine {
     await this.write(write).catch(() => undefined);
   }
 
-  get(table: TableName, key: Key): Promise<Item | undefined> {
+  get(table: TableName, key: Key): Item | undefined {
     this.steps += 1;
-    return this.store.get(table, key, { consistent: true });
+    return copyOf(this.store.peek(table, key));
   }
 
   query(table: TableName, pk: string, range: QueryRange): Promise<QueryPage> {
@@ -96,13 +98,11 @@ export class Engine {
   }
 
   /** What the item was some time ago. */
-  async staleGet(table: TableName, key: Key): Promise<Item | undefined> {
+  staleGet(table: TableName, key: Key): Item | undefined {
     this.steps += 1;
     const asOf = this.#world.scheduler.now - this.#world.random.between(0, STALE_FOR_MS);
     const newer = this.#newer(table, key.pk, asOf).find((past) => past.key.sk === key.sk);
-    return newer === undefined
-      ? await this.store.get(table, key, { consistent: true })
-      : newer.before;
+    return copyOf(newer === undefined ? this.store.peek(table, key) : newer.before);
   }
 
   async staleQuery(table: TableName, pk: string, range: QueryRange): Promise<QueryPage> {
@@ -116,7 +116,7 @@ export class Engine {
       if (seen.has(key.sk) || !isInRange(key.sk, range)) continue;
       seen.add(key.sk);
       if (before === undefined) items.delete(key.sk);
-      else items.set(key.sk, before);
+      else items.set(key.sk, copyOfItem(before));
     }
     return cut(sorted([...items.values()], range), range, false);
   }
@@ -160,14 +160,16 @@ export class Engine {
   }
 
   async #expire(key: Key): Promise<void> {
-    const item = await this.store.get("lanes", key, { consistent: true });
-    const ttl = item?.["ttl"];
+    const ttl = this.store.peek("lanes", key)?.["ttl"];
     if (typeof ttl !== "number" || ttl * 1_000 > this.#world.scheduler.now) return;
     this.#world.counts.add("ttl");
     this.#world.trace?.(`ttl deletes ${key.pk} ${key.sk}`);
     await this.write({ table: "lanes", key, run: (store) => store.delete("lanes", key) }, true);
   }
 }
+
+const copyOf = (item: Item | undefined): Item | undefined =>
+  item === undefined ? undefined : copyOfItem(item);
 
 const isInRange = (sk: string, range: QueryRange): boolean =>
   (range.from === undefined || sk >= range.from) && (range.to === undefined || sk <= range.to);

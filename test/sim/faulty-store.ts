@@ -12,7 +12,6 @@ import type {
   Condition,
   Edit,
   Item,
-  Key,
   QueryPage,
   QueryRange,
   Store,
@@ -67,9 +66,10 @@ export function createFaultyStore(world: World, engine: Engine, instance: Instan
     return scheduler.now + way();
   }
 
-  function write(write: Write, what: string): Promise<WriteResult> {
+  function write(write: Write, what: "put" | "update" | "delete"): Promise<WriteResult> {
     return new Promise((resolve, reject) => {
-      const line = (text: string): void => world.trace?.(`${instance.name} ${what}: ${text}`);
+      const line = (text: string): void =>
+        world.trace?.(`${instance.name} ${what} ${write.key.pk} ${write.key.sk}: ${text}`);
       const fail = (
         code: "throttled" | "engine-unavailable" | "outcome-unknown",
         at: number,
@@ -133,13 +133,13 @@ export function createFaultyStore(world: World, engine: Engine, instance: Instan
 
   function read<T>(
     pk: string,
-    what: string,
+    what: () => string,
     apply: (reply: (value: T) => void) => void,
   ): Promise<T> {
     return new Promise((resolve, reject) => {
       const fail = (code: "throttled" | "engine-unavailable", at: number): void =>
         instance.at(at, () => {
-          world.trace?.(`${instance.name} ${what}: ${code}`);
+          world.trace?.(`${instance.name} ${what()}: ${code}`);
           reject(new LaneError(code, "simulated"));
         });
       const timesOutAt = scheduler.now + LIMITS.requestTimeoutMs;
@@ -156,7 +156,7 @@ export function createFaultyStore(world: World, engine: Engine, instance: Instan
       scheduler.at(startsAt, () =>
         apply((value) =>
           instance.at(scheduler.now + way(), () => {
-            world.trace?.(`${instance.name} ${what}: read`);
+            world.trace?.(`${instance.name} ${what()}: read`);
             resolve(value);
           }),
         ),
@@ -168,21 +168,27 @@ export function createFaultyStore(world: World, engine: Engine, instance: Instan
     const range = hits("shortPage")
       ? { ...asked, limit: Math.min(asked.limit ?? Infinity, random.int(1, 4)) }
       : asked;
-    return read(pk, `query ${pk} ${range.from ?? ""}..${range.to ?? ""}`, (reply) => {
-      if (!range.consistent && hits("staleRead")) {
-        void engine.staleQuery(table, pk, range).then(reply);
-      } else if (hits("tornQuery")) {
-        // Without its limit: where a limited page ends depends on what it is torn from.
-        const { limit: _, ...whole } = range;
-        void engine.query(table, pk, whole).then((first) =>
-          scheduler.after(way() * random.between(0.1, 2), () => {
-            void engine.query(table, pk, whole).then((second) => reply(torn(first, second, range)));
-          }),
-        );
-      } else {
-        void engine.query(table, pk, range).then(reply);
-      }
-    });
+    return read(
+      pk,
+      () => `query ${pk} ${range.from ?? ""}..${range.to ?? ""}`,
+      (reply) => {
+        if (!range.consistent && hits("staleRead")) {
+          void engine.staleQuery(table, pk, range).then(reply);
+        } else if (hits("tornQuery")) {
+          // Without its limit: where a limited page ends depends on what it is torn from.
+          const { limit: _, ...whole } = range;
+          void engine.query(table, pk, whole).then((first) =>
+            scheduler.after(way() * random.between(0.1, 2), () => {
+              void engine
+                .query(table, pk, whole)
+                .then((second) => reply(torn(first, second, range)));
+            }),
+          );
+        } else {
+          void engine.query(table, pk, range).then(reply);
+        }
+      },
+    );
   }
 
   /** Up to some key as the first reading had it, from there on as the second. */
@@ -202,16 +208,17 @@ export function createFaultyStore(world: World, engine: Engine, instance: Instan
 
   return {
     get: (table, key, { consistent }) =>
-      read(key.pk, `get ${name(key)}`, (reply) => {
-        const stale = !consistent && hits("staleRead");
-        void (stale ? engine.staleGet(table, key) : engine.get(table, key)).then(reply);
-      }),
+      read(
+        key.pk,
+        () => `get ${key.pk} ${key.sk}`,
+        (reply) => {
+          const stale = !consistent && hits("staleRead");
+          reply(stale ? engine.staleGet(table, key) : engine.get(table, key));
+        },
+      ),
     query,
     put: (table, item, condition) =>
-      write(
-        { table, key: item, run: (store) => store.put(table, item, condition) },
-        `put ${name(item)}`,
-      ),
+      write({ table, key: item, run: (store) => store.put(table, item, condition) }, "put"),
     update: (
       table,
       key,
@@ -221,14 +228,9 @@ export function createFaultyStore(world: World, engine: Engine, instance: Instan
     ) =>
       write(
         { table, key, run: (store) => store.update(table, key, edits, condition, options) },
-        `update ${name(key)}`,
+        "update",
       ),
     delete: (table, key, condition) =>
-      write(
-        { table, key, run: (store) => store.delete(table, key, condition) },
-        `delete ${name(key)}`,
-      ),
+      write({ table, key, run: (store) => store.delete(table, key, condition) }, "delete"),
   };
 }
-
-const name = (key: Key): string => `${key.pk} ${key.sk}`;

@@ -44,7 +44,7 @@ export class Instance {
   #state: "up" | "frozen" | "dead" = "up";
   #freezes = 0;
   #skewMs: number;
-  readonly #whenDead: (() => void)[] = [];
+  readonly #whenDead = new Set<() => void>();
   readonly #whenThawed: (() => void)[] = [];
 
   constructor(name: string, world: World) {
@@ -81,15 +81,19 @@ export class Instance {
     }
   }
 
-  onDeath(run: () => void): void {
-    this.#whenDead.push(run);
+  /** What it gives back takes that back. */
+  onDeath(run: () => void): () => void {
+    this.#whenDead.add(run);
+    return () => this.#whenDead.delete(run);
   }
 
   crash(): void {
     if (this.#state === "dead") return;
     this.#state = "dead";
     this.#world.trace?.(`${this.name} crashes`);
-    for (const run of this.#whenDead.splice(0)) run();
+    const running = [...this.#whenDead];
+    this.#whenDead.clear();
+    for (const run of running) run();
   }
 
   ambushed(): void {

@@ -5,6 +5,7 @@
  *     sure to be over (`settledAt`, plus the time for which a request may be applied late).
  */
 import type { QueueSettings } from "../../src/service/api.ts";
+import type { OutgoingMessage } from "../../src/core/message.ts";
 import type { QueueName } from "../../src/core/types.ts";
 import { APPLIED_LATE_MS } from "./faulty-store.ts";
 
@@ -82,6 +83,10 @@ export class Incarnation {
     to: number,
     cachedMs: number,
   ): QueueSettings[K][] {
+    const [only] = this.#changes;
+    // Mostly its creation is all that ever happened to it.
+    if (this.#changes.length === 1 && only?.span.outcome === "done" && only.span.from <= to)
+      return [(only.settings[name] as QueueSettings[K] | undefined) ?? fallback];
     const values: QueueSettings[K][] = [];
     const changes = this.#changes.filter(
       ({ span, settings }) =>
@@ -102,7 +107,7 @@ export class Incarnation {
 
 export interface Sent {
   readonly number: number;
-  readonly size: number;
+  readonly outgoing: OutgoingMessage;
   readonly queue: Incarnation;
   readonly span: Span;
   id: string | undefined;

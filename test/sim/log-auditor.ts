@@ -31,10 +31,10 @@ interface Lane {
 
 export class LogAuditor {
   readonly #lanes = new Map<string, Lane>();
-  readonly #live: (key: Key) => Promise<Item | undefined>;
+  readonly #live: (key: Key) => Item | undefined;
   #failure: Violation | undefined;
 
-  constructor(live: (key: Key) => Promise<Item | undefined>) {
+  constructor(live: (key: Key) => Item | undefined) {
     this.#live = live;
   }
 
@@ -42,7 +42,7 @@ export class LogAuditor {
     return this.#failure;
   }
 
-  async wrote({ table, key, before, after, byTtl }: Change): Promise<void> {
+  wrote({ table, key, before, after, byTtl }: Change): void {
     if (table !== "lanes") return;
     if (key.pk.startsWith("anchor#") && after !== undefined)
       this.#lane(key.pk.slice("anchor#".length)).bases.add(after["base"] as number);
@@ -51,13 +51,13 @@ export class LogAuditor {
     if (after === undefined) {
       if (!byTtl) this.#fail(`${key.pk} ${key.sk} was deleted, and not by TTL`);
     } else if (before === undefined) {
-      await this.#added(lane, key, after);
+      this.#added(lane, key, after);
     } else {
       this.#changed(key, before, after);
     }
   }
 
-  async #added(lane: Lane, key: Key, entry: Item): Promise<void> {
+  #added(lane: Lane, key: Key, entry: Item): void {
     const start = Number(key.sk);
     const end = start + (entry["count"] as number);
     const at = lane.spans.findLastIndex((span) => span.start <= start) + 1;
@@ -73,7 +73,7 @@ export class LogAuditor {
         this.#fail(`L1: ${name(key, end)} follows no entry and is no base`);
       return;
     }
-    const predecessor = await this.#live({
+    const predecessor = this.#live({
       pk: key.pk,
       sk: String(previous.start).padStart(key.sk.length, "0"),
     });

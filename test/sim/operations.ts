@@ -9,7 +9,6 @@ import type { ReceiptResult, Service } from "../../src/service/api.ts";
 import type { Deployment } from "./deployment.ts";
 import { begun, Incarnation, overAt } from "./ledger.ts";
 import type { Delivered, Sent, SettingChange, Span } from "./ledger.ts";
-import { payload } from "./payload.ts";
 import { Violation } from "./violation.ts";
 
 const DEFAULT_LEASE_SECONDS = 30;
@@ -59,7 +58,7 @@ export class Operations {
       auditor.sending(queue, { ...span }, this.#size(count)),
     );
     this.#waiveIfClosing(queue, messages);
-    const outgoing = messages.map((message) => payload(message.number, message.size));
+    const outgoing = messages.map((message) => message.outgoing);
     const label = `send ${queue.name} m${messages[0]?.number}+${count}`;
     const call = await this.#sim.call(label, (service) => service.send(queue.name, outgoing), span);
     messages.forEach((message, index) => {
@@ -92,7 +91,7 @@ export class Operations {
     queue: Incarnation,
     request: { max: number; waitSeconds?: number; leaseSeconds?: number },
   ): Promise<Delivered[] | undefined> {
-    const { auditor, scheduler, trace } = this.#tools();
+    const { auditor, scheduler } = this.#sim;
     const span = begun(scheduler.now);
     const spans = auditor.receives.get(queue) ?? [];
     auditor.receives.set(queue, spans);
@@ -114,7 +113,7 @@ export class Operations {
       this.#sim.fail(new Violation("phantom", `${views.length} messages for ${request.max} asked`));
     let given: Delivered[] = [];
     this.#sim.audit(() => (given = auditor.delivered(queue, span, views)));
-    trace(`  gives ${given.map((lease) => `m${lease.message.number}`).join(" ")}`);
+    this.#sim.trace?.(`  gives ${given.map((lease) => `m${lease.message.number}`).join(" ")}`);
     return given;
   }
 
@@ -354,7 +353,7 @@ export class Operations {
       span,
     );
     if (value !== undefined)
-      this.#sim.trace(`  says ${value.map((result) => result.status).join(" ")}`);
+      this.#sim.trace?.(`  says ${value.map((result) => result.status).join(" ")}`);
     return { span, results: value };
   }
 
@@ -404,10 +403,5 @@ export class Operations {
     if (isClosing)
       for (const message of messages)
         message.waived ??= "sent while its queue was purged or deleted";
-  }
-
-  #tools() {
-    const { auditor, scheduler } = this.#sim;
-    return { auditor, scheduler, trace: (line: string) => this.#sim.trace(line) };
   }
 }

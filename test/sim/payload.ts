@@ -29,8 +29,7 @@ export function numberOf(body: Uint8Array): number | undefined {
 }
 
 /** What differs between a message as sent and as read. */
-export function difference(number: number, size: number, view: MessageView): string | undefined {
-  const sent = payload(number, size);
+export function difference(sent: OutgoingMessage, view: MessageView): string | undefined {
   if (view.kind !== sent.kind) return `kind ${view.kind} for ${sent.kind}`;
   if (view.contentType !== sent.contentType)
     return `content type ${view.contentType} for ${sent.contentType}`;

@@ -56,6 +56,7 @@ export class Scheduler {
       const state = { settled: false };
       const done = main().finally(() => (state.settled = true));
       done.catch(() => undefined);
+      await Promise.resolve();
       await drained();
       while (!state.settled) {
         const event = this.#pop();
@@ -106,17 +107,20 @@ interface Event {
 const before = (a: Event, b: Event): boolean =>
   a.time < b.time || (a.time === b.time && a.order < b.order);
 
-/** An immediate runs only when no microtask is left. */
-const drained = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
+/** Asked for by a microtask, a tick comes only when no other is left; it costs no turn of the event loop. */
+const drained = (): Promise<void> => new Promise((resolve) => process.nextTick(resolve));
 
 /** Only the code under simulation is refused: the test runner around it has its own timers. */
 function forbidAmbient(): () => void {
   const { random } = Math;
   const { now } = Date;
   const refuse = (what: string): void => {
-    if (/[\\/]src[\\/](core|store|service)[\\/]/.test(new Error(what).stack ?? "")) {
+    const { stackTraceLimit } = Error;
+    Error.stackTraceLimit = 20;
+    const { stack = "" } = new Error(what);
+    Error.stackTraceLimit = stackTraceLimit;
+    if (/[\\/]src[\\/](core|store|service)[\\/]/.test(stack))
       throw new Stuck(`S3: code under simulation read ${what}`);
-    }
   };
   Math.random = () => {
     refuse("Math.random");

@@ -70,7 +70,7 @@ export class Simulation implements Deployment {
           : (line) => trace(`${this.scheduler.now.toFixed(3)} ${line}`),
     };
     this.engine = new Engine(this.world);
-    this.#log = new LogAuditor((key) => this.engine.store.get("lanes", key, { consistent: true }));
+    this.#log = new LogAuditor((key) => this.engine.store.peek("lanes", key));
     this.engine.onWrite = (change) => this.#log.wrote(change);
     this.skewMarginMs = Math.max(2 * this.plan.skewMs, this.random.pick([0, 500, 2_000]));
     const { skewMs, throttled, unavailable, replyLost, requestLost, late, doubled, crash, freeze } =
@@ -85,8 +85,8 @@ export class Simulation implements Deployment {
     });
   }
 
-  trace(line: string): void {
-    this.world.trace?.(line);
+  get trace(): World["trace"] {
+    return this.world.trace;
   }
 
   check(): void {
@@ -136,10 +136,10 @@ export class Simulation implements Deployment {
   ): Promise<{ span: Span; value: T | undefined; error: unknown }> {
     const { instance, service } = this.anyMember();
     const name = `#${(this.#calls += 1)} ${what}`;
-    this.trace(`${name} calls ${instance.name}`);
+    this.trace?.(`${name} calls ${instance.name}`);
     const ended = await new Promise<{ outcome: Span["outcome"]; value?: T; error?: unknown }>(
       (resolve) => {
-        instance.onDeath(() => {
+        const outlives = instance.onDeath(() => {
           span.settledAt = Math.min(span.settledAt, this.scheduler.now);
           resolve({ outcome: "unknown" });
         });
@@ -147,10 +147,12 @@ export class Simulation implements Deployment {
         instance.enter(() => {
           run(service).then(
             (value) => {
+              outlives();
               span.settledAt = this.scheduler.now;
               resolve({ outcome: "done", value });
             },
             (error: unknown) => {
+              outlives();
               span.settledAt = this.scheduler.now;
               resolve({ outcome: this.#judge(name, error), error });
             },
@@ -160,7 +162,7 @@ export class Simulation implements Deployment {
     );
     span.to = this.scheduler.now;
     span.outcome = ended.outcome;
-    this.trace(
+    this.trace?.(
       `${name}: ${ended.outcome}${ended.error === undefined ? "" : ` ${isLaneError(ended.error) ? ended.error.code : "?"}`}`,
     );
     this.check();
