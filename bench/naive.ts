@@ -74,8 +74,7 @@ export function createNaiveQueue(deps: NaiveDeps): Service {
     return { id };
   };
 
-  return {
-    ...REFUSED,
+  const own: Pick<Service, "send" | "receive" | "ack"> = {
     send: (queue, messages) => Promise.all(messages.map((message) => put(queue, message))),
 
     async receive(queue, { max, leaseSeconds = LEASE_SECONDS }) {
@@ -110,36 +109,11 @@ export function createNaiveQueue(deps: NaiveDeps): Service {
         }),
       ),
   };
+  return new Proxy(own as Service, {
+    get: (_, name) => (own as Partial<Service>)[name as keyof Service] ?? refuse,
+  });
 }
 
 const refuse = async (): Promise<never> => {
   throw new LaneError("invalid-request", "The naive queue sends, receives and acks; no more.");
-};
-
-const REFUSED: Service = {
-  putQueue: refuse,
-  patchQueue: refuse,
-  getQueue: refuse,
-  listQueues: refuse,
-  deleteQueue: refuse,
-  purgeQueue: refuse,
-  putGroup: refuse,
-  getGroup: refuse,
-  listGroups: refuse,
-  deleteGroup: refuse,
-  redrive: refuse,
-  send: refuse,
-  receive: refuse,
-  ack: refuse,
-  release: refuse,
-  extend: refuse,
-  browse: refuse,
-  lookUp: refuse,
-  listScheduled: refuse,
-  cancelScheduled: refuse,
-  createKey: refuse,
-  listKeys: refuse,
-  deleteKey: refuse,
-  authenticate: refuse,
-  runJanitor: refuse,
 };

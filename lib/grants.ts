@@ -16,8 +16,8 @@ export const GRANTS: Readonly<
   Record<FunctionName, Readonly<Record<TableName, readonly TableAction[]>>>
 > = {
   send: {
-    // Senders that meet on a lane give the queue more lanes.
-    catalog: ["GetItem", "UpdateItem"],
+    // Senders that meet on a lane give the queue more lanes; publishing reads bindings.
+    catalog: ["GetItem", "Query", "UpdateItem"],
     lanes: ["GetItem", "Query", "PutItem", "UpdateItem"],
   },
   receive: {

@@ -27,6 +27,7 @@ export const CODES = {
   "message-not-found": { status: 404, retryable: false, title: "The message does not exist." },
   "group-not-found": { status: 404, retryable: false, title: "The consumer group does not exist." },
   "exchange-not-found": { status: 404, retryable: false, title: "The exchange does not exist." },
+  "binding-not-found": { status: 404, retryable: false, title: "The binding does not exist." },
   "key-not-found": { status: 404, retryable: false, title: "The API key does not exist." },
   "queue-recently-deleted": {
     status: 409,
@@ -47,6 +48,11 @@ export const CODES = {
     status: 409,
     retryable: false,
     title: "The consumer group is in a state that does not allow this.",
+  },
+  "exchange-conflict": {
+    status: 409,
+    retryable: false,
+    title: "The exchange is in a state that does not allow this.",
   },
   "not-cancellable": {
     status: 409,
@@ -83,6 +89,11 @@ export const CODES = {
     status: 503,
     retryable: false,
     title: "The storage engine did not confirm a write: it may have been applied.",
+  },
+  "publish-incomplete": {
+    status: 503,
+    retryable: false,
+    title: "Some of the queues that a message was routed to have it, others do not.",
   },
   internal: { status: 500, retryable: false, title: "LaneMQ failed." },
 } as const satisfies Record<string, CodeRow>;

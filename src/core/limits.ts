@@ -52,6 +52,13 @@ export const LIMITS = {
   /** Beside the default one. The janitor looks at each group of each lane every minute. */
   groupsPerQueue: 100,
 
+  /** AMQP's short string. */
+  routingKeyBytes: 255,
+  bindingIdChars: 80,
+  bindingHeaders: 64,
+  weightMax: 1_000,
+  jsonPointerChars: 512,
+
   /** An event pattern, as JSON; Lambda's own event filters take as much. */
   patternBytes: 4 * KIB,
   patternDepth: 12,
@@ -106,6 +113,8 @@ export const LIMITS = {
   closedSegmentTtlMs: HOUR_MS,
   cursorCachedMs: 10 * MINUTE_MS,
   settingsCachedMs: 10_000,
+  /** Bindings are read again after so long even if nothing says that they have changed. */
+  bindingsReadAgainMs: MINUTE_MS,
   keyCachedMs: 60_000,
   deletedNameMs: 60_000,
 } as const;

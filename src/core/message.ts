@@ -27,6 +27,11 @@ export interface OutgoingMessage {
   readonly dedupId?: string;
   /** 1–31,536,000, from when it is visible on; the queue's retention where that is shorter. */
   readonly ttlSeconds?: number;
+  /** Of a published message: the exchange, and what that routed by. */
+  readonly exchange?: string;
+  readonly routingKey?: string;
+  /** One for all copies that a publish makes of it. */
+  readonly id?: string;
 }
 
 /** Why and from where a message came into a dead-letter queue. */
@@ -51,7 +56,7 @@ export interface StoredMessage extends Omit<
   readonly sentAt: EpochMs;
   readonly expiresAt: EpochMs;
   readonly visibleAt: EpochMs;
-  /** The id issued at send, when this is not its first place: another place, or its timer. */
+  /** The id issued at send, when this is not its first place: another place, its timer, or one for several copies. */
   readonly id?: string;
   /** Exactly-once appends: the id that the entry holds, made by `core/dedup.ts` or of a place. */
   readonly dedupId?: string;
@@ -59,3 +64,15 @@ export interface StoredMessage extends Omit<
   /** The body stands in parts of its own (`part#` items); `body` is empty. */
   readonly parts?: { readonly name: string; readonly count: number; readonly bytes: number };
 }
+
+/** What a published message keeps of how it came. */
+export const originOf = ({
+  exchange,
+  routingKey,
+}: Pick<OutgoingMessage, "exchange" | "routingKey">): Pick<
+  OutgoingMessage,
+  "exchange" | "routingKey"
+> => ({
+  ...(exchange === undefined ? {} : { exchange }),
+  ...(routingKey === undefined ? {} : { routingKey }),
+});

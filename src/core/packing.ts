@@ -49,6 +49,8 @@ interface PackedRest {
   q?: string;
   d?: DeadLetterInfo;
   p?: [string, number, number];
+  /** Exchange and routing key. */
+  s?: [string, string];
   k?: string;
 }
 
@@ -86,6 +88,8 @@ export function unpack(body: Uint8Array): StoredMessage[] {
 export function packedBytes(message: StoredMessage): number {
   let bytes = 24 + message.body.length + (message.dedupId?.length ?? 0) + (message.id?.length ?? 0);
   if (message.key !== undefined) bytes += message.key.length * 3 + 4;
+  if (message.exchange !== undefined)
+    bytes += message.exchange.length + (message.routingKey ?? "").length * 3 + 8;
   if (message.contentType !== DEFAULT_TYPES[message.kind]) bytes += message.contentType.length;
   for (const name in message.headers)
     bytes += name.length + (message.headers[name] ?? "").length * 3 + 4;
@@ -96,6 +100,7 @@ function packMessage(message: StoredMessage, times: PackedTimes): PackedMessage 
   const rest: PackedRest = {};
   const own = timesOf(message);
   if (own.some((time, index) => time !== times[index])) rest.t = own;
+  if (message.exchange !== undefined) rest.s = [message.exchange, message.routingKey ?? ""];
   if (message.id !== undefined) rest.i = message.id;
   if (message.dedupId !== undefined) rest.q = message.dedupId;
   if (message.deadLetter !== undefined) rest.d = message.deadLetter;
@@ -130,6 +135,7 @@ function unpackMessage(
     sentAt: epochMs(sentAt),
     expiresAt: epochMs(sentAt + lives),
     visibleAt: epochMs(sentAt + waits),
+    ...(rest.s === undefined ? {} : { exchange: rest.s[0], routingKey: rest.s[1] }),
     ...(rest.i === undefined ? {} : { id: rest.i }),
     ...(rest.q === undefined ? {} : { dedupId: rest.q }),
     ...(rest.d === undefined ? {} : { deadLetter: rest.d }),

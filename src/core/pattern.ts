@@ -200,7 +200,10 @@ const isObject = (value: unknown): value is Record<string, unknown> =>
 
 const JSON_TYPE = /^application\/([\w.-]+\+)?json *(;|$)/i;
 
-const isJson = ({ kind, contentType }: Pick<OutgoingMessage, "kind" | "contentType">): boolean =>
+export const isJson = ({
+  kind,
+  contentType,
+}: Pick<OutgoingMessage, "kind" | "contentType">): boolean =>
   kind === "json" || (kind === "text" && JSON_TYPE.test(contentType));
 
 function jsonOf(body: Uint8Array): unknown {

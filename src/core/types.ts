@@ -9,6 +9,8 @@ type Branded<T, B extends string> = T & { readonly [brand]: B };
 
 /** 1–80 characters of `A-Z a-z 0-9 _ - .`; what users call a queue. */
 export type QueueName = Branded<string, "QueueName">;
+/** As a queue's name; what users call an exchange. */
+export type ExchangeName = Branded<string, "ExchangeName">;
 /** New for every creation of a queue, so that nothing of a deleted one is ever taken for its own. */
 export type QueueId = Branded<string, "QueueId">;
 /** A message's place in its lane. Below 2^53: runs start at ms × 1024 (L7), which lasts until 2248. */
@@ -25,6 +27,8 @@ export type GroupName = Branded<string, "GroupName">;
 const QUEUE_NAME = /^[A-Za-z0-9_.-]{1,80}$/;
 
 export const DEFAULT_GROUP = "default" as GroupId;
+/** RabbitMQ's is the empty name, which no URL can hold. */
+export const DEFAULT_EXCHANGE = "default" as ExchangeName;
 
 export const isQueueName = (text: string): text is QueueName => QUEUE_NAME.test(text);
 
@@ -44,6 +48,11 @@ const badName = (what: string, path: string): LaneError =>
   new LaneError("invalid-request", `A ${what} name is 1 to 80 characters of A-Z a-z 0-9 _ - .`, {
     errors: [{ path, message: "must be 1 to 80 characters of A-Z a-z 0-9 _ - ." }],
   });
+
+export function exchangeName(text: string, path = "exchange"): ExchangeName {
+  if (QUEUE_NAME.test(text)) return text as ExchangeName;
+  throw badName("exchange", path);
+}
 
 export const offset = (value: number): Offset => value as Offset;
 export const epochMs = (value: number): EpochMs => value as EpochMs;

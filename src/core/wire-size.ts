@@ -13,11 +13,15 @@ import type { OutgoingMessage } from "./message.ts";
 const FRAME_BYTES = 900;
 const ENCODING_FIELD_BYTES = `,"encoding":"base64"`.length;
 const KEY_FIELD_BYTES = `,"key":`.length;
+const ORIGIN_FIELD_BYTES = `,"exchange":,"routingKey":`.length;
 const QUOTE = 0x22;
 const BACKSLASH = 0x5c;
 
 export function wireBytes(
-  message: Pick<OutgoingMessage, "kind" | "body" | "headers" | "contentType" | "key">,
+  message: Pick<
+    OutgoingMessage,
+    "kind" | "body" | "headers" | "contentType" | "key" | "exchange" | "routingKey"
+  >,
 ): number {
   let headers = 0;
   for (const name in message.headers) {
@@ -28,6 +32,11 @@ export function wireBytes(
     LIMITS.receiptChars +
     headers +
     (message.key === undefined ? 0 : KEY_FIELD_BYTES + stringBytes(message.key)) +
+    (message.exchange === undefined
+      ? 0
+      : ORIGIN_FIELD_BYTES +
+        stringBytes(message.exchange) +
+        stringBytes(message.routingKey ?? "")) +
     stringBytes(message.contentType) +
     bodyBytes(message.kind, message.body)
   );

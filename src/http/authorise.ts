@@ -8,7 +8,7 @@
 import { createHash, timingSafeEqual } from "node:crypto";
 import type { APIGatewayProxyEventV2 } from "aws-lambda";
 import { LaneError } from "../core/errors.ts";
-import type { QueueName } from "../core/types.ts";
+import type { ExchangeName, QueueName } from "../core/types.ts";
 import type { Action, ApiKeyScope, Service } from "../service/api.ts";
 import type { Route } from "./routes.ts";
 
@@ -24,6 +24,7 @@ export type AuthMode =
 
 export interface Caller {
   may(actions: readonly Action[] | "any", queue: QueueName): boolean;
+  mayOn(actions: readonly Action[] | "any", exchange: ExchangeName): boolean;
   /** Sees every queue. */
   readonly unlimited: boolean;
 }
@@ -60,17 +61,28 @@ export function demand(caller: Caller, actions: readonly Action[] | "any", queue
   throw new LaneError("forbidden", `The API key allows ${what} on queue ${queue}.`);
 }
 
-const ADMIN: Caller = { may: () => true, unlimited: true };
+export function demandOn(
+  caller: Caller,
+  actions: readonly Action[] | "any",
+  exchange: ExchangeName,
+): void {
+  if (caller.mayOn(actions, exchange)) return;
+  const what = actions === "any" ? "nothing" : `no "${actions.join('" or "')}"`;
+  throw new LaneError("forbidden", `The API key allows ${what} on exchange ${exchange}.`);
+}
 
-export const callerWith = (scopes: readonly ApiKeyScope[]): Caller => ({
-  unlimited: false,
-  may: (actions, queue) =>
-    scopes.some(
-      (scope) =>
-        (actions === "any" || scope.actions.some((action) => actions.includes(action))) &&
-        matches(scope.queues, queue),
-    ),
-});
+const ADMIN: Caller = { may: () => true, mayOn: () => true, unlimited: true };
+
+export function callerWith(scopes: readonly ApiKeyScope[]): Caller {
+  const allows =
+    (of: "queues" | "exchanges") =>
+    (actions: readonly Action[] | "any", name: string): boolean =>
+      scopes.some(({ actions: granted, [of]: pattern }) => {
+        const isGranted = actions === "any" || granted.some((action) => actions.includes(action));
+        return isGranted && pattern !== undefined && matches(pattern, name);
+      });
+  return { unlimited: false, may: allows("queues"), mayOn: allows("exchanges") };
+}
 
 /** `*` stands for any run of characters. Linear in practice: only the last `*` is ever tried again. */
 export function matches(pattern: string, name: string): boolean {

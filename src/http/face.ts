@@ -11,9 +11,10 @@ import { LaneError } from "../core/errors.ts";
 import type { Service } from "../service/api.ts";
 import { problem } from "./answer.ts";
 import type { Answer } from "./answer.ts";
-import { authenticate, demand } from "./authorise.ts";
+import { authenticate, demand, demandOn } from "./authorise.ts";
 import type { AuthMode } from "./authorise.ts";
-import { OPERATIONS, queueOf } from "./operations.ts";
+import { exchangeOf, queueOf } from "./call.ts";
+import { OPERATIONS } from "./operations.ts";
 import { ROUTES, routeKey } from "./routes.ts";
 import type { Operation, Role, Route } from "./routes.ts";
 import { invalid, joinPath } from "./validate.ts";
@@ -57,7 +58,9 @@ export function createFace(options: FaceOptions): Face {
     if (route === undefined) throw new LaneError("not-found", "There is no such route.");
     const caller = await authenticate(auth, route, event, service);
     if (route.action !== undefined) {
-      demand(caller, route.action === "any" ? "any" : [route.action], queueOf({ event }));
+      const actions = route.action === "any" ? "any" : [route.action];
+      if (route.path.includes("{exchange}")) demandOn(caller, actions, exchangeOf({ event }));
+      else demand(caller, actions, queueOf({ event }));
     }
     refuseQuery(route, event);
     return OPERATIONS[route.operation]({ service, event, caller, openapi, signal });
@@ -84,10 +87,13 @@ export function createFace(options: FaceOptions): Face {
 /** These read the query themselves. */
 const WITH_QUERY: ReadonlySet<Operation> = new Set([
   "send",
+  "listScheduled",
+  "publish",
   "listQueues",
+  "listExchanges",
+  "listBindings",
   "listKeys",
   "browse",
-  "listScheduled",
 ]);
 
 function refuseQuery(

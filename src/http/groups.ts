@@ -9,7 +9,7 @@ import type { Answer } from "./answer.ts";
 import { demand } from "./authorise.ts";
 import { iso } from "./message-out.ts";
 import { isObject } from "./message-rules.ts";
-import type { Call } from "./operations.ts";
+import type { Call } from "./call.ts";
 import * as schemas from "./schemas.ts";
 import { UNSUPPORTED, withoutUnsupported } from "./unsupported.ts";
 import { validate } from "./validate.ts";

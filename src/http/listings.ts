@@ -7,7 +7,7 @@ import { json } from "./answer.ts";
 import type { Answer } from "./answer.ts";
 import { isCursor, openCursor, sealCursor } from "./cursor.ts";
 import { browsedJson, iso, scheduledJson } from "./message-out.ts";
-import type { Call } from "./operations.ts";
+import type { Call } from "./call.ts";
 import * as schemas from "./schemas.ts";
 import { invalid, validate } from "./validate.ts";
 

@@ -50,16 +50,34 @@ export const MESSAGE_FIELDS = {
   ttlSeconds: numberField(1, LIMITS.retentionSecondsMax),
 } as const satisfies Partial<Record<keyof OutgoingMessage, Field>>;
 
-type FieldName = keyof typeof MESSAGE_FIELDS;
-export type MessageFields = Pick<OutgoingMessage, FieldName>;
+/** Those of a message for an exchange. */
+export const PUBLISH_FIELDS = {
+  ...MESSAGE_FIELDS,
+  routingKey: {
+    error: (value) => (typeof value === "string" ? routingKeyError(value) : "must be a string"),
+    read: (text) => text,
+  },
+} as const satisfies Partial<Record<keyof OutgoingMessage, Field>>;
 
-export const isMessageField = (name: string): name is FieldName =>
-  Object.hasOwn(MESSAGE_FIELDS, name);
+type FieldName = keyof typeof PUBLISH_FIELDS;
+export type MessageFields = Pick<OutgoingMessage, FieldName>;
+export type Fields = Readonly<Partial<Record<FieldName, Field>>>;
+
+/** What is wrong with a routing key; `undefined`: nothing. */
+export function routingKeyError(key: string): string | undefined {
+  if (Buffer.byteLength(key) > LIMITS.routingKeyBytes) {
+    return `must have at most ${LIMITS.routingKeyBytes} bytes`;
+  }
+  return key.isWellFormed() ? undefined : "must be well-formed Unicode";
+}
+
+export const fieldNamed = (fields: Fields, name: string): Field | undefined =>
+  Object.hasOwn(fields, name) ? fields[name as FieldName] : undefined;
 
 /** The fields of a message that has been checked. */
-export function fieldsOf(message: Readonly<Record<string, unknown>>): MessageFields {
+export function fieldsOf(message: Readonly<Record<string, unknown>>, names: Fields): MessageFields {
   const fields: Record<string, unknown> = {};
-  for (const [name, { parse }] of Object.entries<Field>(MESSAGE_FIELDS)) {
+  for (const [name, { parse }] of Object.entries<Field>(names)) {
     const value = message[name];
     if (value !== undefined) fields[name] = parse === undefined ? value : parse(value);
   }

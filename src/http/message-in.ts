@@ -13,33 +13,39 @@ import { LaneError } from "../core/errors.ts";
 import type { FieldError } from "../core/errors.ts";
 import { LIMITS } from "../core/limits.ts";
 import type { OutgoingMessage } from "../core/message.ts";
-import { elementMemberTexts, memberText } from "./json-span.ts";
+import { elementMemberTexts, memberText } from "../core/json-span.ts";
 import { bodyOf, isUtf8, mediaType, parseJson, strictText } from "./request-body.ts";
-import { fieldsOf, isMessageField, MESSAGE_FIELDS } from "./message-fields.ts";
+import { fieldNamed, fieldsOf, MESSAGE_FIELDS } from "./message-fields.ts";
+import type { Fields } from "./message-fields.ts";
 import { checkHeaders, contentTypeError, isObject, sizeWithin } from "./message-rules.ts";
 import { LANE_HEADER, rawMessage } from "./raw-message.ts";
 import { UNSUPPORTED, unsupported } from "./unsupported.ts";
 import { invalid, joinPath } from "./validate.ts";
 
-export function messagesOf(event: APIGatewayProxyEventV2): OutgoingMessage[] {
+/** `fields`: what a message may have beside its content. */
+export function messagesOf(
+  event: APIGatewayProxyEventV2,
+  fields: Fields = MESSAGE_FIELDS,
+): OutgoingMessage[] {
   const type = mediaType(event);
   refuseHeaders(event.headers);
   const isJson = type.type === "application/json";
-  if (!isJson && type.type !== "application/x-ndjson") return [rawMessage(event, type)];
+  if (!isJson && type.type !== "application/x-ndjson") return [rawMessage(event, type, fields)];
   refuseRawOnly(event);
   if (!isUtf8(type)) {
     throw new LaneError("unsupported-media-type", `${type.type} must be in UTF-8.`);
   }
   const text = strictText(bodyOf(event));
-  return isJson ? jsonMessages(text) : lineMessages(text);
+  return isJson ? jsonMessages(text, fields) : lineMessages(text, fields);
 }
 
-function jsonMessages(text: string): OutgoingMessage[] {
+function jsonMessages(text: string, fields: Fields): OutgoingMessage[] {
   const value = parseJson(text);
   const isBatch = isObject(value) && Object.hasOwn(value, "messages");
   if (!isBatch) {
     return checked(
       [value],
+      fields,
       () => "",
       () => memberText(text, "body"),
     );
@@ -56,18 +62,20 @@ function jsonMessages(text: string): OutgoingMessage[] {
   let bodies: (string | undefined)[] | undefined;
   return checked(
     messages,
+    fields,
     (index) => `messages[${index}]`,
     (index) => (bodies ??= elementMemberTexts(text, "messages", "body"))[index],
   );
 }
 
-function lineMessages(text: string): OutgoingMessage[] {
+function lineMessages(text: string, fields: Fields): OutgoingMessage[] {
   const lines = text.split("\n").map((line) => (line.endsWith("\r") ? line.slice(0, -1) : line));
   while (lines.length > 0 && lines.at(-1)?.trim() === "") lines.pop();
   countWithin(lines.length);
   const values = lines.map((line, index) => parseJson(line, `messages[${index}]`));
   return checked(
     values,
+    fields,
     (index) => `messages[${index}]`,
     (index) => memberText(lines[index] ?? "", "body"),
   );
@@ -77,6 +85,7 @@ const REPORTED = 20;
 
 function checked(
   values: readonly unknown[],
+  fields: Fields,
   pathAt: (index: number) => string,
   bodyTextAt: (index: number) => string | undefined,
 ): OutgoingMessage[] {
@@ -84,7 +93,7 @@ function checked(
   const errors: FieldError[] = [];
   const messages: OutgoingMessage[] = [];
   for (const [index, value] of values.entries()) {
-    const message = checkMessage(value, index, pathAt, bodyTextAt, errors);
+    const message = checkMessage(value, index, fields, pathAt, bodyTextAt, errors);
     if (message !== undefined) messages.push(message);
     if (errors.length >= REPORTED) break;
   }
@@ -108,6 +117,7 @@ function countWithin(count: number): void {
 function checkMessage(
   value: unknown,
   index: number,
+  fields: Fields,
   pathAt: (index: number) => string,
   bodyTextAt: (index: number) => string | undefined,
   errors: FieldError[],
@@ -123,8 +133,9 @@ function checkMessage(
   for (const field of Object.keys(value)) {
     if (field === "body" || field === "headers" || field === "contentType" || field === "encoding")
       continue;
-    const message = isMessageField(field)
-      ? MESSAGE_FIELDS[field].error(value[field])
+    const known = fieldNamed(fields, field);
+    const message = known
+      ? known.error(value[field])
       : (unsupported(UNSUPPORTED.message, field, value[field]) ?? "is not a known field");
     if (message !== undefined) fail(field, message);
   }
@@ -142,7 +153,7 @@ function checkMessage(
     body: decoded.bytes,
     contentType: typeof contentType === "string" ? contentType : DEFAULT_TYPE[decoded.kind],
     headers: (headers ?? NO_HEADERS) as Readonly<Record<string, string>>,
-    ...fieldsOf(value),
+    ...fieldsOf(value, fields),
   };
 }
 

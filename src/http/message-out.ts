@@ -64,7 +64,10 @@ function contentJson(message: MessageView): string {
   const rest =
     `,"contentType":${quote(message.contentType)}` +
     `,"headers":${JSON.stringify(message.headers)}` +
-    (message.key === undefined ? "" : `,"key":${quote(message.key)}`);
+    (message.key === undefined ? "" : `,"key":${quote(message.key)}`) +
+    (message.exchange === undefined
+      ? ""
+      : `,"exchange":${quote(message.exchange)},"routingKey":${quote(message.routingKey ?? "")}`);
   const body = Buffer.from(message.body.buffer, message.body.byteOffset, message.body.byteLength);
   if (message.kind === "json") return `"body":${body.toString("utf8")}${rest}`;
   if (message.kind === "text" && !goesAsBase64(body)) {

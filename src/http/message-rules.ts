@@ -50,7 +50,8 @@ export function checkHeaders(headers: unknown, at: string, errors: FieldError[])
   }
 }
 
-function headerNameError(name: string): string | undefined {
+/** What is wrong with a header's name; `undefined`: nothing. */
+export function headerNameError(name: string): string | undefined {
   if (name === "") return "is a header without a name";
   if (name === "__proto__") return "is not allowed as a header name";
   return Buffer.byteLength(name) > LIMITS.headerNameBytes

@@ -84,6 +84,8 @@ const content = {
   encoding: v.exactOptional(v.literal("base64")),
   headers: v.record(v.string(), v.string()),
   key: v.exactOptional(v.string()),
+  exchange: v.exactOptional(v.string()),
+  routingKey: v.exactOptional(v.string()),
   sentAt: time,
   place: v.exactOptional(v.string()),
   deadLetter: v.exactOptional(deadLetter),
@@ -121,6 +123,37 @@ const sendResult = v.union([
   }),
 ]);
 
+const failure = v.strictObject({ code, detail: v.string(), retryable: v.boolean() });
+const places = v.exactOptional(v.record(v.string(), v.string()));
+
+const publishResult = v.union([
+  v.strictObject({
+    id: v.string(),
+    queues: v.array(v.string()),
+    places,
+    duplicate: v.exactOptional(v.literal(true)),
+    deliverAt: v.exactOptional(time),
+  }),
+  v.strictObject({ queues: v.array(v.string()) }),
+  v.strictObject({ unroutable: v.literal(true) }),
+  v.strictObject({
+    error: failure,
+    id: v.exactOptional(v.string()),
+    queues: v.exactOptional(v.array(v.string())),
+    places,
+    deliverAt: v.exactOptional(time),
+  }),
+]);
+
+const exchange = v.strictObject({
+  name: v.string(),
+  settings: requests.exchangeSettings,
+  /** The default exchange has none. */
+  createdAt: v.exactOptional(time),
+});
+
+const binding = v.strictObject({ id: v.string(), ...requests.bindingFields });
+
 const results = v.strictObject({
   results: v.array(
     v.strictObject({
@@ -149,7 +182,7 @@ export const problemSchema = v.object({
   retryable: v.boolean(),
   errors: v.exactOptional(v.array(v.strictObject({ path: v.string(), message: v.string() }))),
   /** Of a send that stored nothing. */
-  messages: v.exactOptional(v.array(sendResult)),
+  messages: v.exactOptional(v.array(v.union([sendResult, publishResult]))),
 });
 
 /** Schemas that the document names. */
@@ -162,6 +195,10 @@ export const NAMED = {
   Message: browsed,
   ScheduledMessage: scheduled,
   SendResult: sendResult,
+  PublishedMessage: requests.publishedMessage,
+  PublishResult: publishResult,
+  Exchange: exchange,
+  Binding: binding,
   ReceiptResults: results,
   Problem: problemSchema,
 } satisfies Record<string, v.GenericSchema>;
@@ -237,6 +274,38 @@ const EXACT = {
     answer: v.strictObject({ messages: v.array(scheduled), cursor }),
   },
   cancelScheduled: { statuses: { 204: "Cancelled; it will not be delivered." } },
+  putExchange: {
+    body: requests.exchangeSettings,
+    statuses: { 201: "Created.", 200: "Updated." },
+    answer: exchange,
+  },
+  getExchange: { statuses: { 200: "The exchange." }, answer: exchange },
+  listExchanges: {
+    query: requests.listQueuesQuery,
+    statuses: { 200: "A page of exchanges; with a cursor, there are more." },
+    answer: v.strictObject({ exchanges: v.array(exchange), cursor }),
+  },
+  deleteExchange: { statuses: { 204: "Deleted." } },
+  putBinding: {
+    body: requests.bindingSettings,
+    statuses: { 201: "Created.", 200: "Replaced." },
+    answer: binding,
+  },
+  getBinding: { statuses: { 200: "The binding." }, answer: binding },
+  listBindings: {
+    query: requests.listBindingsQuery,
+    statuses: { 200: "A page of bindings; with a cursor, there are more." },
+    answer: v.strictObject({ bindings: v.array(binding), cursor }),
+  },
+  deleteBinding: { statuses: { 204: "Deleted." } },
+  publish: {
+    body: requests.publishRequest,
+    statuses: {
+      201: "At least one message reached a queue; one result a message, in order.",
+      200: "No message reached a queue, and nothing failed.",
+    },
+    answer: v.strictObject({ messages: v.array(publishResult) }),
+  },
   createKey: {
     body: requests.createKeyRequest,
     statuses: { 201: "Created; keep the secret, it is not shown again." },

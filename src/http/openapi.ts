@@ -10,7 +10,7 @@ import { NAMED, SHAPES } from "./openapi-shapes.ts";
 import type { Shape } from "./openapi-shapes.ts";
 import { ROUTES } from "./routes.ts";
 import type { Route } from "./routes.ts";
-import { headers } from "./schemas.ts";
+import { bindingHeaderMap, filter, headers } from "./schemas.ts";
 
 type Json = Record<string, unknown>;
 
@@ -70,7 +70,7 @@ function operationOf(route: Route, shape: Shape): Json {
 
 function requestBody(route: Route, body: v.GenericSchema): Json {
   const json = { "application/json": { schema: schemaOf(body) } };
-  if (route.operation !== "send") return { content: json };
+  if (route.operation !== "send" && route.operation !== "publish") return { content: json };
   return {
     required: true,
     description:
@@ -96,12 +96,14 @@ const answerOf = (
 
 const QUEUE_NAME = { type: "string", pattern: "^[A-Za-z0-9_.-]{1,80}$" };
 
+const NAMES: ReadonlySet<string> = new Set(["queue", "group", "exchange"]);
+
 const pathParameters = (path: string): Json[] =>
   [...path.matchAll(/\{(\w+)\}/g)].map(([, name]) => ({
     name,
     in: "path",
     required: true,
-    schema: name === "queue" || name === "group" ? QUEUE_NAME : { type: "string" },
+    schema: NAMES.has(name ?? "") ? QUEUE_NAME : { type: "string" },
   }));
 
 const queryParameters = ({ query }: Shape): Json[] =>
@@ -121,12 +123,24 @@ function parameterSchema(schema: v.GenericSchema): Json {
   return { ...parameter, ...(fallback === undefined ? {} : { default: Number(fallback) }) };
 }
 
-// JSON Schema of the two custom schemas.
+// JSON Schema of the custom schemas.
 const HEADERS = {
   type: "object",
   maxProperties: LIMITS.headersPerMessage,
   propertyNames: { minLength: 1, maxLength: LIMITS.headerNameBytes },
   additionalProperties: { type: "string" },
+} as const;
+
+const BINDING_HEADERS = {
+  ...HEADERS,
+  maxProperties: LIMITS.bindingHeaders,
+  additionalProperties: { type: ["string", "null"] },
+} as const;
+
+const PATTERN = {
+  type: "object",
+  description: "An event pattern over headers and body, in EventBridge's syntax.",
+  minProperties: 1,
 } as const;
 
 const TAGS = {
@@ -135,6 +149,12 @@ const TAGS = {
   propertyNames: { minLength: 1, maxLength: LIMITS.tagKeyChars },
   additionalProperties: { type: "string", maxLength: LIMITS.tagValueChars },
 } as const;
+
+const CUSTOM = new Map<unknown, Json>([
+  [headers, HEADERS],
+  [bindingHeaderMap, BINDING_HEADERS],
+  [filter, PATTERN],
+]);
 
 /** `own`: the name that the schema is defined by here, so that it does not refer to itself. */
 function schemaOf(schema: v.GenericSchema, own?: string): Json {
@@ -151,7 +171,7 @@ function schemaOf(schema: v.GenericSchema, own?: string): Json {
     overrideRef: ({ referenceId }) => `#/components/schemas/${referenceId}`,
     overrideSchema: ({ valibotSchema }) => {
       if (valibotSchema.type !== "custom") return undefined;
-      return (valibotSchema as unknown) === headers ? HEADERS : TAGS;
+      return CUSTOM.get(valibotSchema) ?? TAGS;
     },
   });
   return rest;

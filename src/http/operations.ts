@@ -2,43 +2,30 @@
  * One handler per operation of the table: from a request to a call of the service and back. By the
  * time one runs, its route is found and its caller is known and may act on the queue of the path.
  */
-import type { APIGatewayProxyEventV2 } from "aws-lambda";
-import type * as v from "valibot";
 import { LaneError } from "../core/errors.ts";
 import { epochMs, queueName } from "../core/types.ts";
-import type { QueueName } from "../core/types.ts";
 import type {
   QueueSettings,
   QueueSummary,
   QueueView,
   ReceiptResult,
   SendResult,
-  Service,
 } from "../service/api.ts";
 import { json, noContent, problem } from "./answer.ts";
 import type { Answer } from "./answer.ts";
 import { demand } from "./authorise.ts";
-import type { Caller } from "./authorise.ts";
 import { deleteGroup, getGroup, listGroups, putGroup } from "./groups.ts";
+import { EXCHANGE_OPERATIONS } from "./exchanges.ts";
+import { bodyAs, idOf, objectOf, queueOf } from "./call.ts";
+import type { Call, Handler } from "./call.ts";
 import { browse, listKeys, listQueues, listScheduled, keyJson } from "./listings.ts";
 import { messagesOf } from "./message-in.ts";
 import { iso, lookedUpJson, receivedJson } from "./message-out.ts";
 import { isObject } from "./message-rules.ts";
-import { bodyOf, isUtf8, mediaType, parseJson, strictText } from "./request-body.ts";
 import type { Operation } from "./routes.ts";
 import * as schemas from "./schemas.ts";
 import { UNSUPPORTED, withoutUnsupported } from "./unsupported.ts";
-import { invalid, validate } from "./validate.ts";
-
-export interface Call {
-  readonly service: Service;
-  readonly event: APIGatewayProxyEventV2;
-  readonly caller: Caller;
-  readonly openapi: string | undefined;
-  readonly signal: AbortSignal | undefined;
-}
-
-type Handler = (call: Call) => Promise<Answer>;
+import { validate } from "./validate.ts";
 
 export const OPERATIONS: Readonly<Record<Operation, Handler>> = {
   putQueue: async (call) => {
@@ -101,6 +88,7 @@ export const OPERATIONS: Readonly<Record<Operation, Handler>> = {
     await call.service.cancelScheduled(queueOf(call), idOf(call));
     return noContent();
   },
+  ...EXCHANGE_OPERATIONS,
   createKey: async (call) => {
     const { expiresAt, ...request } = bodyAs(schemas.createKeyRequest, call);
     const expires = expiresAt === undefined ? {} : { expiresAt: epochMs(Date.parse(expiresAt)) };
@@ -118,28 +106,6 @@ export const OPERATIONS: Readonly<Record<Operation, Handler>> = {
     return json(200, openapi);
   },
 };
-
-export const queueOf = ({ event }: Pick<Call, "event">): QueueName =>
-  queueName(event.pathParameters?.["queue"] ?? "");
-
-const idOf = ({ event }: Call): string => (event.pathParameters?.["id"] ?? "").slice(0, 512);
-
-function bodyAs<S extends v.GenericSchema>(schema: S, call: Call): v.InferOutput<S> {
-  return validate(schema, objectOf(call));
-}
-
-/** The JSON object of the body; an absent body stands for an empty one. */
-function objectOf({ event }: Call): Record<string, unknown> {
-  const body = bodyOf(event);
-  if (body.length === 0) return {};
-  const type = mediaType(event);
-  if ((type.type !== "application/json" && type.type !== "") || !isUtf8(type)) {
-    throw new LaneError("unsupported-media-type", "The body must be application/json, in UTF-8.");
-  }
-  const value = parseJson(strictText(body));
-  if (!isObject(value)) throw invalid([{ path: "", message: "must be a JSON object" }]);
-  return value;
-}
 
 function settingsOf(call: Call): Partial<QueueSettings> {
   const given = withoutUnsupported(UNSUPPORTED.settings, objectOf(call));

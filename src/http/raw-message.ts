@@ -2,7 +2,8 @@
 import type { APIGatewayProxyEventV2 } from "aws-lambda";
 import type { FieldError } from "../core/errors.ts";
 import type { OutgoingMessage } from "../core/message.ts";
-import { fieldsOf, isMessageField, MESSAGE_FIELDS } from "./message-fields.ts";
+import { fieldNamed, fieldsOf } from "./message-fields.ts";
+import type { Fields } from "./message-fields.ts";
 import { checkHeaders, contentTypeError, sizeWithin } from "./message-rules.ts";
 import { bodyOf, isUtf8, textOf } from "./request-body.ts";
 import type { MediaType } from "./request-body.ts";
@@ -11,13 +12,18 @@ import { invalid, joinPath } from "./validate.ts";
 
 export const LANE_HEADER = "x-lane-header-";
 
-export function rawMessage(event: APIGatewayProxyEventV2, type: MediaType): OutgoingMessage {
+export function rawMessage(
+  event: APIGatewayProxyEventV2,
+  type: MediaType,
+  known: Fields,
+): OutgoingMessage {
   const errors: FieldError[] = [];
   const fields: Record<string, unknown> = {};
   for (const [name, text] of Object.entries(event.queryStringParameters ?? {})) {
-    if (isMessageField(name)) fields[name] = MESSAGE_FIELDS[name].read(text ?? "");
-    const message = isMessageField(name)
-      ? MESSAGE_FIELDS[name].error(fields[name])
+    const field = fieldNamed(known, name);
+    if (field !== undefined) fields[name] = field.read(text ?? "");
+    const message = field
+      ? field.error(fields[name])
       : (unsupported(UNSUPPORTED.message, name, text) ?? "is not a known parameter");
     if (message !== undefined) errors.push({ path: joinPath("query", name), message });
   }
@@ -35,7 +41,7 @@ export function rawMessage(event: APIGatewayProxyEventV2, type: MediaType): Outg
   const isText = isTextual(type) && textOf(given) !== undefined;
   const body = typeof given === "string" ? Buffer.from(given, "utf8") : given;
   const kind = isText ? "text" : "bytes";
-  const message: OutgoingMessage = { kind, body, contentType, headers, ...fieldsOf(fields) };
+  const message: OutgoingMessage = { kind, body, contentType, headers, ...fieldsOf(fields, known) };
   sizeWithin(message, "");
   return message;
 }

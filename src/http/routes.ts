@@ -18,13 +18,14 @@ export interface Route {
   readonly operation: string;
   readonly role: Role;
   readonly auth: "key" | "iam" | "none";
-  /** What a key needs on the queue of the path. `any`: some action on it. Absent: a valid key. */
+  /** What a key needs on the queue, or the exchange, of the path. `any`: some action on it. Absent: a valid key. */
   readonly action?: Action | "any";
   readonly summary: string;
 }
 
 const QUEUE = "/v1/queues/{queue}";
 const GROUP = `${QUEUE}/groups/{group}` as const;
+const EXCHANGE = "/v1/exchanges/{exchange}";
 
 const TABLE = [
   {
@@ -205,6 +206,86 @@ const TABLE = [
     auth: "key",
     action: "send",
     summary: "Cancel a scheduled message, at least 10 s before it is due.",
+  },
+  {
+    method: "PUT",
+    path: EXCHANGE,
+    operation: "putExchange",
+    role: "admin",
+    auth: "key",
+    action: "manage",
+    summary: "Create an exchange, or replace the whole of its settings; its type stays.",
+  },
+  {
+    method: "GET",
+    path: EXCHANGE,
+    operation: "getExchange",
+    role: "admin",
+    auth: "key",
+    action: "any",
+    summary: "Read an exchange's settings.",
+  },
+  {
+    method: "GET",
+    path: "/v1/exchanges",
+    operation: "listExchanges",
+    role: "admin",
+    auth: "key",
+    summary: "List exchanges by name; a key sees those that it may do something with.",
+  },
+  {
+    method: "DELETE",
+    path: EXCHANGE,
+    operation: "deleteExchange",
+    role: "admin",
+    auth: "key",
+    action: "manage",
+    summary: "Delete an exchange and its bindings.",
+  },
+  {
+    method: "PUT",
+    path: `${EXCHANGE}/bindings/{id}`,
+    operation: "putBinding",
+    role: "admin",
+    auth: "key",
+    action: "manage",
+    summary: "Bind a queue or another exchange, or replace the binding of this id.",
+  },
+  {
+    method: "GET",
+    path: `${EXCHANGE}/bindings/{id}`,
+    operation: "getBinding",
+    role: "admin",
+    auth: "key",
+    action: "any",
+    summary: "Read one binding.",
+  },
+  {
+    method: "GET",
+    path: `${EXCHANGE}/bindings`,
+    operation: "listBindings",
+    role: "admin",
+    auth: "key",
+    action: "any",
+    summary: "List the bindings of an exchange.",
+  },
+  {
+    method: "DELETE",
+    path: `${EXCHANGE}/bindings/{id}`,
+    operation: "deleteBinding",
+    role: "admin",
+    auth: "key",
+    action: "manage",
+    summary: "Take a binding away.",
+  },
+  {
+    method: "POST",
+    path: `${EXCHANGE}/messages`,
+    operation: "publish",
+    role: "send",
+    auth: "key",
+    action: "send",
+    summary: "Publish one message or a batch; the exchange routes each to queues.",
   },
   {
     method: "POST",

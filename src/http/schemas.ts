@@ -4,8 +4,13 @@
  */
 import * as v from "valibot";
 import { DEFAULT_DEDUP } from "../core/dedup.ts";
-import { LIMITS } from "../core/limits.ts";
 import { isRealTime, ISO_TIME, NO_ISO_TIME, NO_REAL_TIME } from "./times.ts";
+import type { FieldError } from "../core/errors.ts";
+import { BALANCE_BY, EXCHANGE_TYPES, HEADER_MATCHES } from "../core/exchange.ts";
+import { LIMITS } from "../core/limits.ts";
+import { pointerError } from "../core/transform.ts";
+import { routingKeyError } from "./message-fields.ts";
+import { checkHeaders, headerNameError } from "./message-rules.ts";
 
 const integer = (min: number, max: number) =>
   v.pipe(
@@ -40,6 +45,22 @@ const time = v.pipe(
   v.string("must be a string"),
   v.regex(ISO_TIME, NO_ISO_TIME),
   v.check(isRealTime, NO_REAL_TIME),
+);
+
+const headerName = v.pipe(
+  v.string("must be a string"),
+  v.check(
+    (value) => headerNameError(value) === undefined,
+    (issue) => headerNameError(issue.input) ?? "",
+  ),
+);
+
+const routingKey = v.pipe(
+  v.string("must be a string"),
+  v.check(
+    (value) => routingKeyError(value) === undefined,
+    (issue) => routingKeyError(issue.input) ?? "",
+  ),
 );
 
 const isPlainObject = (value: unknown): value is Record<string, unknown> =>
@@ -153,6 +174,110 @@ export const outgoingMessage = v.strictObject({
   ttlSeconds: v.exactOptional(integer(1, LIMITS.retentionSecondsMax)),
 });
 
+export const publishedMessage = v.strictObject({
+  ...outgoingMessage.entries,
+  routingKey: v.optional(routingKey, ""),
+});
+
+export const publishRequest = v.union([
+  publishedMessage,
+  v.strictObject({
+    messages: v.pipe(
+      v.array(publishedMessage),
+      v.minLength(1),
+      v.maxLength(LIMITS.messagesPerSend),
+    ),
+  }),
+]);
+
+export const exchangeSettings = v.strictObject({
+  type: v.picklist(EXCHANGE_TYPES, `must be one of ${EXCHANGE_TYPES.join(", ")}`),
+  by: v.exactOptional(v.picklist(BALANCE_BY, `must be one of ${BALANCE_BY.join(", ")}`)),
+  hashHeader: v.exactOptional(headerName),
+  alternate: v.optional(v.nullable(name), null),
+  mandatory: v.optional(flag, false),
+});
+
+const transform = v.strictObject({
+  setHeaders: v.exactOptional(
+    v.pipe(
+      headers,
+      v.rawCheck(({ dataset, addIssue }) => {
+        if (!dataset.typed) return;
+        const errors: FieldError[] = [];
+        checkHeaders(dataset.value, "", errors);
+        for (const { path, message } of errors) {
+          addIssue({ message: path === "" ? message : `has a header ${path} that ${message}` });
+        }
+      }),
+    ),
+  ),
+  removeHeaders: v.exactOptional(
+    v.pipe(
+      v.array(headerName, "must be an array of header names"),
+      v.maxLength(LIMITS.headersPerMessage, `must name at most ${LIMITS.headersPerMessage}`),
+    ),
+  ),
+  body: v.exactOptional(
+    v.pipe(
+      text(0, LIMITS.jsonPointerChars),
+      v.check(
+        (pointer) => pointerError(pointer) === undefined,
+        (issue) => pointerError(issue.input) ?? "",
+      ),
+    ),
+  ),
+});
+
+export const bindingHeaderMap = v.custom<Readonly<Record<string, string | null>>>(
+  isPlainObject,
+  "must be an object",
+);
+
+const bindingHeaders = v.pipe(
+  bindingHeaderMap,
+  v.rawCheck(({ dataset, addIssue }) => {
+    if (!dataset.typed) return;
+    const input: Readonly<Record<string, unknown>> = dataset.value;
+    for (const [key, value] of Object.entries(input)) {
+      const isText = typeof value === "string" || value === null;
+      const message = isText
+        ? headerNameError(key)
+        : "must be a string, for headers are text, or null: it only has to be there";
+      if (message === undefined) continue;
+      addIssue({ message, path: [{ type: "object", origin: "value", input, key, value }] });
+    }
+    if (Object.keys(input).length > LIMITS.bindingHeaders) {
+      addIssue({ message: `must have at most ${LIMITS.bindingHeaders} headers` });
+    }
+  }),
+);
+
+/** `core/pattern.ts` says what is wrong with one. */
+export const filter = v.custom<Readonly<Record<string, unknown>>>(
+  isPlainObject,
+  "must be an object",
+);
+
+export const bindingFields = {
+  queue: v.exactOptional(name),
+  exchange: v.exactOptional(name),
+  routingKey: v.exactOptional(routingKey),
+  headers: v.exactOptional(bindingHeaders),
+  match: v.exactOptional(v.picklist(HEADER_MATCHES, `must be one of ${HEADER_MATCHES.join(", ")}`)),
+  filter: v.exactOptional(filter),
+  weight: v.exactOptional(integer(0, LIMITS.weightMax)),
+  transform: v.exactOptional(transform),
+};
+
+export const bindingSettings = v.pipe(
+  v.strictObject(bindingFields),
+  v.check(
+    ({ queue, exchange }) => (queue === undefined) !== (exchange === undefined),
+    "must name a queue or an exchange to bind, and not both",
+  ),
+);
+
 export const sendRequest = v.union([
   outgoingMessage,
   v.strictObject({
@@ -188,27 +313,36 @@ export const extendRequest = v.strictObject({
 
 const KEY_ACTIONS = ["send", "receive", "browse", "manage"] as const;
 
+const namePattern = v.pipe(
+  v.string("must be a string"),
+  v.regex(
+    /^[A-Za-z0-9_.*-]{1,80}$/,
+    "must be 1 to 80 characters of A-Z a-z 0-9 _ - . and * for any run of characters",
+  ),
+);
+
 export const createKeyRequest = v.strictObject({
   name: text(1, LIMITS.keyNameChars),
   scopes: v.pipe(
     v.array(
-      v.strictObject({
-        actions: v.pipe(
-          v.array(
-            v.picklist(KEY_ACTIONS, `must be one of ${KEY_ACTIONS.join(", ")}`),
-            "must be an array of actions",
+      v.pipe(
+        v.strictObject({
+          actions: v.pipe(
+            v.array(
+              v.picklist(KEY_ACTIONS, `must be one of ${KEY_ACTIONS.join(", ")}`),
+              "must be an array of actions",
+            ),
+            v.minLength(1, "must have at least one action"),
+            v.maxLength(KEY_ACTIONS.length, "must name each action once"),
           ),
-          v.minLength(1, "must have at least one action"),
-          v.maxLength(KEY_ACTIONS.length, "must name each action once"),
+          queues: v.exactOptional(namePattern),
+          exchanges: v.exactOptional(namePattern),
+        }),
+        v.check(
+          ({ queues, exchanges }) => queues !== undefined || exchanges !== undefined,
+          "must name queues, exchanges or both",
         ),
-        queues: v.pipe(
-          v.string("must be a string"),
-          v.regex(
-            /^[A-Za-z0-9_.*-]{1,80}$/,
-            "must be 1 to 80 characters of A-Z a-z 0-9 _ - . and * for any run of characters",
-          ),
-        ),
-      }),
+      ),
       "must be an array of scopes",
     ),
     v.minLength(1, "must have at least one scope"),
@@ -237,6 +371,11 @@ export const listQueuesQuery = v.strictObject({
       v.regex(/^[A-Za-z0-9_.-]{0,80}$/, "must be at most 80 characters of A-Z a-z 0-9 _ - ."),
     ),
   ),
+  limit: v.optional(integerParameter(1, LIMITS.listPage), "100"),
+  cursor: v.exactOptional(cursor),
+});
+
+export const listBindingsQuery = v.strictObject({
   limit: v.optional(integerParameter(1, LIMITS.listPage), "100"),
   cursor: v.exactOptional(cursor),
 });

@@ -3,7 +3,15 @@
  * the SQS face and the janitor call these and nothing else.
  */
 import type { BodyKind, DeadLetterInfo, OutgoingMessage } from "../core/message.ts";
-import type { EpochMs, GroupName, LaneId, QueueId, QueueName } from "../core/types.ts";
+import type {
+  EpochMs,
+  ExchangeName,
+  GroupName,
+  LaneId,
+  QueueId,
+  QueueName,
+} from "../core/types.ts";
+import type { Binding, BindingSettings, Exchange, ExchangeSettings } from "../core/exchange.ts";
 import type { Code } from "../core/errors.ts";
 import type { GroupSettings } from "../core/group.ts";
 import type { QueueSettings } from "../core/queue.ts";
@@ -71,6 +79,27 @@ export type SendResult =
       readonly error: { readonly code: Code; readonly detail: string; readonly retryable: boolean };
     };
 
+/** Of one message of a publish. `queues` have it; `places` tells the copies of one message apart. */
+export type PublishResult =
+  | {
+      readonly id: string;
+      readonly queues: readonly string[];
+      readonly places?: Readonly<Record<string, string>>;
+      readonly duplicate?: true;
+      /** Of a scheduled message. */
+      readonly deliverAt?: EpochMs;
+    }
+  /** It reached none, which the exchange takes for an error, or does not. */
+  | { readonly unroutable: true }
+  | { readonly queues: readonly [] }
+  | {
+      readonly error: { readonly code: Code; readonly detail: string; readonly retryable: boolean };
+      readonly queues?: readonly string[];
+      readonly id?: string;
+      readonly places?: Readonly<Record<string, string>>;
+      readonly deliverAt?: EpochMs;
+    };
+
 /** A message as readers see it, leased or browsed. `body` is encoded by the face. */
 export interface MessageView {
   readonly id: string;
@@ -81,6 +110,9 @@ export interface MessageView {
   readonly contentType: string;
   readonly headers: Readonly<Record<string, string>>;
   readonly key?: string;
+  /** Of a published message. */
+  readonly exchange?: string;
+  readonly routingKey?: string;
   readonly sentAt: EpochMs;
   readonly expiresAt: EpochMs;
   readonly deadLetter?: DeadLetterInfo;
@@ -118,8 +150,9 @@ export type Action = "send" | "receive" | "browse" | "manage";
 
 export interface ApiKeyScope {
   readonly actions: readonly Action[];
-  /** A queue-name pattern; `*` stands for any run of characters. */
-  readonly queues: string;
+  /** Patterns of names; `*` stands for any run of characters. One of the two at least is there. */
+  readonly queues?: string;
+  readonly exchanges?: string;
 }
 
 export interface ApiKeyView {
@@ -218,6 +251,33 @@ export interface Service {
     request: { limit: number; after?: string },
   ): Promise<{ messages: readonly ScheduledMessage[]; next?: string }>;
   cancelScheduled(name: QueueName, id: string): Promise<void>;
+  putExchange(
+    name: ExchangeName,
+    settings: ExchangeSettings,
+  ): Promise<{ created: boolean; exchange: Exchange }>;
+  getExchange(name: ExchangeName): Promise<Exchange>;
+  listExchanges(request: {
+    prefix?: string;
+    limit: number;
+    after?: ExchangeName;
+  }): Promise<{ exchanges: readonly Exchange[]; next?: ExchangeName }>;
+  deleteExchange(name: ExchangeName): Promise<void>;
+  putBinding(
+    name: ExchangeName,
+    id: string,
+    settings: BindingSettings,
+  ): Promise<{ created: boolean; binding: Binding }>;
+  getBinding(name: ExchangeName, id: string): Promise<Binding>;
+  listBindings(
+    name: ExchangeName,
+    request: { limit: number; after?: string },
+  ): Promise<{ bindings: readonly Binding[]; next?: string }>;
+  deleteBinding(name: ExchangeName, id: string): Promise<void>;
+  /** Each in order of the messages, which name what they are routed by. */
+  publish(
+    name: ExchangeName,
+    messages: readonly OutgoingMessage[],
+  ): Promise<readonly PublishResult[]>;
 
   createKey(request: {
     name: string;

@@ -5,7 +5,7 @@
  *     after 60 s. A change made by this instance is seen by it at once.
  * D2  Every change is conditional on the version that it was made from.
  */
-import { LaneError } from "../core/errors.ts";
+import { isLaneError, LaneError } from "../core/errors.ts";
 import { LIMITS } from "../core/limits.ts";
 import { DEFAULT_SETTINGS } from "../core/queue.ts";
 import type { Lanes, QueueRecord, QueueSettings } from "../core/queue.ts";
@@ -36,6 +36,17 @@ export class Catalog {
     const age = cached === undefined ? -1 : this.#deps.clock.now() - cached.readAt;
     if (cached !== undefined && age >= 0 && age < maxAgeMs) return cached.record;
     return this.fresh(name);
+  }
+
+  /** Whether there is such a queue, as `get` would say. */
+  async has(name: QueueName): Promise<boolean> {
+    try {
+      await this.get(name);
+      return true;
+    } catch (error) {
+      if (isLaneError(error, "queue-not-found")) return false;
+      throw error;
+    }
   }
 
   async fresh(name: QueueName): Promise<QueueRecord> {

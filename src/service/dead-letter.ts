@@ -8,6 +8,7 @@
  */
 import { LIMITS } from "../core/limits.ts";
 import { isLaneError } from "../core/errors.ts";
+import { originOf } from "../core/message.ts";
 import type { DeadLetterInfo, StoredMessage } from "../core/message.ts";
 import { planMove } from "../core/moves.ts";
 import type { DeadLetter } from "../core/plan.ts";
@@ -209,6 +210,7 @@ function carry(
     contentType: message.contentType,
     headers: message.headers,
     ...(key === undefined ? {} : { key }),
+    ...originOf(message),
     sentAt: message.sentAt,
     expiresAt: epochMs(to.now + to.target.settings.retentionSeconds * 1000),
     visibleAt: to.now,

@@ -20,6 +20,7 @@ export interface Deps {
 /** What is worth counting. */
 export type ServiceEvent =
   | { readonly type: "appendConflict" | "claimConflict" | "laneGrown" | "segmentCut" }
+  | { readonly type: "unroutable"; readonly exchange: string; readonly messages: number }
   | { readonly type: "eraseFailed"; readonly error: unknown }
   | {
       readonly type: "deadLetterFailed" | "tendFailed" | "promotionFailed";

@@ -8,6 +8,7 @@ import { dedupName, dedupOf } from "../core/dedup.ts";
 import { isLaneError, LaneError } from "../core/errors.ts";
 import type { FieldError } from "../core/errors.ts";
 import { LIMITS } from "../core/limits.ts";
+import { originOf } from "../core/message.ts";
 import type { OutgoingMessage, StoredMessage } from "../core/message.ts";
 import { packedBytes } from "../core/packing.ts";
 import type { QueueRecord } from "../core/queue.ts";
@@ -156,6 +157,8 @@ function stampedMessage(message: OutgoingMessage, record: QueueRecord, now: Epoc
       contentType: message.contentType,
       headers: message.headers,
       ...(message.key === undefined ? {} : { key: message.key }),
+      ...originOf(message),
+      ...(message.id === undefined ? {} : { id: message.id }),
       ...(dedupId === undefined ? {} : { dedupId }),
       ...stamp.times,
     },
@@ -179,7 +182,7 @@ function checkDedup(stamped: readonly Stamped[]): void {
     throw new LaneError("invalid-request", `${first.path} ${first.message}.`, { errors });
 }
 
-function checkSchedules(messages: readonly OutgoingMessage[], now: EpochMs): void {
+export function checkSchedules(messages: readonly OutgoingMessage[], now: EpochMs): void {
   const errors = messages.flatMap((message, index) => {
     const error = scheduleError(message, now);
     return error === undefined
@@ -234,7 +237,7 @@ function checkOrder(record: QueueRecord, messages: readonly OutgoingMessage[]): 
 }
 
 /** Body and headers, in UTF-8 bytes: what `maxMessageBytes` limits. */
-function messageBytes(message: OutgoingMessage): number {
+export function messageBytes(message: OutgoingMessage): number {
   let bytes = message.body.length;
   for (const name in message.headers)
     bytes += Buffer.byteLength(name) + Buffer.byteLength(message.headers[name] ?? "");

@@ -18,14 +18,17 @@ import { Eraser } from "./erase.ts";
 import { Groups } from "./group-catalog.ts";
 import { GroupKeeper } from "./group-keeper.ts";
 import { ConsumerGroups } from "./groups.ts";
+import { Exchanges } from "./exchanges.ts";
 import { Janitor } from "./janitor.ts";
 import { LaneKeeper } from "./lanes.ts";
 import { LaneWriter } from "./lane-writer.ts";
 import { LogReader } from "./log.ts";
 import { Promoter } from "./promoter.ts";
+import { Publisher } from "./publish.ts";
 import { Queues } from "./queues.ts";
 import { Receiver } from "./receive.ts";
 import { Redriver } from "./redrive.ts";
+import { Routing } from "./routing.ts";
 import { Sender } from "./send.ts";
 import { Sources } from "./sources.ts";
 import { Starts } from "./starts.ts";
@@ -37,6 +40,7 @@ import { Visits } from "./visit.ts";
 export function createService(deps: Deps, bell: Bell = new Bell(deps)): Service {
   const catalog = new Catalog(deps);
   const groups = new Groups(deps);
+  const routing = new Routing(deps, catalog);
   const tails = new Tails(deps);
   const appender = new Appender(deps, tails);
   const log = new LogReader(deps);
@@ -55,6 +59,8 @@ export function createService(deps: Deps, bell: Bell = new Bell(deps)): Service 
   const timers = new Timers(deps, catalog, due, log);
   const writer = new LaneWriter(deps, catalog, appender, once, lanes);
   const sender = new Sender(deps, catalog, writer, bell, timers);
+  const exchanges = new Exchanges(deps, catalog, routing);
+  const publisher = new Publisher(deps, catalog, routing, sender);
   const receiver = new Receiver(deps, catalog, groups, visits, log, bell, due);
   const acker = new Acker(deps, catalog, eraser);
   const leases = new LeaseChanger(deps, catalog, bell);
@@ -85,6 +91,15 @@ export function createService(deps: Deps, bell: Bell = new Bell(deps)): Service 
     lookUp: (name, id) => browser.lookUp(name, id),
     listScheduled: (name, request) => timers.list(name, request),
     cancelScheduled: (name, id) => timers.cancel(name, id),
+    putExchange: (name, settings) => exchanges.put(name, settings),
+    getExchange: (name) => exchanges.get(name),
+    listExchanges: (request) => exchanges.list(request),
+    deleteExchange: (name) => exchanges.delete(name),
+    putBinding: (name, id, settings) => exchanges.putBinding(name, id, settings),
+    getBinding: (name, id) => exchanges.getBinding(name, id),
+    listBindings: (name, request) => exchanges.listBindings(name, request),
+    deleteBinding: (name, id) => exchanges.deleteBinding(name, id),
+    publish: (name, messages) => publisher.publish(name, messages),
     createKey: (request) => keys.create(request),
     listKeys: (request) => keys.list(request),
     deleteKey: (id) => keys.delete(id),

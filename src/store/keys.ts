@@ -54,10 +54,15 @@
  *          sk `#<groupId>`: deletedAt. The grave of a group whose name is used again before that.
  * grave    pk `grave`, sk queueId: lanes (count ever used), timerShards, deletedAt. What the janitor has still to clear.
  * key      pk `key`, sk id: name, hash (SHA-256 of the secret), scopes, createdAt, expiresAt.
+ * exchange pk `exchange`, sk name: exchangeId, settings (JSON), createdAt, `revision` (random, another
+ *          one after every change of settings or bindings), `deleting` once its bindings are being cleared.
+ *          Written by the exchange operations; read by publish and dead-lettering, cached 10 s.
+ * binding  pk `binding#<exchangeId>`, sk its id: `binding` (JSON). Ends with its exchange.
  * janitor  pk `janitor`, sk `-`: `after`, the queue that the last bounded round ended with.
  */
 import type {
   EpochMs,
+  ExchangeName,
   GroupId,
   GroupName,
   LaneId,
@@ -139,5 +144,12 @@ export const GRAVES = "grave";
 export const graveKey = (queue: QueueId): Key => ({ pk: GRAVES, sk: queue });
 export const API_KEYS = "key";
 export const apiKeyKey = (id: string): Key => ({ pk: API_KEYS, sk: id });
+export const EXCHANGES = "exchange";
+export const exchangeKey = (name: ExchangeName): Key => ({ pk: EXCHANGES, sk: name });
+export const bindingsKey = (exchangeId: string): string => `binding#${exchangeId}`;
+export const bindingKey = (exchangeId: string, id: string): Key => ({
+  pk: bindingsKey(exchangeId),
+  sk: id,
+});
 export const JANITOR: Key = { pk: "janitor", sk: "-" };
 export const FORMAT: Key = { pk: "format", sk: "-" };

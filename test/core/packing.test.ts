@@ -27,6 +27,12 @@ const messages: fc.Arbitrary<StoredMessage> = fc
     sentAt: times,
     expiresAt: times,
     visibleAt: times,
+    origin: fc.option(
+      fc.record({ exchange: words, routingKey: words }, { noNullPrototype: true }),
+      {
+        nil: undefined,
+      },
+    ),
     id: fc.option(words, { nil: undefined }),
     dedupId: fc.option(words, { nil: undefined }),
     parts: fc.option(fc.record({ name: words, count: whole, bytes: whole }), { nil: undefined }),
@@ -48,8 +54,9 @@ const messages: fc.Arbitrary<StoredMessage> = fc
       { nil: undefined },
     ),
   })
-  .map(({ id, dedupId, parts, deadLetter, ...message }) => ({
+  .map(({ origin, id, dedupId, parts, deadLetter, ...message }) => ({
     ...message,
+    ...origin,
     ...(id === undefined ? {} : { id }),
     ...(dedupId === undefined ? {} : { dedupId }),
     ...(parts === undefined ? {} : { parts }),

@@ -29,6 +29,7 @@ beforeAll(async () => {
     keys,
     queues,
     messages,
+    exchanges,
     deadLetters,
     idleLanes,
     largeMessages,
@@ -72,7 +73,9 @@ const send = (queue: string, count: number, body: unknown = "hello") =>
 
 async function keys(): Promise<void> {
   await call("health");
-  const scopes = [{ actions: ["send", "receive", "browse", "manage"], queues: "*" }];
+  const scopes = [
+    { actions: ["send", "receive", "browse", "manage"], queues: "*", exchanges: "*" },
+  ];
   const made = await call("createKey", { iam: IAM, body: { name: "all", scopes } }, 201);
   authorization = `Bearer ${String(made["secret"])}`;
   const other = await call("createKey", { iam: IAM, body: { name: "other", scopes } }, 201);
@@ -128,6 +131,30 @@ async function messages(): Promise<void> {
     await call("ack", { queue: "orders", body: { receipts: receiptsOf(batch) } });
   }
   expect(await receive("orders", { waitSeconds: 20 })).toEqual([]);
+}
+
+async function exchanges(): Promise<void> {
+  const at = { exchange: "events" };
+  await call("putExchange", { ...at, body: { type: "topic" } }, 201);
+  await call("putExchange", { ...at, body: { type: "topic", mandatory: true } });
+  await call("getExchange", at);
+  await call("listExchanges");
+  for (const id of ["one", "two"]) {
+    const body = { queue: "orders", routingKey: `${id}.#` };
+    await call("putBinding", { ...at, id, body }, 201);
+  }
+  await call("getBinding", { ...at, id: "one" });
+  await call("listBindings", at);
+  const messages = ["one.x", "two", "three"].map((routingKey) => ({ body: 1, routingKey }));
+  const published = await call("publish", { ...at, body: { messages } }, 201);
+  expect(published["messages"]).toMatchObject([
+    { queues: ["orders"] },
+    { queues: ["orders"] },
+    { unroutable: true },
+  ]);
+  await call("deleteBinding", { ...at, id: "one" }, 204);
+  await call("deleteExchange", at, 204);
+  await call("putExchange", { ...at, body: { type: "direct" } }, 201);
 }
 
 async function deadLetters(): Promise<void> {

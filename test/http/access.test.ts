@@ -14,10 +14,14 @@ const DEPLOYED: AuthMode = { mode: "deployed" };
 const ADMIN_KEY: AuthMode = { mode: "admin-key", key: "s3cret" };
 const bearer = (key: string) => ({ authorization: `Bearer ${key}` });
 
-const keyOf = (actions: readonly Action[], queues: string): ApiKeyView => ({
+const keyOf = (
+  actions: readonly Action[],
+  pattern: string,
+  of: "queues" | "exchanges" = "queues",
+): ApiKeyView => ({
   id: "k1",
   name: "k",
-  scopes: [{ actions, queues }],
+  scopes: [{ actions, [of]: pattern }],
   createdAt: NOW,
 });
 
@@ -26,6 +30,9 @@ const BODIES: Partial<Record<Operation, unknown>> = {
   ack: { receipts: ["a"] },
   release: { receipts: ["a"] },
   extend: { receipts: ["a"], leaseSeconds: 1 },
+  putExchange: { type: "direct" },
+  putBinding: { exchange: "orders-eu" },
+  publish: { body: 1 },
   createKey: { name: "n", scopes: [{ actions: ["send"], queues: "*" }] },
 };
 
@@ -80,10 +87,15 @@ describe("scopes", () => {
   const ALL: readonly Action[] = ["send", "receive", "browse", "manage"];
   const scoped = openToKeys.filter((route) => route.action !== undefined);
 
-  test.each(scoped)("$operation needs its own action, on the queue of the path", async (route) => {
+  test.each(scoped)("$operation needs its own action, on what the path names", async (route) => {
     const needed = route.action === "any" ? ALL : [route.action];
-    const attempt = async (actions: readonly Action[], queues: string): Promise<number> => {
-      const authenticate = async () => keyOf(actions, queues);
+    const of = route.path.includes("{exchange}") ? "exchanges" : "queues";
+    const attempt = async (
+      actions: readonly Action[],
+      pattern: string,
+      kind: "queues" | "exchanges" = of,
+    ): Promise<number> => {
+      const authenticate = async () => keyOf(actions, pattern, kind);
       const { call } = fixture(
         {
           authenticate,
@@ -93,6 +105,7 @@ describe("scopes", () => {
       );
       const reply = await call(route.operation, {
         queue: "orders-eu",
+        exchange: "orders-eu",
         headers: bearer("k"),
         body: BODIES[route.operation],
       });
@@ -104,6 +117,8 @@ describe("scopes", () => {
     }
     expect(await attempt(ALL, "orders")).toBe(403);
     expect(await attempt(ALL, "*-us")).toBe(403);
+    // The same name as a queue and as an exchange is two names.
+    expect(await attempt(ALL, "*", of === "queues" ? "exchanges" : "queues")).toBe(403);
   });
 
   test("actions of one scope do not reach the queues of another", () => {
@@ -127,6 +142,34 @@ describe("scopes", () => {
     }
     expect(calls.every(({ method }) => method === "authenticate")).toBe(true);
     expect((await call("redrive", { ...at, body: { to: "mine-2" } })).status).toBe(200);
+  });
+
+  test("a key cannot have messages routed to what it may not write to", async () => {
+    const authenticate = async (): Promise<ApiKeyView> => ({
+      id: "k1",
+      name: "k",
+      scopes: [
+        { actions: ["manage"], exchanges: "mine-*", queues: "mine-*" },
+        { actions: ["send"], exchanges: "default", queues: "open-*" },
+      ],
+      createdAt: NOW,
+    });
+    const { call, calls } = fixture({ authenticate }, { auth: DEPLOYED });
+    const at = { exchange: "mine-1", headers: bearer("k") };
+    const bind = async (body: unknown) => (await call("putBinding", { ...at, body })).status;
+    expect(await bind({ queue: "theirs" })).toBe(403);
+    expect(await bind({ exchange: "theirs" })).toBe(403);
+    const alternate = { type: "direct", alternate: "theirs" };
+    expect((await call("putExchange", { ...at, body: alternate })).status).toBe(403);
+    const published = async (routingKey: string) =>
+      (await call("publish", { ...at, exchange: "default", body: { body: 1, routingKey } })).status;
+    expect(await published("theirs")).toBe(403);
+    expect(await published("mine-2")).toBe(403);
+    expect(calls.every(({ method }) => method === "authenticate")).toBe(true);
+    expect(await bind({ queue: "mine-2" })).toBe(201);
+    expect(await bind({ queue: "open-1" })).toBe(201);
+    expect(await bind({ exchange: "mine-2" })).toBe(201);
+    expect(await published("open-1")).toBe(201);
   });
 
   test("patterns: * stands for any run, everything else for itself", () => {
@@ -237,15 +280,13 @@ describe("errors", () => {
     expect(logged).toMatchObject([{ requestId: "request-1", route: "GET /v1/queues/{queue}" }]);
   });
 
-  test.each(
-    ROUTES.filter(
-      ({ operation }) =>
-        !["send", "listQueues", "listKeys", "listScheduled", "browse"].includes(operation),
-    ),
-  )("$operation refuses parameters that it does not know", async ({ operation }) => {
-    const { call, calls } = fixture();
-    const reply = await call(operation, { query: { verbose: "1" }, body: BODIES[operation] });
-    expect(reply.fault()).toEqual([400, "invalid-request", "query.verbose"]);
-    expect(calls).toEqual([]);
-  });
+  test.each(ROUTES.filter(({ operation }) => !/^(send|publish|browse|list\w+)$/.test(operation)))(
+    "$operation refuses parameters that it does not know",
+    async ({ operation }) => {
+      const { call, calls } = fixture();
+      const reply = await call(operation, { query: { verbose: "1" }, body: BODIES[operation] });
+      expect(reply.fault()).toEqual([400, "invalid-request", "query.verbose"]);
+      expect(calls).toEqual([]);
+    },
+  );
 });

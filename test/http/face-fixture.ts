@@ -1,9 +1,10 @@
 /** A face over a service that records what reaches it, driven by events as API Gateway makes them. */
 import type { APIGatewayProxyEventV2 } from "aws-lambda";
 import { LaneError } from "../../src/core/errors.ts";
+import type { Exchange, ExchangeSettings } from "../../src/core/exchange.ts";
 import type { OutgoingMessage } from "../../src/core/message.ts";
 import { DEFAULT_SETTINGS } from "../../src/core/queue.ts";
-import { epochMs, groupName, queueName } from "../../src/core/types.ts";
+import { epochMs, exchangeName, groupName, queueName } from "../../src/core/types.ts";
 import { createFace } from "../../src/http/face.ts";
 import type { FaceOptions } from "../../src/http/face.ts";
 import { routeKey, ROUTES } from "../../src/http/routes.ts";
@@ -36,6 +37,14 @@ export const groupView = (name: string, settings: GroupSettings = {}) => ({
   oldestReadyAgeSeconds: 7,
 });
 
+export const exchangeOf = (name: string, settings: Partial<ExchangeSettings> = {}): Exchange => ({
+  name: exchangeName(name),
+  exchangeId: "abcdefghijkl",
+  settings: { type: "direct", alternate: null, mandatory: false, ...settings },
+  createdAt: NOW,
+  revision: "r",
+});
+
 export const receivedMessage = (content: OutgoingMessage): ReceivedMessage => ({
   ...content,
   id: "abcdefghijkl-1-2",
@@ -50,6 +59,7 @@ export const receivedMessage = (content: OutgoingMessage): ReceivedMessage => ({
 export interface Request {
   readonly queue?: string;
   readonly group?: string;
+  readonly exchange?: string;
   readonly id?: string;
   readonly headers?: Record<string, string>;
   readonly query?: Record<string, string>;
@@ -128,6 +138,16 @@ const DEFAULTS: Partial<Service> = {
   listScheduled: async () => ({ messages: [] }),
   cancelScheduled: async () => undefined,
   listQueues: async () => ({ queues: [] }),
+  putExchange: async (name, settings) => ({ created: true, exchange: exchangeOf(name, settings) }),
+  getExchange: async (name) => exchangeOf(name),
+  listExchanges: async () => ({ exchanges: [] }),
+  deleteExchange: async () => undefined,
+  putBinding: async (_, id, settings) => ({ created: true, binding: { ...settings, id } }),
+  getBinding: async (_, id) => ({ queue: queueName("orders"), id }),
+  listBindings: async () => ({ bindings: [] }),
+  deleteBinding: async () => undefined,
+  publish: async (_, messages) =>
+    messages.map((_message, index) => ({ id: `id-${index}`, queues: ["orders"] })),
   listKeys: async () => ({ keys: [] }),
   deleteKey: async () => undefined,
   authenticate: async () => undefined,
@@ -143,6 +163,7 @@ export function eventOf(operation: Operation, request: Request): APIGatewayProxy
   const pathParameters: Record<string, string> = {};
   if (route.path.includes("{queue}")) pathParameters["queue"] = request.queue ?? "orders";
   if (route.path.includes("{group}")) pathParameters["group"] = request.group ?? "audit";
+  if (route.path.includes("{exchange}")) pathParameters["exchange"] = request.exchange ?? "events";
   if (route.path.includes("{id}")) pathParameters["id"] = request.id ?? "abcdefghijkl-1-2";
   const iam = request.iam === undefined ? {} : { authorizer: { iam: { userArn: request.iam } } };
   const payload = bytes?.toString("base64") ?? text;

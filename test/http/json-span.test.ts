@@ -1,7 +1,7 @@
 /** Hunts for bodies whose raw text is not the value that JSON.parse sees. */
 import * as fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { elementMemberTexts, memberText } from "../../src/http/json-span.ts";
+import { elementMemberTexts, memberText } from "../../src/core/json-span.ts";
 import { hasLoneEscape } from "../../src/http/request-body.ts";
 
 const space = fc.string({ unit: fc.constantFrom(" ", "\n", "\t", "\r"), maxLength: 2 });

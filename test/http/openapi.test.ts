@@ -9,7 +9,7 @@ import { problemSchema, SHAPES } from "../../src/http/openapi-shapes.ts";
 import { openApiDocument } from "../../src/http/openapi.ts";
 import { ROUTES } from "../../src/http/routes.ts";
 import type { Operation } from "../../src/http/routes.ts";
-import { fixture, NOW, queueView, receivedMessage } from "./face-fixture.ts";
+import { exchangeOf, fixture, NOW, queueView, receivedMessage } from "./face-fixture.ts";
 
 test("docs/openapi.json is what bin/openapi.ts writes", () => {
   const file = readFileSync(new URL("../../docs/openapi.json", import.meta.url), "utf8");
@@ -86,6 +86,33 @@ describe("answers are as described", () => {
     listQueues: async () => ({ queues: [queueView("a")], next: queueView("a").name }),
     listKeys: async () => ({ keys: [key], next: "k" }),
     createKey: async () => ({ key, secret: "s" }),
+    listExchanges: async () => ({
+      exchanges: [exchangeOf("a", { type: "topic", alternate: exchangeOf("b").name })],
+      next: exchangeOf("a").name,
+    }),
+    listBindings: async () => ({
+      bindings: [
+        {
+          id: "a",
+          exchange: exchangeOf("b").name,
+          headers: { kind: "pdf", note: null },
+          match: "any" as const,
+          filter: { body: { a: [1] } },
+        },
+      ],
+      next: "a",
+    }),
+    publish: async () => [
+      { id: "a", queues: ["q"], duplicate: true as const },
+      { id: "m-a", queues: ["q", "r"], places: { q: "1", r: "2" } },
+      { unroutable: true as const },
+      { queues: [] as const },
+      {
+        error: { code: "publish-incomplete" as const, detail: "d", retryable: false },
+        id: "a",
+        queues: ["q"],
+      },
+    ],
     send: async () => [
       { id: "a", duplicate: true as const, deliverAt: NOW, isPast: true as const },
       { error: { code: "throttled" as const, detail: "d", retryable: true } },
@@ -96,6 +123,9 @@ describe("answers are as described", () => {
     ack: { receipts: ["a"] },
     release: { receipts: ["a"] },
     extend: { receipts: ["a"], leaseSeconds: 1 },
+    putExchange: { type: "balance", by: "hash", hashHeader: "user" },
+    putBinding: { queue: "orders", weight: 2, transform: { body: "/a" } },
+    publish: { messages: [{ body: 1, routingKey: "a" }, { body: 2 }, { body: 3 }, { body: 4 }] },
     createKey: { name: "n", scopes: key.scopes },
   };
 

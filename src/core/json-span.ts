@@ -32,6 +32,20 @@ export function elementMemberTexts(
   return found;
 }
 
+/** The raw text of the element at `index` of the array whose text is `text`; `undefined`: there is none. */
+export function elementText(text: string, index: number): string | undefined {
+  let at = skipSpace(text, 0);
+  if (text.charCodeAt(at) !== OPEN_BRACKET) return undefined;
+  at = skipSpace(text, at + 1);
+  for (let left = index; text.charCodeAt(at) !== CLOSE_BRACKET; left--) {
+    const end = skipValue(text, at);
+    if (left === 0) return text.slice(at, end);
+    at = skipSpace(text, end);
+    if (text.charCodeAt(at) === COMMA) at = skipSpace(text, at + 1);
+  }
+  return undefined;
+}
+
 const QUOTE = 0x22;
 const COMMA = 0x2c;
 const OPEN_BRACKET = 0x5b;
