@@ -1,9 +1,12 @@
 /** The functions: one per role, each with its own bundle, log group and least-privilege policy. */
-import { Duration, RemovalPolicy, Stack } from "aws-cdk-lib";
+import { Duration, RemovalPolicy } from "aws-cdk-lib";
 import { Effect, PolicyStatement, Role, ServicePrincipal } from "aws-cdk-lib/aws-iam";
 import {
   Architecture,
   ApplicationLogLevel,
+  Code,
+  Function as LambdaFunction,
+  type FunctionProps,
   type IFunction,
   LoggingFormat,
   Runtime,
@@ -20,15 +23,24 @@ import type { Settings } from "./settings.ts";
 import type { Tables } from "./tables.ts";
 
 const ROOT = fileURLToPath(new URL("..", import.meta.url));
+/** In the package the bundles stand beside this module; from source they are made by the synthesis. */
+const IS_SOURCE = import.meta.url.endsWith(".ts");
 
 /** HTTP API gives up after 29 s; the function must have answered or ended by then. */
 const API_TIMEOUT = Duration.seconds(28);
 const JANITOR_TIMEOUT = Duration.seconds(58);
 
+interface Props {
+  readonly settings: Settings;
+  readonly tables: Tables;
+  /** Names the service in logs and metrics. */
+  readonly service: string;
+}
+
 export class Functions extends Construct {
   private readonly functions: ReadonlyMap<FunctionName, IFunction>;
 
-  constructor(scope: Construct, id: string, props: { settings: Settings; tables: Tables }) {
+  constructor(scope: Construct, id: string, props: Props) {
     super(scope, id);
     this.functions = new Map(
       FUNCTION_NAMES.map((name) => [name, createFunction(this, name, props)] as const),
@@ -49,8 +61,8 @@ export class Functions extends Construct {
 function createFunction(
   scope: Construct,
   name: FunctionName,
-  { settings, tables }: { settings: Settings; tables: Tables },
-): NodejsFunction {
+  { settings, tables, service }: Props,
+): LambdaFunction {
   const id = name.charAt(0).toUpperCase() + name.slice(1);
   const logGroup = new LogGroup(scope, `${id}Logs`, {
     retention: settings.logRetentionDays,
@@ -72,11 +84,8 @@ function createFunction(
       }),
     );
   }
-  return new NodejsFunction(scope, id, {
+  const props: Omit<FunctionProps, "code" | "handler"> & { runtime: Runtime } = {
     description: `LaneMQ: ${name}`,
-    entry: `${ROOT}lambdas/${name}.ts`,
-    projectRoot: ROOT,
-    depsLockFilePath: `${ROOT}package-lock.json`,
     runtime: Runtime.NODEJS_24_X,
     architecture: Architecture.ARM_64,
     memorySize: name === "receive" ? settings.receiveMemoryMb : 512,
@@ -90,12 +99,10 @@ function createFunction(
     applicationLogLevelV2: ApplicationLogLevel.INFO,
     // Without the three lines a call that Lambda writes by itself: the access log has one of its own.
     systemLogLevelV2: SystemLogLevel.WARN,
-    awsSdkConnectionReuse: false,
-    bundling,
     environment: {
       LANEMQ_CATALOG_TABLE: tables.catalog.tableName,
       LANEMQ_LANES_TABLE: tables.lanes.tableName,
-      POWERTOOLS_SERVICE_NAME: Stack.of(scope).stackName,
+      POWERTOOLS_SERVICE_NAME: service,
       ...(name === "janitor"
         ? {
             POWERTOOLS_METRICS_NAMESPACE: METRICS_NAMESPACE,
@@ -103,5 +110,18 @@ function createFunction(
           }
         : {}),
     },
+  };
+  if (!IS_SOURCE) {
+    const folder = fileURLToPath(new URL(`./functions/${name}`, import.meta.url));
+    const code = Code.fromAsset(folder);
+    return new LambdaFunction(scope, id, { ...props, code, handler: "index.handler" });
+  }
+  return new NodejsFunction(scope, id, {
+    ...props,
+    entry: `${ROOT}lambdas/${name}.ts`,
+    projectRoot: ROOT,
+    depsLockFilePath: `${ROOT}package-lock.json`,
+    awsSdkConnectionReuse: false,
+    bundling,
   });
 }

@@ -24,6 +24,10 @@ import type { Tables } from "./tables.ts";
 
 interface Parts {
   readonly settings: Settings;
+  /** The value of the dimension of that name. */
+  readonly service: string;
+  /** Whom alarms tell, in place of what the settings say. */
+  readonly alarmsTopic?: ITopic | undefined;
   readonly functions: Functions;
   readonly http: LaneMqHttpApi;
   readonly tables: Tables;
@@ -34,16 +38,15 @@ const PERIOD = Duration.minutes(5);
 export class Observability extends Construct {
   constructor(scope: Construct, id: string, parts: Parts) {
     super(scope, id);
-    const metrics = metricsOf(this, parts);
-    if (parts.settings.alarms) addAlarms(this, parts.settings, metrics);
+    const metrics = metricsOf(parts);
+    if (parts.settings.alarms) addAlarms(this, parts, metrics);
     if (parts.settings.dashboard) addDashboard(this, metrics);
   }
 }
 
 type Metrics = ReturnType<typeof metricsOf>;
 
-function metricsOf(scope: Construct, { functions, http, tables }: Parts) {
-  const service = Stack.of(scope).stackName;
+function metricsOf({ functions, http, tables, service }: Parts) {
   const sum = (label: string, usingMetrics: Record<string, IMetric>) =>
     new MathExpression({
       label,
@@ -117,8 +120,8 @@ function tableThrottles(tables: Tables): Record<string, IMetric> {
   };
 }
 
-function addAlarms(scope: Construct, settings: Settings, metrics: Metrics): void {
-  const topic = alarmTopic(scope, settings);
+function addAlarms(scope: Construct, { settings, alarmsTopic }: Parts, metrics: Metrics): void {
+  const topic = alarmsTopic ?? alarmTopic(scope, settings);
   const alarm = (id: string, metric: IMetric, threshold: number, description: string) => {
     const made = new Alarm(scope, id, {
       metric,

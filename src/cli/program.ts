@@ -2,6 +2,7 @@
 import { Command } from "commander";
 import { benchCommand } from "./commands/bench.ts";
 import { completeCommand, completionCommand } from "./commands/completion.ts";
+import { deployCommand } from "./commands/deploy.ts";
 import { keysCommand } from "./commands/keys.ts";
 import { profileCommand } from "./commands/profile.ts";
 import { queueCommand } from "./commands/queue.ts";
@@ -62,6 +63,7 @@ Examples:
     keysCommand(surroundings),
     benchCommand(surroundings),
     profileCommand(surroundings),
+    deployCommand(),
     completionCommand(),
   ];
   for (const command of commands) program.addCommand(inherit(command));

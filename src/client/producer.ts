@@ -15,10 +15,12 @@ import { pauseMs, sleep } from "./effects.ts";
 import { LaneMQError } from "./errors.ts";
 import { encodeBody, encodeMessage } from "./message.ts";
 import type { SendOptions } from "./message.ts";
-import type { Client, Queue } from "./queue.ts";
+import type { Client } from "./queue.ts";
 import { demandFit } from "./schema.ts";
 import type { Schema } from "./schema.ts";
 import { REQUEST_BYTES, sizeOf } from "./send.ts";
+import type { CallOptions } from "./transport.ts";
+import type { SendResult } from "./wire.ts";
 
 export interface ProducerOptions {
   /** How long the first message of a batch waits for others; 5. */
@@ -38,12 +40,18 @@ export interface Sent {
   readonly duplicate?: true;
 }
 
+/** What a producer calls; a queue has it. */
+export interface Target {
+  readonly name: string;
+  sendEncoded(texts: readonly string[], options: CallOptions): Promise<readonly SendResult[]>;
+}
+
 const MIB = 1024 * 1024;
 const AGAIN = { initialMs: 100, maxMs: 5_000 };
 const ATTEMPTS = 5;
 
 export class Producer<In = unknown> {
-  readonly #queue: Pick<Queue, "name" | "sendEncoded">;
+  readonly #queue: Target;
   readonly #client: Client;
   readonly #schema: Schema<In> | undefined;
   readonly #batcher: Batcher<string, Sent>;
@@ -54,7 +62,7 @@ export class Producer<In = unknown> {
   #isClosed = false;
 
   constructor(
-    queue: Pick<Queue, "name" | "sendEncoded">,
+    queue: Target,
     client: Client,
     schema: Schema<In> | undefined,
     options: ProducerOptions,

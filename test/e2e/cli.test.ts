@@ -307,7 +307,7 @@ posix("bash completes commands, flags and the names of queues", async () => {
 
 test("every command has help with what it does, and nothing is wider than 80 columns", async () => {
   const names =
-    "start queue send receive ack release worker peek redrive top keys bench profile completion";
+    "start queue send receive ack release worker peek redrive top keys bench profile deploy completion";
   const inner = [
     ["queue", "create"],
     ["queue", "set"],
