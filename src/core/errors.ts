@@ -65,6 +65,11 @@ export const CODES = {
     title: "A message is larger than the queue allows.",
   },
   "request-too-large": { status: 413, retryable: false, title: "The request body is too large." },
+  "idempotency-key-reused": {
+    status: 422,
+    retryable: false,
+    title: "The idempotency key was used for another request.",
+  },
   "unsupported-media-type": {
     status: 415,
     retryable: false,

@@ -67,6 +67,7 @@ export const EXCHANGE_OPERATIONS = {
     return noContent();
   },
   publish: async (call) => {
+    refuseIdempotencyKey(call.event);
     const exchange = exchangeOf(call);
     const messages = messagesOf(call.event, PUBLISH_FIELDS);
     if (exchange === DEFAULT_EXCHANGE) demandQueues(call.caller, messages);
@@ -87,6 +88,13 @@ function bindingIdOf(call: Call): string {
 
 const demandTarget = (caller: Caller, exchange: ExchangeName): void =>
   demandOn(caller, ["send", "manage"], exchange);
+
+/** Where messages go is decided by each: what makes one of them repeatable is its `dedupId`. */
+function refuseIdempotencyKey({ headers }: Call["event"]): void {
+  if (headers["idempotency-key"] === undefined) return;
+  const message = "is not supported yet for an exchange; give each message a dedupId";
+  throw invalid([{ path: "headers.idempotency-key", message }]);
+}
 
 /** To publish to the default exchange is to send to the queues named. */
 function demandQueues(caller: Caller, messages: readonly OutgoingMessage[]): void {

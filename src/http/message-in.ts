@@ -28,7 +28,6 @@ export function messagesOf(
   fields: Fields = MESSAGE_FIELDS,
 ): OutgoingMessage[] {
   const type = mediaType(event);
-  refuseHeaders(event.headers);
   const isJson = type.type === "application/json";
   if (!isJson && type.type !== "application/x-ndjson") return [rawMessage(event, type, fields)];
   refuseRawOnly(event);
@@ -179,12 +178,16 @@ function decodeBody(
   return bytes.toString("base64") === body ? { kind: "bytes", bytes } : "is not valid base64";
 }
 
-function refuseHeaders(headers: Readonly<Record<string, string | undefined>>): void {
-  for (const name of Object.keys(UNSUPPORTED.sendHeaders)) {
-    if (headers[name] === undefined) continue;
-    const message = unsupported(UNSUPPORTED.sendHeaders, name, headers[name]);
-    if (message !== undefined) throw invalid([{ path: `headers.${name}`, message }]);
-  }
+/** What makes the whole request repeatable; `undefined`: nothing. */
+export function idempotencyKeyOf({ headers }: APIGatewayProxyEventV2): string | undefined {
+  const key = headers["idempotency-key"];
+  const path = "headers.idempotency-key";
+  if (key === undefined) return undefined;
+  if (key.length < 1 || key.length > LIMITS.idempotencyKeyChars)
+    throw invalid([{ path, message: `must have 1 to ${LIMITS.idempotencyKeyChars} characters` }]);
+  if (!/^[\x20-\x7e]+$/.test(key))
+    throw invalid([{ path, message: "must be printable ASCII characters" }]);
+  return key;
 }
 
 /** What only a raw message takes would be lost silently here. */

@@ -49,7 +49,11 @@ export function openApiDocument(): Json {
 }
 
 function operationOf(route: Route, shape: Shape): Json {
-  const parameters = [...pathParameters(route.path), ...queryParameters(shape)];
+  const parameters = [
+    ...pathParameters(route.path),
+    ...queryParameters(shape),
+    ...(route.operation === "send" ? [IDEMPOTENCY_KEY] : []),
+  ];
   return {
     operationId: route.operation,
     summary: route.summary,
@@ -93,6 +97,14 @@ const answerOf = (
   headers: { "x-request-id": { schema: { type: "string" } } },
   ...(schema === undefined ? {} : { content: { [type]: { schema: schemaOf(schema) } } }),
 });
+
+const IDEMPOTENCY_KEY = {
+  name: "Idempotency-Key",
+  in: "header",
+  required: false,
+  description: "Makes the request repeatable: a repeat within the window gives back the first ids.",
+  schema: { type: "string", minLength: 1, maxLength: LIMITS.idempotencyKeyChars },
+};
 
 const QUEUE_NAME = { type: "string", pattern: "^[A-Za-z0-9_.-]{1,80}$" };
 

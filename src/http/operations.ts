@@ -19,7 +19,7 @@ import { EXCHANGE_OPERATIONS } from "./exchanges.ts";
 import { bodyAs, idOf, objectOf, queueOf } from "./call.ts";
 import type { Call, Handler } from "./call.ts";
 import { browse, listKeys, listQueues, listScheduled, keyJson } from "./listings.ts";
-import { messagesOf } from "./message-in.ts";
+import { idempotencyKeyOf, messagesOf } from "./message-in.ts";
 import { iso, lookedUpJson, receivedJson } from "./message-out.ts";
 import { isObject } from "./message-rules.ts";
 import type { Operation } from "./routes.ts";
@@ -60,8 +60,9 @@ export const OPERATIONS: Readonly<Record<Operation, Handler>> = {
   listGroups: async (call) => listGroups(call, queueOf(call)),
   deleteGroup: async (call) => deleteGroup(call, queueOf(call)),
   send: async (call) => {
-    const results = await call.service.send(queueOf(call), messagesOf(call.event));
-    return sendAnswer(results);
+    const idempotencyKey = idempotencyKeyOf(call.event);
+    const request = idempotencyKey === undefined ? undefined : { idempotencyKey };
+    return sendAnswer(await call.service.send(queueOf(call), messagesOf(call.event), request));
   },
   receive: async (call) => {
     const request = bodyAs(schemas.receiveRequest, call);

@@ -22,7 +22,6 @@ export const UNSUPPORTED = {
     priority: {},
     tenant: {},
   },
-  sendHeaders: { "idempotency-key": {} },
 } as const satisfies Record<string, Record<string, Row>>;
 
 /** What is wrong with naming `field`; `undefined`: it is not in the table, or has the value that holds anyway. */

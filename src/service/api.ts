@@ -208,7 +208,12 @@ export interface Service {
   listGroups(queue: QueueName): Promise<readonly GroupSummary[]>;
   deleteGroup(queue: QueueName, name: GroupName): Promise<void>;
 
-  send(name: QueueName, messages: readonly OutgoingMessage[]): Promise<readonly SendResult[]>;
+  send(
+    name: QueueName,
+    messages: readonly OutgoingMessage[],
+    /** `idempotencyKey`: what makes the request repeatable as a whole. */
+    request?: { idempotencyKey?: string },
+  ): Promise<readonly SendResult[]>;
   receive(
     name: QueueName,
     request: {

@@ -119,11 +119,7 @@ export class OnceAppender {
     for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
       if (!units.some(isOpen)) return "settled";
       await this.#pause(conflicts + 3 * doubts);
-      for (const unit of units.filter(isOpen))
-        if (this.#intents.isOver(unit)) fail(unit, "Its window ended before it could be stored.");
-      const open = units.filter(isOpen);
-      if (open.length === 0) return "settled";
-      const outcome = await this.#attempt(record, lane, open);
+      const outcome = await this.#attempt(record, lane, units.filter(isOpen));
       if (outcome === "ended") return outcome;
       if (outcome === "met") conflicts += 1;
       if (outcome === "doubt") doubts += 1;
@@ -155,6 +151,11 @@ export class OnceAppender {
       !unit.isLost &&
       !(unit.intent.lane === lane && unit.intent.offset === tail.offset);
     await this.#judge(record, open.filter(isElsewhere));
+    for (const unit of open.filter(isOpen))
+      if (this.#intents.isOver(unit)) fail(unit, "Its window ended before it could be stored.");
+    for (const unit of open.filter(isOpen))
+      if (unit.onlyOn !== undefined && unit.onlyOn !== lane && !isElsewhere(unit))
+        unit.outcome = { error: LANES_CHANGED };
     const here = open.filter(isOpen);
     // Those that are elsewhere come first: they were sent before.
     if (here.length === 0 || here.some(isElsewhere)) return "again";
@@ -267,6 +268,11 @@ export class OnceAppender {
     return "again";
   }
 }
+
+const LANES_CHANGED = new LaneError(
+  "queue-conflict",
+  "The queue's lanes have changed since the request was first sent, of which this was not stored; send it under another key.",
+);
 
 const isOpen = (unit: OnceUnit): boolean => unit.outcome === undefined;
 

@@ -44,6 +44,8 @@ export interface OnceUnit {
   readonly slot: number;
   /** The record is a request's: made as a whole beforehand, and never renewed (I2). */
   readonly isShared: boolean;
+  /** Where order is kept, a request's messages of several keys stay on the lane that they were first for. */
+  readonly onlyOn: LaneId | undefined;
   /** How long the record lives that this call makes, or shares. */
   readonly ttl: number;
   readonly count: number;
@@ -62,12 +64,13 @@ export interface OnceUnit {
 
 export function onceUnit(
   of: Pick<OnceUnit, "id" | "ttl" | "count" | "messages"> &
-    Partial<Pick<OnceUnit, "record" | "slot" | "isShared" | "intent">>,
+    Partial<Pick<OnceUnit, "record" | "slot" | "isShared" | "onlyOn" | "intent">>,
 ): OnceUnit {
   return {
     record: of.id,
     slot: 0,
     isShared: false,
+    onlyOn: undefined,
     intent: undefined,
     ...of,
     isLost: false,
@@ -78,15 +81,15 @@ export function onceUnit(
 }
 
 /** Attributes of the first slot have plain names. */
-const slotAttribute = (name: "lane" | "offset" | "version", slot: number): string =>
+export const slotAttribute = (name: "lane" | "offset" | "version", slot: number): string =>
   slot === 0 ? name : `${name}${slot}`;
 
-function intentOf(item: Item | undefined, slot: number): Intent | undefined {
-  const lane = item?.[slotAttribute("lane", slot)];
-  if (item === undefined || lane === undefined) return undefined;
+export function intentOf(item: Item | undefined, slot: number): Intent | undefined {
+  const at = item?.[slotAttribute("offset", slot)];
+  if (item === undefined || at === undefined) return undefined;
   return {
-    lane: laneId(lane as number),
-    offset: offset(item[slotAttribute("offset", slot)] as number),
+    lane: laneId(item[slotAttribute("lane", slot)] as number),
+    offset: offset(at as number),
     version: item[slotAttribute("version", slot)] as number,
     ttl: item["ttl"] as number,
   };

@@ -120,6 +120,24 @@ export class LaneWriter {
     return results.find((result) => result !== "settled") ?? "settled";
   }
 
+  /** What would go together where, as things are now; empty where a queue that keeps order has no lanes (Q3). */
+  async plan(
+    name: QueueName,
+    first: QueueRecord,
+    parcels: readonly Parcel[],
+  ): Promise<readonly { readonly lane: LaneId; readonly parcels: readonly Parcel[] }[]> {
+    const record =
+      first.lanes.open.length > 0
+        ? first
+        : await this.#lanes.complete(await this.#catalog.fresh(name));
+    return [...this.#byLane(record, parcels)].flatMap(([lane, group]) =>
+      (record.settings.order === "none" ? chunksOf(group) : chunksInOrder(group)).map((chunk) => ({
+        lane,
+        parcels: chunk,
+      })),
+    );
+  }
+
   /** Where the lanes of a queue that keeps order are changing, there may be none for now (Q3). */
   #byLane(record: QueueRecord, parcels: readonly Parcel[]): ReadonlyMap<LaneId, Parcel[]> {
     const lanes = new Map<LaneId, Parcel[]>();
@@ -254,13 +272,7 @@ async function storeInOrder(
   parcels: readonly Parcel[],
   submit: (chunk: readonly Parcel[]) => Promise<Result>,
 ): Promise<Result> {
-  const kinds: Parcel[][] = [];
-  for (const parcel of parcels) {
-    const kind = kinds.at(-1);
-    if (kind !== undefined && kind.every(isOnce) === isOnce(parcel)) kind.push(parcel);
-    else kinds.push([parcel]);
-  }
-  for (const chunk of kinds.flatMap((kind) => runsOf<Parcel>(kind, (parcel) => parcel))) {
+  for (const chunk of chunksInOrder(parcels)) {
     const result = await submit(chunk);
     if (result !== "settled") return result;
     if (chunk.every(({ outcome }) => outcome !== undefined && "place" in outcome)) continue;
@@ -274,6 +286,17 @@ const BEHIND = new LaneError(
   "throttled",
   "A message before it on its lane may not have been stored; this one was not.",
 );
+
+/** In runs that one entry takes each, all units or all plain. */
+function chunksInOrder(parcels: readonly Parcel[]): Parcel[][] {
+  const kinds: Parcel[][] = [];
+  for (const parcel of parcels) {
+    const kind = kinds.at(-1);
+    if (kind !== undefined && kind.every(isOnce) === isOnce(parcel)) kind.push(parcel);
+    else kinds.push([parcel]);
+  }
+  return kinds.flatMap((kind) => runsOf<Parcel>(kind, (parcel) => parcel));
+}
 
 /** In runs that one entry takes each, plain ones before those that are stored once. */
 const chunksOf = (parcels: readonly Parcel[]): Parcel[][] =>

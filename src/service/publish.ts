@@ -21,7 +21,7 @@ import type { Catalog } from "./catalog.ts";
 import { randomId } from "./deps.ts";
 import type { Deps } from "./deps.ts";
 import type { Routing } from "./routing.ts";
-import { checkSchedules, messageBytes } from "./send.ts";
+import { checkSchedules, messageBytes } from "./send-checks.ts";
 import type { Sender } from "./send.ts";
 
 interface Copy {

@@ -4,17 +4,17 @@
  * S2  Every message gets its own answer: stored, surely not stored, or unknown.
  */
 import { runsOf } from "../core/chunks.ts";
-import { dedupName, dedupOf } from "../core/dedup.ts";
+import { dedupName, dedupOf, fingerprint } from "../core/dedup.ts";
 import { isLaneError, LaneError } from "../core/errors.ts";
-import type { FieldError } from "../core/errors.ts";
 import { LIMITS } from "../core/limits.ts";
 import { originOf } from "../core/message.ts";
 import type { OutgoingMessage, StoredMessage } from "../core/message.ts";
 import { packedBytes } from "../core/packing.ts";
 import type { QueueRecord } from "../core/queue.ts";
 import { messageId } from "../core/receipt.ts";
-import { scheduleError, stampOf } from "../core/timer.ts";
+import { stampOf } from "../core/timer.ts";
 import type { Stamp } from "../core/timer.ts";
+import { offset } from "../core/types.ts";
 import type { EpochMs, QueueName } from "../core/types.ts";
 import type { SendResult } from "./api.ts";
 import type { Bell } from "./bell.ts";
@@ -24,12 +24,20 @@ import { onceUnit } from "./intents.ts";
 import type { OnceUnit } from "./intents.ts";
 import type { LaneWriter, Parcel } from "./lane-writer.ts";
 import { writeParts } from "./parts.ts";
+import type { KeyedRequest, Requests } from "./requests.ts";
+import { checkDedup, checkOrder, checkSchedules, checkSizes } from "./send-checks.ts";
 import type { Timers } from "./timers.ts";
 
 /** A message with its times, and what it is remembered by. */
-interface Stamped {
+export interface Stamped {
   readonly message: StoredMessage;
   readonly stamp: Stamp;
+}
+
+interface Parcels {
+  readonly parcels: readonly Parcel[];
+  /** Of the messages of each. */
+  readonly indexes: readonly (readonly number[])[];
 }
 
 type Outcome = { readonly id: string; readonly isRepeat?: boolean } | LaneError;
@@ -38,21 +46,34 @@ export class Sender {
   readonly #deps: Deps;
   readonly #catalog: Catalog;
   readonly #writer: LaneWriter;
+  readonly #requests: Requests;
   readonly #bell: Bell;
   readonly #timers: Timers;
 
-  constructor(deps: Deps, catalog: Catalog, writer: LaneWriter, bell: Bell, timers: Timers) {
+  constructor(
+    deps: Deps,
+    catalog: Catalog,
+    writer: LaneWriter,
+    requests: Requests,
+    bell: Bell,
+    timers: Timers,
+  ) {
     this.#deps = deps;
     this.#catalog = catalog;
     this.#writer = writer;
+    this.#requests = requests;
     this.#bell = bell;
     this.#timers = timers;
   }
 
-  /** @throws LaneError `queue-not-found`, `message-too-large`; the store's, where nothing was stored. */
+  /**
+   * @throws LaneError `queue-not-found`, `message-too-large`, `idempotency-key-reused`; the store's, where
+   * nothing was stored.
+   */
   async send(
     name: QueueName,
     messages: readonly OutgoingMessage[],
+    { idempotencyKey }: { idempotencyKey?: string } = {},
   ): Promise<readonly SendResult[]> {
     const record = await this.#catalog.get(name);
     if (messages.length === 0) return [];
@@ -61,10 +82,18 @@ export class Sender {
     const now = this.#deps.clock.now();
     checkSchedules(messages, now);
     const stamped = messages.map((message) => stampedMessage(message, record, now));
-    checkDedup(stamped);
+    checkDedup(stamped, idempotencyKey);
     const ready = stamped.filter(({ stamp }) => stamp.promoteAt === undefined);
     const [appended, scheduled] = await Promise.all([
-      this.#appendAll(name, record, ready, now),
+      this.#appendAll(
+        name,
+        record,
+        ready.map(({ message }) => message),
+        now,
+        idempotencyKey === undefined
+          ? undefined
+          : { key: idempotencyKey, fingerprint: fingerprint(messages) },
+      ),
       this.#schedule(record, stamped),
     ]);
     const outcomes = stamped.map(
@@ -79,38 +108,83 @@ export class Sender {
   async #appendAll(
     name: QueueName,
     record: QueueRecord,
-    stamped: readonly Stamped[],
+    messages: readonly StoredMessage[],
     now: EpochMs,
+    keyed: Pick<KeyedRequest, "key" | "fingerprint"> | undefined,
   ): Promise<Outcome[]> {
-    const parcels = await Promise.all(
-      stamped.map(({ message }) => this.#parcel(record, message, now)),
-    );
+    const windowMs = dedupOf(record.settings).windowSeconds * 1000;
+    const ttl = Math.ceil((now + windowMs + LIMITS.dedupSpareMs) / 1000);
+    const outcomes: Outcome[] = [];
+    const { parcels, indexes } =
+      keyed === undefined
+        ? await this.#parcels(record, messages, ttl)
+        : await this.#keyedParcels(name, record, messages, { ...keyed, ttl });
     await this.#writer.store(name, record, parcels);
-    const outcomes = parcels.map(outcomeOf);
+    for (const [at, parcel] of parcels.entries())
+      for (const [place, index] of (indexes[at] ?? []).entries())
+        outcomes[index] = outcomeOf(parcel, place);
     if (outcomes.some((outcome) => !(outcome instanceof LaneError)))
       this.#bell.ring(record.queueId);
     return outcomes;
   }
 
-  async #parcel(record: QueueRecord, message: StoredMessage, now: EpochMs): Promise<Parcel> {
-    const { dedupId } = message;
-    if (dedupId === undefined) {
-      const whole = await writeParts(this.#deps, record.queueId, message);
-      const bytes = packedBytes(whole);
-      return { message: whole, unit: undefined, count: 1, bytes, outcome: undefined };
-    }
-    const windowMs = dedupOf(record.settings).windowSeconds * 1000;
-    const ttl = Math.ceil((now + windowMs + LIMITS.dedupSpareMs) / 1000);
-    const unit = this.#unit(record, message, dedupId, ttl);
-    return { message, unit, count: 1, bytes: slimBytes(message), outcome: undefined };
+  async #parcels(
+    record: QueueRecord,
+    messages: readonly StoredMessage[],
+    ttl: number,
+  ): Promise<Parcels> {
+    const parcels = await Promise.all(
+      messages.map(async (message) => {
+        if (message.dedupId !== undefined) return this.#parcelOnce(record, message, ttl);
+        return plainParcel(await writeParts(this.#deps, record.queueId, message));
+      }),
+    );
+    return { parcels, indexes: messages.map((_, index) => [index]) };
+  }
+
+  /** Messages with ids of their own are stored by those; the request's record is for the others. */
+  async #keyedParcels(
+    name: QueueName,
+    record: QueueRecord,
+    messages: readonly StoredMessage[],
+    request: KeyedRequest,
+  ): Promise<Parcels> {
+    const entries = [...messages.entries()];
+    const own = entries.filter(([, { dedupId }]) => dedupId !== undefined);
+    const slim = new Map(
+      entries
+        .filter(([, { dedupId }]) => dedupId === undefined)
+        .map(([index, message]) => [plainParcel(slimOf(message)), index]),
+    );
+    const planned = await this.#writer.plan(name, record, [...slim.keys()]);
+    if (planned.length === 0 && slim.size > 0)
+      throw new LaneError(
+        "throttled",
+        `The lanes of the queue "${name}" are changing; nothing was stored.`,
+      );
+    const proposed = planned.map(({ lane, parcels }) => ({
+      lane,
+      indexes: parcels.map((parcel) => slim.get(parcel) ?? 0),
+    }));
+    const slots = await this.#requests.open(record, request, messages, proposed);
+    const shared = slots.flatMap(({ unit, indexes }) => {
+      const inSlot = indexes.flatMap((index) => messages[index] ?? []);
+      const bytes = inSlot.reduce((sum, message) => sum + packedBytes(slimOf(message)), 0);
+      const [first] = inSlot;
+      return first === undefined ? [] : [{ ...onceParcel(first, unit), bytes }];
+    });
+    return {
+      parcels: [...shared, ...own.map(([, one]) => this.#parcelOnce(record, one, request.ttl))],
+      indexes: [...slots.map(({ indexes }) => indexes), ...own.map(([index]) => [index])],
+    };
   }
 
   /** Parts are written only where the message is to be stored, and not for its repeats. */
-  #unit(record: QueueRecord, message: StoredMessage, id: string, ttl: number): OnceUnit {
+  #parcelOnce(record: QueueRecord, message: StoredMessage, ttl: number): Parcel {
     let whole: Promise<readonly StoredMessage[]> | undefined;
     const messages = () =>
       (whole ??= writeParts(this.#deps, record.queueId, message).then((one) => [one]));
-    return onceUnit({ id, ttl, count: 1, messages });
+    return onceParcel(message, onceUnit({ id: message.dedupId ?? "", ttl, count: 1, messages }));
   }
 
   async #schedule(record: QueueRecord, stamped: readonly Stamped[]): Promise<Outcome[]> {
@@ -125,11 +199,12 @@ export class Sender {
 
 const UNANSWERED = new LaneError("internal", "");
 
-function outcomeOf({ outcome }: Parcel): Outcome {
+/** Of the message at a place within the parcel. */
+function outcomeOf({ outcome }: Parcel, at: number): Outcome {
   if (outcome === undefined) return UNANSWERED;
-  return "error" in outcome
-    ? outcome.error
-    : { id: messageId(outcome.place), isRepeat: outcome.isRepeat };
+  if ("error" in outcome) return outcome.error;
+  const { place, isRepeat } = outcome;
+  return { id: messageId({ ...place, offset: offset(place.offset + at) }), isRepeat };
 }
 
 function answer(outcome: Outcome, stamp: Stamp | undefined): SendResult {
@@ -165,93 +240,28 @@ function stampedMessage(message: OutgoingMessage, record: QueueRecord, now: Epoc
   };
 }
 
-/** A timer is not yet stored exactly once. */
-function checkDedup(stamped: readonly Stamped[]): void {
-  const errors = stamped.flatMap(({ message, stamp }, index) =>
-    message.dedupId === undefined || stamp.promoteAt === undefined
-      ? []
-      : [
-          {
-            path: `messages[${index}].dedupId`,
-            message: "is not supported yet for a message that is delayed",
-          },
-        ],
-  );
-  const [first] = errors;
-  if (first !== undefined)
-    throw new LaneError("invalid-request", `${first.path} ${first.message}.`, { errors });
-}
-
-export function checkSchedules(messages: readonly OutgoingMessage[], now: EpochMs): void {
-  const errors = messages.flatMap((message, index) => {
-    const error = scheduleError(message, now);
-    return error === undefined
-      ? []
-      : [{ path: `messages[${index}].${error.field}`, message: error.message }];
-  });
-  const [first] = errors;
-  if (first !== undefined)
-    throw new LaneError("invalid-request", `${first.path} ${first.message}.`, { errors });
-}
-
-function checkSizes(record: QueueRecord, messages: readonly OutgoingMessage[]): void {
-  const max = record.settings.maxMessageBytes;
-  const errors = messages.flatMap((message, index) => {
-    const bytes = messageBytes(message);
-    return bytes <= max
-      ? []
-      : [
-          {
-            path: `messages[${index}]`,
-            message: `is ${bytes} bytes with its headers; the queue takes ${max}`,
-          },
-        ];
-  });
-  if (errors.length > 0)
-    throw new LaneError(
-      "message-too-large",
-      `A message is larger than the ${max} bytes that the queue "${record.name}" takes.`,
-      { errors },
-    );
-}
-
-/** O1: where order is kept, a message's place in it is that of its send, and by key it needs one. */
-function checkOrder(record: QueueRecord, messages: readonly OutgoingMessage[]): void {
-  const { order } = record.settings;
-  if (order === "none") return;
-  const errors = messages.flatMap((message, index) => {
-    const found: FieldError[] = [];
-    if (order === "key" && message.key === undefined)
-      found.push({ path: `messages[${index}].key`, message: "is required" });
-    for (const field of ["delaySeconds", "deliverAt"] as const)
-      if (message[field] !== undefined)
-        found.push({ path: `messages[${index}].${field}`, message: "does not go with order" });
-    return found;
-  });
-  if (errors.length > 0)
-    throw new LaneError(
-      "invalid-request",
-      `The queue "${record.name}" keeps order${order === "key" ? " by key" : ""}: ${errors[0]?.path} ${errors[0]?.message}.`,
-      { errors },
-    );
-}
-
-/** Body and headers, in UTF-8 bytes: what `maxMessageBytes` limits. */
-export function messageBytes(message: OutgoingMessage): number {
-  let bytes = message.body.length;
-  for (const name in message.headers)
-    bytes += Buffer.byteLength(name) + Buffer.byteLength(message.headers[name] ?? "");
-  return bytes;
-}
-
 /** Messages in runs that one entry takes each. */
 export const chunksOf = (messages: readonly StoredMessage[]): StoredMessage[][] =>
   runsOf(messages, (message) => ({ count: 1, bytes: packedBytes(message) }));
 
+const plainParcel = (message: StoredMessage): Parcel => ({
+  message,
+  unit: undefined,
+  count: 1,
+  bytes: packedBytes(message),
+  outcome: undefined,
+});
+
+const onceParcel = (message: StoredMessage, unit: OnceUnit): Parcel => ({
+  message,
+  unit,
+  count: unit.count,
+  bytes: packedBytes(slimOf(message)),
+  outcome: undefined,
+});
+
 /** What a message takes of an entry, once the parts of a large one stand elsewhere. */
-const slimBytes = (message: StoredMessage): number =>
-  packedBytes(
-    message.body.length <= LIMITS.inlineMessageBytes ? message : { ...message, body: NO_BODY },
-  );
+const slimOf = (message: StoredMessage): StoredMessage =>
+  message.body.length <= LIMITS.inlineMessageBytes ? message : { ...message, body: NO_BODY };
 
 const NO_BODY = new Uint8Array();

@@ -28,6 +28,7 @@ import { Publisher } from "./publish.ts";
 import { Queues } from "./queues.ts";
 import { Receiver } from "./receive.ts";
 import { Redriver } from "./redrive.ts";
+import { Requests } from "./requests.ts";
 import { Routing } from "./routing.ts";
 import { Sender } from "./send.ts";
 import { Sources } from "./sources.ts";
@@ -58,7 +59,7 @@ export function createService(deps: Deps, bell: Bell = new Bell(deps)): Service 
   const due = new DueTimers(deps, new Promoter(deps, catalog, appender, log, bell));
   const timers = new Timers(deps, catalog, due, log);
   const writer = new LaneWriter(deps, catalog, appender, once, lanes);
-  const sender = new Sender(deps, catalog, writer, bell, timers);
+  const sender = new Sender(deps, catalog, writer, new Requests(deps, tails), bell, timers);
   const exchanges = new Exchanges(deps, catalog, routing);
   const publisher = new Publisher(deps, catalog, routing, sender);
   const receiver = new Receiver(deps, catalog, groups, visits, log, bell, due);
@@ -82,7 +83,7 @@ export function createService(deps: Deps, bell: Bell = new Bell(deps)): Service 
     listGroups: (name) => consumers.list(name),
     deleteGroup: (name, group) => consumers.delete(name, group),
     redrive: (name, request) => redriver.redrive(name, request),
-    send: (name, messages) => sender.send(name, messages),
+    send: (name, messages, request) => sender.send(name, messages, request),
     receive: (name, request) => receiver.receive(name, request),
     ack: (name, receipts) => acker.ack(name, receipts),
     release: (name, receipts, request) => leases.release(name, receipts, request),

@@ -25,7 +25,9 @@
  * dedup    pk `dedup#<queueId>#<dedupId>`, sk `-`
  *          lane, offset: the place of the put that its writer is about to make (an intent, not a
  *          result), version, ttl. Written by exactly-once appends; TTL ends it, and its entry outlives it.
- *          <dedupId> begins with its sort: send#, sendOfKey#, content#, contentOfKey#, deadLetter#, redrive#.
+ *          <dedupId> begins with its sort: send#, sendOfKey#, content#, contentOfKey#, deadLetter#, redrive#,
+ *          request#. That of a request has also hash (its fingerprint), slots (which message is in which
+ *          entry), and for each entry after the first lane, offset and version with its number behind them.
  * timer    pk `timer#<queueId>#<shard>`, sk time of promotion (16 digits) `#` tag
  *          body (packed message, its id included), putAt (ms), ttl; once cancelled: no body, `cancelled` (random).
  *          Written by send; read by receive, look-up, listing; deleted once its message stands in the log.

@@ -134,10 +134,20 @@ describe("a send", () => {
     expectProblem(await send(packed, { "content-encoding": "gzip" }), 400, "invalid-request");
   });
 
-  test("with an Idempotency-Key is refused by name", async () => {
-    const reply = await send({ body: 1 }, { "idempotency-key": "k" });
-    expectProblem(reply, 400, "invalid-request");
-    expect(reply.text.toLowerCase()).toContain("idempotency-key");
+  test("with an Idempotency-Key of another request is 422", async () => {
+    const other = newName();
+    await call("PUT", `/v1/queues/${other}`, {});
+    const to = `/v1/queues/${other}/messages`;
+    const headers = { "idempotency-key": "k" };
+    expect((await call("POST", to, { body: 1 }, headers)).status).toBe(201);
+    const reply = await call("POST", to, { body: 2 }, headers);
+    expectProblem(reply, 422, "idempotency-key-reused", "headers.idempotency-key");
+    expect(await drain(call, other)).toEqual([1]);
+  });
+
+  test("with an Idempotency-Key that is too long is refused", async () => {
+    const reply = await send({ body: 1 }, { "idempotency-key": "k".repeat(129) });
+    expectProblem(reply, 400, "invalid-request", "headers.idempotency-key");
   });
 });
 

@@ -197,3 +197,11 @@ describe("publish", () => {
     ]);
   });
 });
+
+test("a publish with an Idempotency-Key is refused by name", async () => {
+  const { call, calls } = fixture();
+  const headers = { "idempotency-key": "k" };
+  const reply = await call("publish", { exchange: "events", headers, body: { body: 1 } });
+  expect(reply.fault()).toEqual([400, "invalid-request", "headers.idempotency-key"]);
+  expect(calls).toEqual([]);
+});

@@ -244,14 +244,23 @@ describe("what is not supported yet is refused by name", () => {
     expect(raw.text).toContain("not supported yet");
     expect(calls).toEqual([]);
   });
+});
 
-  test("Idempotency-Key", async () => {
+describe("Idempotency-Key", () => {
+  test("is passed on with the messages, raw or not", async () => {
     const { call, calls } = fixture();
-    const headers = { "idempotency-key": "abc" };
-    for (const body of [{ body: 1 }, "raw"]) {
-      const reply = await call("send", { headers, body });
-      expect(reply.fault()).toEqual([400, "invalid-request", "headers.idempotency-key"]);
-    }
+    const headers = { "idempotency-key": "order 7" };
+    for (const body of [{ body: 1 }, "raw"]) await call("send", { headers, body });
+    expect(calls.map(({ args }) => args[2])).toEqual([
+      { idempotencyKey: "order 7" },
+      { idempotencyKey: "order 7" },
+    ]);
+  });
+
+  test.each([[""], ["k".repeat(129)], ["käy"], ["a\tb"]])("must not be %j", async (key) => {
+    const { call, calls } = fixture();
+    const reply = await call("send", { headers: { "idempotency-key": key }, body: { body: 1 } });
+    expect(reply.fault()).toEqual([400, "invalid-request", "headers.idempotency-key"]);
     expect(calls).toEqual([]);
   });
 });
