@@ -68,18 +68,23 @@ export const asSeenByDefault = (record: QueueRecord): GroupQueue =>
 /** U2 */
 export const isSeeking = ({ seeks }: Pick<GroupRecord, "seeks">): boolean => seeks % 2 === 1;
 
-/** The lanes in which a receive of the group may find something. */
-export function receivableLanes({
-  lanes,
-  group,
-}: {
+interface LanesOfGroup {
   readonly lanes: Lanes;
   readonly group: Pick<GroupRecord, "seeks" | "drained">;
-}): LaneId[] {
-  const isDrained = (lane: LaneId) => !isSeeking(group) && group.drained.has(lane);
-  return [...lanes.open, ...lanes.ended.map(({ lane }) => lane).filter((lane) => !isDrained(lane))];
+}
+
+/**
+ * The lanes in which a receive of the group may find something. Of an ended one whose last message has
+ * expired nothing is left, perhaps not even the end entry by which a reader knows that it is through.
+ */
+export function receivableLanes({ lanes, group }: LanesOfGroup, now: EpochMs): LaneId[] {
+  const ended = lanes.ended.filter(
+    ({ lane, until }) =>
+      (until === 0 || until > now) && (isSeeking(group) || !group.drained.has(lane)),
+  );
+  return [...lanes.open, ...ended.map(({ lane }) => lane)];
 }
 
 /** The same, in sets to be read one after the other (Q3). */
-export const receivableSets = (queue: Parameters<typeof receivableLanes>[0]): LaneId[][] =>
-  setsOf(queue.lanes, receivableLanes(queue));
+export const receivableSets = (queue: LanesOfGroup, now: EpochMs): LaneId[][] =>
+  setsOf(queue.lanes, receivableLanes(queue, now));

@@ -64,7 +64,7 @@ export class Gauge {
       oldest: Number.POSITIVE_INFINITY,
       newest: 0,
     };
-    const lanes = receivableLanes(queue);
+    const lanes = receivableLanes(queue, this.#deps.clock.now());
     const { queueId, group } = queue;
     for (let index = 0; index < lanes.length; index += LANES_AT_ONCE) {
       await Promise.all(

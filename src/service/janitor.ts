@@ -190,7 +190,7 @@ export class Janitor {
   /** Upkeep of one group on all of its lanes; gives those that it is through with. */
   async #visit(queue: GroupQueue, deadline: EpochMs): Promise<ReadonlySet<LaneId>> {
     const finished = new Set<LaneId>();
-    for (const lane of receivableLanes(queue)) {
+    for (const lane of receivableLanes(queue, this.#deps.clock.now())) {
       if (this.#deps.clock.now() >= deadline) break;
       const stand = { queue: queue.queueId, lane, group: queue.group.groupId };
       const visit = await this.#visits.visit(queue, stand, []);

@@ -179,7 +179,7 @@ export class Receiver {
     let unsure = false;
     let error: unknown;
     let wave = 0;
-    for (const set of receivableSets(queue)) {
+    for (const set of receivableSets(queue, this.#deps.clock.now())) {
       let lanes = this.#inTurn(queue, set);
       for (; lanes.length > 0 && open.size > 0 && error === undefined; wave++) {
         const size = WAVES[Math.min(wave, WAVES.length - 1)] ?? 1;

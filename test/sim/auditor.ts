@@ -5,6 +5,7 @@
 import type { ReceiptResult, ReceivedMessage, SendResult } from "../../src/service/api.ts";
 import { overAt } from "./ledger.ts";
 import type { Delivered, Incarnation, Sent, Span } from "./ledger.ts";
+import { OrderAuditor } from "./order-auditor.ts";
 import { difference, numberOf, payload } from "./payload.ts";
 import { Violation } from "./violation.ts";
 
@@ -36,18 +37,28 @@ export class Auditor {
   readonly byReceipt = new Map<string, Delivered>();
   readonly #ids = new Map<string, Sent>();
   readonly #bounds: Bounds;
+  readonly #order: OrderAuditor;
   /** Receives under way or of unknown outcome: each may hold what no one knows of. */
   readonly receives = new Map<Incarnation, ReceiveCall[]>();
 
   constructor(bounds: Bounds) {
     this.#bounds = bounds;
+    this.#order = new OrderAuditor(this.messages);
   }
 
-  sending(queue: Incarnation, span: Span, size: number): Sent {
+  sending(
+    queue: Incarnation,
+    span: Span,
+    size: number,
+    { key, first }: { key?: string; first?: number } = {},
+  ): Sent {
     const number = this.messages.length + 1;
     const message: Sent = {
       number,
-      outgoing: payload(number, size),
+      key,
+      call: first ?? number,
+      ackFrom: Infinity,
+      outgoing: payload({ number, size, key }),
       queue,
       span,
       id: undefined,
@@ -102,13 +113,15 @@ export class Auditor {
 
   delivered(queue: Incarnation, span: Span, views: readonly ReceivedMessage[]): Delivered[] {
     const others = this.#othersOf(queue, span);
-    return views.map((view) => {
+    const given = views.map((view) => {
       const number = numberOf(view.body);
       const message = number === undefined ? undefined : this.messages[number - 1];
       if (message === undefined)
         throw new Violation("phantom", `${view.id}: ${view.body.length} bytes that nobody sent`);
       return this.#delivered(message, queue, span, view, others);
     });
+    given.forEach((lease, index) => this.#order.check(lease, given.slice(0, index)));
+    return given;
   }
 
   /** Receives that may have claimed a message of the queue without that being known. */
@@ -308,7 +321,8 @@ export class Auditor {
       );
   }
 
-  acking(lease: Delivered): void {
+  acking(lease: Delivered, from: number): void {
+    lease.message.ackFrom = Math.min(lease.message.ackFrom, from);
     lease.message.ackTries += 1;
     lease.message.ackUnsure += 1;
   }

@@ -9,6 +9,7 @@ import { runFences } from "./fences.ts";
 import { drawLeaseFaults, runLeases } from "./leases.ts";
 import { drawLetterFaults, runLetters } from "./letters.ts";
 import type { Operations } from "./operations.ts";
+import { drawOrderedFaults, runOrdered } from "./ordered.ts";
 import { drawPurgeFaults, runPurges } from "./purges.ts";
 import type { Random } from "./random.ts";
 import { drawRetireFaults, runRetire } from "./retire.ts";
@@ -30,6 +31,7 @@ const TABLE = {
   letters: { faults: drawLetterFaults, run: runLetters },
   purges: { faults: drawPurgeFaults, run: runPurges },
   retire: { faults: drawRetireFaults, run: runRetire },
+  ordered: { faults: drawOrderedFaults, run: runOrdered },
 } satisfies Readonly<Record<string, Kind>>;
 
 export type KindName = keyof typeof TABLE;

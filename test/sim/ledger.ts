@@ -110,6 +110,12 @@ export interface Sent {
   readonly outgoing: OutgoingMessage;
   readonly queue: Incarnation;
   readonly span: Span;
+  /** Where its queue keeps order. */
+  readonly key: string | undefined;
+  /** Number of the first message of its call. */
+  readonly call: number;
+  /** Start of the first call that asked for its ack. */
+  ackFrom: number;
   id: string | undefined;
   /** True time: not before this it may be gone by its age; not after this it may be delivered. */
   expiresLow: number;

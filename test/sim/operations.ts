@@ -21,6 +21,8 @@ export class Operations {
   readonly queues = new Map<QueueName, Incarnation>();
   /** The longest time for which a lease may block a message, by true time. */
   leasedUntil = 0;
+  /** How many different ones are sent where order is kept. */
+  keys = 4;
   /** Messages may be in other queues than they were sent to. */
   haveMoved = false;
   readonly #redrives: Span[] = [];
@@ -54,8 +56,9 @@ export class Operations {
     const { auditor, scheduler } = this.#sim;
     const span = begun(scheduler.now);
     // Each with a span of its own, for its fate may differ from its call's.
+    const first = auditor.messages.length + 1;
     const messages = Array.from({ length: count }, () =>
-      auditor.sending(queue, { ...span }, this.#size(count)),
+      auditor.sending(queue, { ...span }, this.#size(count), { ...this.#key(queue), first }),
     );
     this.#waiveIfClosing(queue, messages);
     const outgoing = messages.map((message) => message.outgoing);
@@ -127,7 +130,7 @@ export class Operations {
 
   async ackAll(leases: readonly Delivered[]): Promise<void> {
     const { auditor } = this.#sim;
-    for (const lease of leases) auditor.acking(lease);
+    for (const lease of leases) auditor.acking(lease, this.#sim.scheduler.now);
     const { span, results } = await this.#withReceipts("ack", leases, (service, name, receipts) =>
       service.ack(name, receipts),
     );
@@ -153,6 +156,10 @@ export class Operations {
     for (const lease of leases) {
       auditor.touching(lease, span);
       if (!request.countAttempt) lease.uncounted = true;
+      for (const company of this.#companyOf(lease)) {
+        auditor.touching(company, span);
+        company.uncounted = true;
+      }
     }
     const { results } = await this.#withReceipts(
       "release",
@@ -378,6 +385,21 @@ export class Operations {
   #count(): number {
     const { random } = this.#sim;
     return random.chance(0.5) ? 1 : Math.round(random.skewed(1, random.chance(0.1) ? 600 : 30));
+  }
+
+  /** Where order is kept, what else of the key is leased may go back with a release. */
+  #companyOf(lease: Delivered): Delivered[] {
+    const { key } = lease.message;
+    if (key === undefined) return [];
+    return this.#sim.auditor.leases.filter(
+      (other) =>
+        other !== lease && other.in === lease.in && other.message.key === key && !other.over,
+    );
+  }
+
+  #key(queue: Incarnation): { key?: string } {
+    const isKeyed = queue.latest().order === "key";
+    return isKeyed ? { key: `k${this.#sim.random.int(0, this.keys - 1)}` } : {};
   }
 
   /** Mostly small; some that need entries of their own, and rarely ones that go into parts. */

@@ -10,13 +10,20 @@ const TYPES = [
   "text/x-odd",
 ] as const;
 
-export function payload(number: number, size: number): OutgoingMessage {
+interface Spec {
+  readonly number: number;
+  readonly size: number;
+  readonly key?: string | undefined;
+}
+
+export function payload({ number, size, key }: Spec): OutgoingMessage {
   const kind = KINDS[number % 3] ?? "text";
   return {
     kind,
     body: Buffer.from(text(number, size, kind)),
     contentType: number % 7 === 0 ? TYPES[3] : (TYPES[number % 3] ?? TYPES[0]),
     headers: number % 4 === 0 ? { number: String(number), empty: "" } : {},
+    ...(key === undefined ? {} : { key }),
   };
 }
 
@@ -30,6 +37,8 @@ export function numberOf(body: Uint8Array): number | undefined {
 
 /** What differs between a message as sent and as read. */
 export function difference(sent: OutgoingMessage, view: MessageView): string | undefined {
+  // What has no key of its own gets one when it is moved to a queue that keeps order by key.
+  if (sent.key !== undefined && view.key !== sent.key) return `key ${view.key} for ${sent.key}`;
   if (view.kind !== sent.kind) return `kind ${view.kind} for ${sent.kind}`;
   if (view.contentType !== sent.contentType)
     return `content type ${view.contentType} for ${sent.contentType}`;

@@ -13,6 +13,8 @@ const INVARIANTS = {
   deadLetter: "A message is dead-lettered after exactly maxReceives attempts, and once (C6).",
   expired:
     "Nothing is delivered past its expiry, before it is visible, or with other times than it was sent with (M2).",
+  order:
+    "Messages of a key are delivered in the order of their sends, to one holder at a time (T1–T3, O1, Q3).",
   purged: "Nothing sent before a confirmed purge, or to a queue since deleted, is delivered (C8).",
   foreign: "A message is delivered by the queue it is in.",
   log: "Offsets never overlap, entries follow one another, never change and outlive their predecessors (L1, L2, L4).",

@@ -12,6 +12,7 @@ import { LEASE_MUTANTS } from "./leases.ts";
 import { LETTER_MUTANTS } from "./letters.ts";
 import { LOG_MUTANTS } from "./log.ts";
 import type { Mutant } from "./mutant.ts";
+import { ORDERED_MUTANTS } from "./ordered.ts";
 import { PURGE_MUTANTS } from "./purges.ts";
 import { SEGMENT_MUTANTS } from "./segments.ts";
 
@@ -23,4 +24,5 @@ export const MUTANTS: readonly Mutant[] = [
   ...LETTER_MUTANTS,
   ...SEGMENT_MUTANTS,
   ...PURGE_MUTANTS,
+  ...ORDERED_MUTANTS,
 ];

@@ -1,0 +1,128 @@
+/** What queues that keep order rest on. */
+import { damages } from "./mutant.ts";
+import type { Mutant } from "./mutant.ts";
+
+const PLAN = "src/core/ordered-plan.ts";
+const RECLAIM = "src/core/ordered-reclaim.ts";
+const FRESH = "src/core/ordered-fresh.ts";
+const WRITER = "src/service/lane-writer.ts";
+
+const damage = damages(["ordered"]);
+
+export const ORDERED_MUTANTS: readonly Mutant[] = [
+  damage(
+    "T1",
+    "live-keys-are-free",
+    RECLAIM,
+    "epochMs(lease.until + skewMarginMs);\n      block(work, lease);",
+    "epochMs(lease.until + skewMarginMs);",
+  ),
+  damage(
+    "T1",
+    "what-was-left-blocks-nothing",
+    PLAN,
+    "if (request === undefined || draft === undefined) {\n    work.blocked.add(tag);",
+    "if (request === undefined || draft === undefined) {",
+  ),
+  damage(
+    "T1",
+    "what-leaves-blocks-nothing",
+    RECLAIM,
+    "block(work, lease);\n    deadRoom",
+    "deadRoom",
+  ),
+  damage(
+    "T2",
+    "takes-back-the-last-first",
+    RECLAIM,
+    "members.sort((a, b) => a.offset - b.offset)",
+    "members.sort((a, b) => b.offset - a.offset)",
+  ),
+  damage(
+    "T2",
+    "a-key-for-many",
+    PLAN,
+    "owner === undefined ? work.requests : [owner]",
+    "work.requests",
+  ),
+  damage("T3", "fresh-before-held", FRESH, "if (held === undefined && give(", "if (give("),
+  damage(
+    "T3",
+    "passes-without-a-note",
+    FRESH,
+    "  if (held === undefined) {\n    if (work.bytes",
+    "  if (held === undefined) {\n    if (tag !== undefined) return true;\n    if (work.bytes",
+  ),
+  damage(
+    "H1",
+    "held-place-too-far",
+    FRESH,
+    "work.held.set(tag, { entry: entry.offset, index, count });\n        return;",
+    "work.held.set(tag, { entry: entry.offset, index: index + 1, count });\n        return;",
+  ),
+  damage(
+    "H1",
+    "held-is-forgotten",
+    FRESH,
+    "if (stretch.complete) {",
+    "if (stretch !== undefined) {",
+  ),
+  damage("H1", "held-stays", FRESH, "work.held.delete(tag);", ""),
+  damage(
+    "H1",
+    "a-purge-forgets-what-is-held",
+    "src/core/held.ts",
+    "if (head <= from) return new Map();",
+    "if (head >= 0) return new Map();",
+  ),
+  damage("H1", "held-is-not-counted", FRESH, "count: held.count + 1", "count: held.count"),
+  damage(
+    "C1",
+    "ordered-claim-without-version",
+    PLAN,
+    '[equal(["version"], segment.version), absent("closed")]',
+    '[absent("closed")]',
+  ),
+  damage(
+    "O1",
+    "any-lane-for-a-key",
+    WRITER,
+    'if (record.settings.order !== "none" && key !== undefined) return laneOfKey(key, open);',
+    "void laneOfKey, void key;",
+  ),
+  damage(
+    "O1",
+    "goes-on-behind-a-failure",
+    WRITER,
+    'if (chunk.every(({ outcome }) => outcome !== undefined && "place" in outcome)) continue;',
+    "if (chunk.length > 0) continue;",
+  ),
+  damage(
+    "Q3",
+    "opens-before-the-end",
+    "src/core/queue.ts",
+    "lanes.opening === undefined || lanes.ended.some(({ until }) => until === 0)",
+    "lanes.opening === undefined",
+  ),
+  damage(
+    "Q3",
+    "reads-all-sets-at-once",
+    "src/service/receive.ts",
+    "if (!set.every((lane) => this.#isFinished(queue, lane))) break;",
+    "",
+  ),
+  damage(
+    "L9",
+    "waits-for-an-end-that-has-expired",
+    "src/core/group.ts",
+    "(until === 0 || until > now) && ",
+    "until <= Math.max(until, now) && ",
+  ),
+  damage(
+    "X1",
+    "erases-the-held",
+    "src/service/erase.ts",
+    "if (isAnyHeld === true) return false;",
+    "",
+  ),
+];

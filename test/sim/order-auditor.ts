@@ -1,0 +1,77 @@
+/**
+ * What queues that keep order promise, judged from answers alone: T1–T3, O1, Q3.
+ *
+ * A message may be delivered only when every one of its key that was surely sent before it has perhaps
+ * been acked, dead-lettered or lost by its age, or stands before it in the same answer; and while nobody
+ * else surely holds one of its key.
+ */
+import type { Delivered, Sent } from "./ledger.ts";
+import { Violation } from "./violation.ts";
+
+export class OrderAuditor {
+  readonly #messages: readonly Sent[];
+  /** By queue and key, as far as `#messages` has been sorted. */
+  readonly #byKey = new Map<string, Sent[]>();
+  #sorted = 0;
+
+  constructor(messages: readonly Sent[]) {
+    this.#messages = messages;
+  }
+
+  /** `before`: what stands before it in the same answer. */
+  check(lease: Delivered, before: readonly Delivered[]): void {
+    const { message, span } = lease;
+    if (message.key === undefined || lease.in !== message.queue) return;
+    // It may have been dead-lettered and sent back, behind what was sent meanwhile.
+    if (message.queue.mayLoseToOthers && lease.place !== message.id) return;
+    for (const other of this.#sameKey(message)) {
+      if (other === message) continue;
+      if (isSurelyBefore(other, message) && !isPerhapsDone(other, span.to)) {
+        const stands = before.some((one) => one.message === other);
+        if (!stands)
+          throw new Violation(
+            "order",
+            `m${message.number} of ${message.key} is delivered by a call that ended at ${span.to}, before m${other.number}, sent by ${other.span.to}`,
+          );
+      }
+      const holder = other.deliveries.find(
+        (one) =>
+          one.in === lease.in &&
+          one.span !== span &&
+          one.span.to < span.from &&
+          one.untilLow > span.to &&
+          one.touchedAt > span.to &&
+          !one.over,
+      );
+      if (holder !== undefined && lease.untilLow > span.to && !isPerhapsDone(other, span.to))
+        throw new Violation(
+          "order",
+          `m${message.number} of ${message.key} is delivered by a call that ended at ${span.to}, while m${other.number} is leased until ${holder.untilLow}`,
+        );
+    }
+  }
+
+  #sameKey(message: Sent): readonly Sent[] {
+    for (; this.#sorted < this.#messages.length; this.#sorted += 1) {
+      const one = this.#messages[this.#sorted];
+      if (one?.key === undefined) continue;
+      const name = nameOf(one);
+      this.#byKey.set(name, [...(this.#byKey.get(name) ?? []), one]);
+    }
+    return this.#byKey.get(nameOf(message)) ?? [];
+  }
+}
+
+const nameOf = ({ queue, key }: Sent): string => `${queue.name}/${key}`;
+
+/** Of one life of its queue: confirmed before the other's call began, or before it in the same call. */
+const isSurelyBefore = (one: Sent, other: Sent): boolean =>
+  one.queue === other.queue &&
+  one.span.outcome === "done" &&
+  (one.call === other.call ? one.number < other.number : one.span.to < other.span.from);
+
+const isPerhapsDone = (message: Sent, now: number): boolean =>
+  message.ackFrom <= now ||
+  message.waived !== undefined ||
+  message.expiresLow <= now ||
+  message.queue.mayLoseToOthers;
