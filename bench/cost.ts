@@ -7,6 +7,7 @@
  * U2  LaneMQ and the naive queue are driven by the same code, with the same bodies.
  */
 import { randomBytes } from "node:crypto";
+import type { OutgoingMessage } from "../src/core/message.ts";
 import { pack } from "../src/core/packing.ts";
 import { epochMs, queueName } from "../src/core/types.ts";
 import type { QueueName } from "../src/core/types.ts";
@@ -60,7 +61,7 @@ export async function costSection(
   }
 }
 
-function bedOn(storage: Storage, progress: (text: string) => void): Bed {
+export function bedOn(storage: Storage, progress: (text: string) => void): Bed {
   const clock = { now: () => epochMs(Date.now()) };
   let queues = 0;
   const bed: Bed = {
@@ -143,19 +144,25 @@ function compression(batch: number, bytes: number): number {
 }
 
 /** Units a message over its whole life, by the mean of all. */
-async function life(options: {
+export async function life(options: {
   make: () => Instance;
   queue: QueueName;
   batch: number;
   bytes: number;
   rounds: number;
+  /** What message `n` has beside its body. */
+  fields?: (n: number) => Partial<OutgoingMessage>;
 }): Promise<Units> {
   const { make, queue, batch, rounds } = options;
   const [sender, receiver, acker] = [make(), make(), make()];
   const payload = payloads(options.bytes);
   let total = NONE;
   for (let round = 0; round <= rounds; round++) {
-    await sender.service.send(queue, messages(payload, round * batch, batch));
+    const sent = messages(payload, round * batch, batch).map((message, index) => ({
+      ...message,
+      ...options.fields?.(round * batch + index),
+    }));
+    await sender.service.send(queue, sent);
     for (let acked = 0; acked < batch;) {
       const received = await receiver.service.receive(queue, { max: batch, group: "default" });
       if (received.length === 0) throw new Error(`messages are missing in ${queue}`);

@@ -5,6 +5,7 @@ import { costSection } from "./cost.ts";
 import { httpSection } from "./http.ts";
 import { writeMarkdown } from "./markdown.ts";
 import { memorySection } from "./memory.ts";
+import { orderedSection } from "./ordered.ts";
 import { machine, meets, printSection, writeJson } from "./report.ts";
 import type { Section } from "./report.ts";
 
@@ -18,6 +19,7 @@ type Bench = (quick: boolean, progress: (text: string) => void) => Promise<Secti
 
 const BENCHES: Readonly<Record<string, Bench>> = {
   cost: costSection,
+  ordered: orderedSection,
   contention: contentionSection,
   http: httpSection,
   memory: memorySection,

@@ -309,6 +309,8 @@ export class Auditor {
     message.moves.set(source, place);
     const origin = message.queue;
     if (origin.name !== info.queue) return;
+    if (view.place !== message.id)
+      this.#order.left(message, info.deadLetteredAt - 2 * this.#bounds.skewMs);
     const limits = origin
       .possible("maxReceives", null, message.span.from, Infinity, Infinity)
       .filter((limit) => limit !== null);

@@ -51,6 +51,29 @@ export class OrderAuditor {
     }
   }
 
+  /**
+   * A message was found to have left for the dead letters at a time, by the clock of who moved it: until
+   * then it kept what is behind it waiting, but for what was given to its own holder.
+   */
+  left(message: Sent, at: number): void {
+    if (message.key === undefined) return;
+    for (const other of this.#sameKey(message)) {
+      if (!isSurelyBefore(message, other)) continue;
+      const early = other.deliveries.find(
+        (one) =>
+          one.in === message.queue &&
+          one.place === other.id &&
+          one.span.to < at &&
+          !message.deliveries.some((own) => own.span === one.span),
+      );
+      if (early !== undefined && message.ackFrom > early.span.to)
+        throw new Violation(
+          "order",
+          `m${other.number} of ${message.key} is delivered by a call that ended at ${early.span.to}, and m${message.number} left for the dead letters at ${at}`,
+        );
+    }
+  }
+
   #sameKey(message: Sent): readonly Sent[] {
     for (; this.#sorted < this.#messages.length; this.#sorted += 1) {
       const one = this.#messages[this.#sorted];

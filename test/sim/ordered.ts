@@ -99,6 +99,10 @@ async function seldom(
     () => operations.janitor(),
     () => operations.janitor(),
     () => operations.look(),
+    // More entries than one claim looks through for what is held of a key.
+    async () => {
+      for (let entry = 0; entry < 40; entry += 1) await operations.send(queue, 1);
+    },
     async () => {
       const busy = Array.from({ length: 3 }, () => often(sim, operations, queue, held));
       await Promise.all([operations.purge(queue), ...busy]);

@@ -19,13 +19,6 @@ export const ORDERED_MUTANTS: readonly Mutant[] = [
   ),
   damage(
     "T1",
-    "what-was-left-blocks-nothing",
-    PLAN,
-    "if (request === undefined || draft === undefined) {\n    work.blocked.add(tag);",
-    "if (request === undefined || draft === undefined) {",
-  ),
-  damage(
-    "T1",
     "what-leaves-blocks-nothing",
     RECLAIM,
     "block(work, lease);\n    deadRoom",
