@@ -1,5 +1,6 @@
 /** `npm run bench`: what LaneMQ costs and how fast it is, beside the usual queue on DynamoDB. */
 import { Command, InvalidArgumentError } from "commander";
+import { clientSection } from "./client.ts";
 import { contentionSection } from "./contention.ts";
 import { costSection } from "./cost.ts";
 import { httpSection } from "./http.ts";
@@ -22,6 +23,7 @@ const BENCHES: Readonly<Record<string, Bench>> = {
   ordered: orderedSection,
   contention: contentionSection,
   http: httpSection,
+  client: clientSection,
   memory: memorySection,
 };
 const NAMES = Object.keys(BENCHES);

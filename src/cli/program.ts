@@ -3,11 +3,14 @@ import { Command } from "commander";
 import { benchCommand } from "./commands/bench.ts";
 import { completeCommand, completionCommand } from "./commands/completion.ts";
 import { deployCommand } from "./commands/deploy.ts";
+import { exchangeCommand, publishCommand } from "./commands/exchange.ts";
+import { groupCommand } from "./commands/group.ts";
 import { keysCommand } from "./commands/keys.ts";
 import { profileCommand } from "./commands/profile.ts";
 import { queueCommand } from "./commands/queue.ts";
 import { ackCommand, peekCommand, receiveCommand, releaseCommand } from "./commands/receive.ts";
 import { redriveCommand } from "./commands/redrive.ts";
+import { cancelCommand, scheduledCommand } from "./commands/scheduled.ts";
 import { sendCommand } from "./commands/send.ts";
 import { topCommand } from "./commands/top.ts";
 import { workerCommand } from "./commands/worker.ts";
@@ -59,6 +62,11 @@ Examples:
     workerCommand(surroundings),
     peekCommand(surroundings),
     redriveCommand(surroundings),
+    scheduledCommand(surroundings),
+    cancelCommand(surroundings),
+    groupCommand(surroundings),
+    exchangeCommand(surroundings),
+    publishCommand(surroundings),
     topCommand(surroundings),
     keysCommand(surroundings),
     benchCommand(surroundings),

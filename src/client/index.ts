@@ -2,6 +2,7 @@
 /** `import { LaneMQ } from "lanemq"`: the client. It needs `fetch`, and nothing of Node. */
 export { LaneMQ } from "./lanemq.ts";
 export type { CallRequest, LaneMQOptions } from "./lanemq.ts";
+export type { Exchange, PublishedMessage, PublishOptions } from "./exchange.ts";
 export { isLaneMQError, LaneMQError } from "./errors.ts";
 export type { ClientCode } from "./errors.ts";
 export type {
@@ -9,6 +10,7 @@ export type {
   LookedUpMessage,
   Message,
   OutgoingMessage,
+  ScheduledMessage,
   SendOptions,
 } from "./message.ts";
 export type { Producer, ProducerOptions, Sent } from "./producer.ts";
@@ -17,12 +19,14 @@ export type { CallOptions, Retries } from "./transport.ts";
 export { Discard, RetryAfter } from "./verdict.ts";
 export type { RetryDelay } from "./verdict.ts";
 export { worker } from "./lanemq.ts";
-export type { Handler, Worker, WorkerEvents, WorkerOptions } from "./worker.ts";
+export type { Worker } from "./worker.ts";
+export type { Handler, WorkerEvents, WorkerOptions } from "./worker-options.ts";
 export type {
   AnswerOf,
   BodyOf,
   Operation,
   PathOf,
+  PublishResult,
   QueryOf,
   QueueSettings,
   QueueSummary,

@@ -1,6 +1,8 @@
 /** The client: where the service is, who calls, and what can be called. */
 import { REAL } from "./effects.ts";
 import type { Effects } from "./effects.ts";
+import { Exchange } from "./exchange.ts";
+import { after, pages } from "./pages.ts";
 import { Queue } from "./queue.ts";
 import type { Client, QueueOptions } from "./queue.ts";
 import { tracingWith } from "./tracing.ts";
@@ -8,7 +10,8 @@ import type { Telemetry, Tracing } from "./tracing.ts";
 import { Transport } from "./transport.ts";
 import type { CallOptions, Retries } from "./transport.ts";
 import type { AnswerOf, BodyOf, Operation, PathOf, QueryOf, QueueSummary } from "./wire.ts";
-import type { Handler, Worker, WorkerOptions } from "./worker.ts";
+import type { Worker } from "./worker.ts";
+import type { Handler, WorkerOptions } from "./worker-options.ts";
 
 export interface LaneMQOptions {
   /** URL of the service; http://127.0.0.1:9324, where `lanemq start` listens. */
@@ -69,16 +72,24 @@ export class LaneMQ {
     query: QueryOf<"listQueues"> = {},
     options: CallOptions = {},
   ): AsyncGenerator<QueueSummary, void, undefined> {
-    let cursor = query.cursor;
-    do {
-      const page = await this.call("listQueues", {
-        ...options,
-        path: {},
-        query: { ...query, ...(cursor === undefined ? {} : { cursor }) },
-      });
-      yield* page.queues;
-      cursor = page.cursor;
-    } while (cursor !== undefined);
+    const page = (cursor = query.cursor) =>
+      this.call("listQueues", { ...options, path: {}, query: { ...query, ...after(cursor) } });
+    for await (const { queues } of pages(page)) yield* queues;
+  }
+
+  /** An exchange of this name, whether it exists or not. */
+  exchange<In = unknown>(name: string): Exchange<In> {
+    return new Exchange(this.#client, name);
+  }
+
+  /** The exchanges that the key may do something with. */
+  async *exchanges(
+    query: QueryOf<"listExchanges"> = {},
+    options: CallOptions = {},
+  ): AsyncGenerator<AnswerOf<"listExchanges">["exchanges"][number], void, undefined> {
+    const page = (cursor = query.cursor) =>
+      this.call("listExchanges", { ...options, path: {}, query: { ...query, ...after(cursor) } });
+    for await (const { exchanges } of pages(page)) yield* exchanges;
   }
 
   /**

@@ -5,7 +5,13 @@
  *     changes afterwards is not sent.
  */
 import type { Headers } from "./tracing.ts";
-import type { BrowsedJson, LookedUpJson, OutgoingJson, ReceivedJson } from "./wire.ts";
+import type {
+  BrowsedJson,
+  LookedUpJson,
+  OutgoingJson,
+  ReceivedJson,
+  ScheduledJson,
+} from "./wire.ts";
 
 /** Of a message beside its body: headers, content type, and whatever else the service takes. */
 export type SendOptions = Omit<OutgoingJson, "body" | "encoding">;
@@ -19,6 +25,8 @@ export type Message<T = unknown> = WithBody<ReceivedJson, T>;
 /** A message that was looked at, and not leased. */
 export type BrowsedMessage<T = unknown> = WithBody<BrowsedJson, T>;
 export type LookedUpMessage<T = unknown> = WithBody<LookedUpJson, T>;
+
+export type ScheduledMessage<T = unknown> = WithBody<ScheduledJson, T>;
 
 type WithBody<J, T> = Omit<J, "body" | "encoding"> & { readonly body: T };
 

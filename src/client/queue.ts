@@ -1,12 +1,14 @@
 /**
- * One queue: its calls, with bodies as values and, if it has a schema, checked both ways.
+ * One queue: its calls, with bodies as values and, if it has a schema, checked both ways. Longer than
+ * most files, for it has a method for each call.
  *
  * V1  What does not fit the schema is never handed out: it goes to `onInvalid.queue` with its reasons
  *     and is acked there, or is released as a failed attempt, so that `maxReceives` takes it to the
  *     queue's own dead-letter queue. Nothing is acked before it is stored elsewhere.
  */
 import { LIMITS } from "../core/limits.ts";
-import type { FieldError } from "../core/errors.ts";
+import { asideOf } from "./aside.ts";
+import type { Misfit } from "./aside.ts";
 import { LaneMQError } from "./errors.ts";
 import { decodeMessage, encodeBody, encodeMessage } from "./message.ts";
 import type {
@@ -14,8 +16,10 @@ import type {
   LookedUpMessage,
   Message,
   OutgoingMessage,
+  ScheduledMessage,
   SendOptions,
 } from "./message.ts";
+import { after, pages } from "./pages.ts";
 import { Producer } from "./producer.ts";
 import type { ProducerOptions } from "./producer.ts";
 import { check, demandFit } from "./schema.ts";
@@ -36,10 +40,11 @@ import type {
   ReceiptResult,
   ReceivedJson,
   ReceiveRequest,
+  ScheduledJson,
   SendResult,
 } from "./wire.ts";
 import { Worker } from "./worker.ts";
-import type { Handler, WorkerOptions } from "./worker.ts";
+import type { Handler, WorkerOptions } from "./worker-options.ts";
 
 export interface QueueOptions<In = unknown, Out = unknown> {
   readonly schema?: Schema<In, Out>;
@@ -69,10 +74,7 @@ export type Receipt = string | { readonly receipt: string };
 
 export interface Taken<T> {
   readonly messages: readonly Message<T>[];
-  readonly invalid: readonly {
-    readonly message: Message;
-    readonly errors: readonly FieldError[];
-  }[];
+  readonly invalid: readonly Misfit[];
 }
 
 const BROWSE_PAGE = 100;
@@ -198,16 +200,29 @@ export class Queue<In = unknown, Out = In> {
     query: QueryOf<"browse"> = {},
     options: CallOptions = {},
   ): AsyncGenerator<BrowsedMessage, void, undefined> {
-    let from = query.from;
-    do {
-      const page = await this.#client.call("browse", {
+    const page = (from = query.from) =>
+      this.#client.call("browse", {
         ...options,
         path: this.#path,
         query: { limit: BROWSE_PAGE, ...query, ...(from === undefined ? {} : { from }) },
       });
-      for (const message of page.messages) yield decodeMessage<BrowsedJson>(message);
-      from = page.cursor;
-    } while (from !== undefined);
+    for await (const { messages } of pages(page)) {
+      for (const message of messages) yield decodeMessage<BrowsedJson>(message);
+    }
+  }
+
+  /** What waits on a schedule, soonest first. */
+  async *scheduled(options: CallOptions = {}): AsyncGenerator<ScheduledMessage, void, undefined> {
+    const page = (cursor: string | undefined) =>
+      this.#client.call("listScheduled", { ...options, path: this.#path, query: after(cursor) });
+    for await (const { messages } of pages(page)) {
+      for (const message of messages) yield decodeMessage<ScheduledJson>(message);
+    }
+  }
+
+  /** Cancels a scheduled message. */
+  async cancel(id: string, options: CallOptions = {}): Promise<void> {
+    await this.#client.call("cancelScheduled", { ...options, path: { queue: this.name, id } });
   }
 
   /** One message, by its id or place, and its state. */
@@ -240,7 +255,7 @@ export class Queue<In = unknown, Out = In> {
     const { schema } = this.#options;
     if (schema === undefined) return { messages: received as Message<Out>[], invalid: [] };
     const messages: Message<Out>[] = [];
-    const invalid: { message: Message; errors: readonly FieldError[] }[] = [];
+    const invalid: Misfit[] = [];
     for (const message of received) {
       const result = await check(schema, message.body);
       if (result.ok) messages.push({ ...message, body: result.value });
@@ -260,7 +275,7 @@ export class Queue<In = unknown, Out = In> {
     }
     const aside = new Queue(this.#client, onInvalid.queue);
     const results = await aside.sendBatch(
-      invalid.map(({ message, errors }) => asideOf(this.name, message, errors)),
+      invalid.map((misfit) => asideOf(this.name, misfit)),
       options,
     );
     const stored = all.filter((_, index) => "id" in (results[index] ?? {}));
@@ -303,22 +318,3 @@ export class Queue<In = unknown, Out = In> {
 
 /** Beside the wait: to connect, and for the answer to come. */
 const ANSWER_SECONDS = 10;
-const REASON_CHARS = 1_000;
-
-function asideOf(
-  queue: string,
-  { id, body, contentType, headers }: Message,
-  errors: readonly FieldError[],
-): OutgoingMessage {
-  const reason = JSON.stringify(errors).slice(0, REASON_CHARS);
-  return {
-    body,
-    contentType,
-    headers: {
-      ...headers,
-      "lanemq-invalid": reason,
-      "lanemq-invalid-queue": queue,
-      "lanemq-invalid-id": id,
-    },
-  };
-}

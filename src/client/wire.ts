@@ -36,9 +36,13 @@ export type SendResult = AnswerOf<"send">["messages"][number];
 export type ReceiveRequest = BodyOf<"receive">;
 export type ReceivedJson = AnswerOf<"receive">["messages"][number];
 export type BrowsedJson = AnswerOf<"browse">["messages"][number];
+export type ScheduledJson = AnswerOf<"listScheduled">["messages"][number];
 export type LookedUpJson = AnswerOf<"lookUp">;
 export type ReceiptResult = AnswerOf<"ack">["results"][number];
 export type OutgoingJson = Exclude<BodyOf<"send">, { readonly messages: unknown }>;
+
+export type PublishedJson = Exclude<BodyOf<"publish">, { readonly messages: unknown }>;
+export type PublishResult = AnswerOf<"publish">["messages"][number];
 
 /** The names in braces of a path. */
 type Parameters<P extends string> = P extends `${string}{${infer Name}}${infer Rest}`

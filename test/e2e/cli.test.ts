@@ -216,6 +216,47 @@ test("dead letters are moved back", async () => {
   expect(stdout).toBe("20 messages moved.\n");
 });
 
+test("a message is put off, listed and cancelled", async () => {
+  const name = newName("cli");
+  await lanemq.queue(name).create();
+  const sent = await run(["send", name, "later", "--delay-seconds", "3600"]);
+  const id = String(sent.lines()[0]?.["id"]);
+  expect((await run(["scheduled", name])).lines()).toMatchObject([{ id, body: "later" }]);
+  expect((await run(["cancel", name, id])).code).toBe(0);
+  expect((await run(["scheduled", name, "--no-json"])).stdout).toBe(
+    "Nothing waits on a schedule.\n",
+  );
+});
+
+test("exchanges are made, bound, published to, shown and deleted", async () => {
+  const queue = newName("cli");
+  const exchange = newName("cli-exchange");
+  await lanemq.queue(queue).create();
+  await run(["exchange", "create", exchange, "--type", "topic"]);
+  await run(["exchange", "bind", exchange, "all", "--queue", queue, "--routing-key", "order.#"]);
+  const published = await run(["publish", exchange, "hi", "--routing-key", "order.placed"]);
+  expect(published.lines()).toMatchObject([{ queues: [queue] }]);
+  const shown = await run(["exchange", "show", exchange, "--no-json"]);
+  expect(shown.stdout).toMatch(new RegExp(`^all +${queue} +routingKey order\\.#`, "m"));
+  expect((await run(["exchange", "list", "--prefix", exchange])).lines().length).toBe(1);
+  expect((await run(["receive", queue, "--body"])).stdout).toBe("hi\n");
+  await run(["exchange", "unbind", exchange, "all"]);
+  expect((await run(["publish", exchange, "hi"])).lines()).toEqual([{ queues: [] }]);
+  expect((await run(["exchange", "delete", exchange])).code).toBe(0);
+});
+
+test("groups are made, received by, listed and deleted", async () => {
+  const name = newName("cli");
+  await lanemq.queue(name).create();
+  await run(["send", name, "a"]);
+  await run(["group", "create", name, "audit", "--from", "earliest"]);
+  expect((await run(["receive", name, "--ack"])).lines()).toMatchObject([{ body: "a" }]);
+  const listed = await run(["group", "list", name, "--no-json"]);
+  expect(listed.stdout).toMatch(/^audit +1 +0 +0/m);
+  expect((await run(["receive", name, "--group", "audit"])).lines()).toMatchObject([{ body: "a" }]);
+  expect((await run(["group", "delete", name, "audit"])).code).toBe(0);
+});
+
 test("keys are made, listed without their secrets, and revoked", async () => {
   const made = await run(["keys", "create", "shop", "--allow", "send", "--queues", "shop-*"]);
   const { id, secret } = made.lines()[0] ?? {};
@@ -307,12 +348,14 @@ posix("bash completes commands, flags and the names of queues", async () => {
 
 test("every command has help with what it does, and nothing is wider than 80 columns", async () => {
   const names =
-    "start queue send receive ack release worker peek redrive top keys bench profile deploy completion";
+    "start queue send receive ack release worker peek redrive scheduled cancel group exchange publish top keys bench profile deploy completion";
   const inner = [
     ["queue", "create"],
     ["queue", "set"],
     ["keys", "create"],
     ["profile", "set"],
+    ["exchange", "bind"],
+    ["group", "create"],
   ];
   const commands = [[], ...names.split(" ").map((name) => [name]), ...inner];
   for (const command of commands) {

@@ -1,6 +1,7 @@
 /** The client against the embedded service. Hunts: calls that the two understand differently. */
 import { createServer } from "node:http";
 import { afterAll, beforeAll, describe, expect, expectTypeOf, test } from "vitest";
+import * as z from "zod";
 import { LaneMQ, worker } from "../../src/client/index.ts";
 import type { AnswerOf, BodyOf, Message } from "../../src/client/index.ts";
 import type { Local } from "../../src/local/runtime.ts";
@@ -94,6 +95,71 @@ test("redrive brings dead letters back", async () => {
   expect((await dead.receive({ leaseSeconds: 0 }))[0]?.deadLetter?.queue).toBe(queue.name);
   expect(await dead.redrive()).toEqual({ moved: 1, remaining: 0 });
   expect((await queue.receive())[0]?.body).toBe("a");
+});
+
+test("an exchange's life: made, bound, published to, taken apart", async () => {
+  const queue = lanemq.queue(newName());
+  await queue.create();
+  const exchange = lanemq.exchange<{ n: number }>(newName("exchange"));
+  await exchange.create({ type: "topic" });
+  await exchange.bind("b", { queue: queue.name, routingKey: "a.*" });
+  const { queues } = { queues: [], ...(await exchange.publish({ n: 1 }, { routingKey: "a.b" })) };
+  expect(queues).toEqual([queue.name]);
+  expect(await exchange.publishBatch([{ body: { n: 2 }, routingKey: "c" }])).toEqual([
+    { queues: [] },
+  ]);
+  const [message] = await queue.receive();
+  expect(message).toMatchObject({ body: { n: 1 }, exchange: exchange.name, routingKey: "a.b" });
+  const bound: string[] = [];
+  for await (const { id } of exchange.bindings()) bound.push(id);
+  expect(bound).toEqual(["b"]);
+  await exchange.unbind("b");
+  const names: string[] = [];
+  for await (const { name } of lanemq.exchanges({ prefix: exchange.name })) names.push(name);
+  expect(names).toEqual([exchange.name]);
+  await exchange.delete();
+  await expect(exchange.info()).rejects.toMatchObject({ code: "exchange-not-found" });
+});
+
+test("scheduled messages are listed and cancelled", async () => {
+  const queue = lanemq.queue(newName());
+  await queue.create();
+  const { id } = await queue.send("later", { delaySeconds: 3_600 });
+  const found: unknown[] = [];
+  for await (const message of queue.scheduled()) found.push([message.id, message.body]);
+  expect(found).toEqual([[id, "later"]]);
+  await queue.cancel(id);
+  await expect(queue.cancel(id)).rejects.toThrow();
+});
+
+test("a worker of a group has messages of its own", async () => {
+  const queue = lanemq.queue(newName());
+  await queue.create();
+  const path = { queue: queue.name, group: "audit" };
+  await lanemq.call("putGroup", { path, body: { from: "earliest" } });
+  await queue.send("a");
+  const seen: unknown[] = [];
+  const working = queue.worker(({ body }) => void seen.push(body), { group: "audit" });
+  await expect.poll(() => seen, PATIENT).toEqual(["a"]);
+  await working.stop();
+  expect((await queue.receive()).map(({ body }) => body)).toEqual(["a"]);
+});
+
+test("what does not fit goes to another queue once, however often it comes", async () => {
+  const bad = lanemq.queue(newName("bad"));
+  const name = newName();
+  await bad.create();
+  const schema = z.object({ n: z.number() });
+  const queue = lanemq.queue(name, { schema, onInvalid: { queue: bad.name } });
+  await queue.create();
+  await lanemq.queue(name).sendBatch([{ body: "no" }, { body: { n: 1 } }]);
+  const invalid = await lanemq.queue(name).receive({ leaseSeconds: 0 });
+  expect(invalid.map(({ body }) => body)).toEqual(["no"]);
+  // As if the ack had been lost the first time.
+  await bad.send("no", { dedupId: `invalid:${invalid[0]?.id}` });
+  expect((await queue.receive({ max: 10 })).map(({ body }) => body)).toEqual([{ n: 1 }]);
+  expect((await bad.info()).depth.ready).toBe(1);
+  expect((await queue.info()).depth).toEqual({ ready: 0, leased: 1, delayed: 0 });
 });
 
 test("keys are made, listed and revoked; what a key may not do is `forbidden`", async () => {

@@ -1,6 +1,5 @@
 /** `lanemq send`: one message from an argument, a file or standard input; or many, as NDJSON. */
 import { createReadStream } from "node:fs";
-import { readFile } from "node:fs/promises";
 import { createInterface } from "node:readline";
 import type { Readable } from "node:stream";
 import { Presets, SingleBar } from "cli-progress";
@@ -8,6 +7,8 @@ import { Command } from "commander";
 import { LaneMQError } from "../../client/index.ts";
 import type { OutgoingMessage, SendOptions } from "../../client/index.ts";
 import { outgoingMessage } from "../../http/schemas.ts";
+import { bodyOf } from "../body-input.ts";
+import type { BodyFlags } from "../body-input.ts";
 import { action } from "../context.ts";
 import type { Context, Surroundings } from "../context.ts";
 import { addFlags, fieldsOf, jsonLine, pairs } from "../schema-flags.ts";
@@ -37,10 +38,8 @@ Examples:
     )
     .action(action(surroundings, send));
 
-interface Flags {
-  readonly file?: string;
+interface Flags extends BodyFlags {
   readonly ndjson?: true;
-  readonly data?: string;
   readonly header?: Record<string, string>;
   readonly [name: string]: unknown;
 }
@@ -50,8 +49,6 @@ async function send(
   flags: Flags,
   [queue = "", body]: readonly string[],
 ): Promise<void> {
-  const given = [body, flags.data, flags.file].filter((one) => one !== undefined);
-  if (given.length > 1) throw new UsageError("give one body: an argument, --data or --file");
   const options: SendOptions = {
     ...fieldsOf(flags, outgoingMessage.entries, OWN),
     ...(flags.header === undefined ? {} : { headers: flags.header }),
@@ -67,20 +64,6 @@ async function send(
   const content = await bodyOf(context, flags, body);
   const result = await lanemq.queue(queue).send(content, options, { signal });
   out.one(result, `${result.duplicate ? "Was sent before" : "Sent"}: ${result.id}`);
-}
-
-async function bodyOf({ stdin, out }: Context, flags: Flags, body?: string): Promise<unknown> {
-  if (body !== undefined) return body;
-  if (flags.data !== undefined) {
-    try {
-      return JSON.parse(flags.data) as unknown;
-    } catch {
-      throw new UsageError("--data is not JSON");
-    }
-  }
-  if (flags.file === undefined && stdin.isTTY) out.note("The body, ended by Ctrl-D:");
-  const bytes = flags.file === undefined ? await allOf(stdin) : await readFile(flags.file);
-  return textOf(bytes) ?? new Uint8Array(bytes);
 }
 
 /** Each line is read only when there is room for it; those that fail are named, and the others sent. */
@@ -164,17 +147,3 @@ async function sendLines(
 }
 
 const SHOWN = 10;
-
-async function allOf(input: Readable): Promise<Buffer> {
-  const chunks: Buffer[] = [];
-  for await (const chunk of input) chunks.push(Buffer.from(chunk as Uint8Array));
-  return Buffer.concat(chunks);
-}
-
-function textOf(bytes: Uint8Array): string | undefined {
-  try {
-    return new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(bytes);
-  } catch {
-    return undefined;
-  }
-}
