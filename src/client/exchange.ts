@@ -86,12 +86,12 @@ export class Exchange<In = unknown> {
     const bodies = messages.map(({ body }) => encodeBody(body));
     const tracing = await this.#client.tracing();
     return tracing.sending(this.name, messages.length, async (headers) => {
-      const texts = messages.map((message, index) =>
-        encodeMessage(bodies[index] ?? "", message, headers),
-      );
+      const encoded = messages.map((message, index) => ({
+        text: encodeMessage(bodies[index] ?? "", message, headers),
+      }));
       const results: PublishResult[] = [];
-      for (const chunk of chunksOf(texts)) {
-        const request = { path: this.#path, body: encodeBatch(chunk) };
+      for (const chunk of chunksOf(encoded)) {
+        const request = { path: this.#path, body: encodeBatch(chunk.map(({ text }) => text)) };
         const answer = await this.#client.transport.request("publish", request, options);
         results.push(...(answer as AnswerOf<"publish">).messages);
       }

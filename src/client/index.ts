@@ -16,6 +16,7 @@ export type {
 export type { Producer, ProducerOptions, Sent } from "./producer.ts";
 export type { Queue, QueueOptions, Receipt } from "./queue.ts";
 export type { CallOptions, Retries } from "./transport.ts";
+export type { SendCallOptions } from "./send.ts";
 export { Discard, RetryAfter } from "./verdict.ts";
 export type { RetryDelay } from "./verdict.ts";
 export { worker } from "./lanemq.ts";

@@ -23,6 +23,11 @@ export interface LaneMQOptions {
   readonly timeoutSeconds?: number;
   /** Attempts after the first, and their pauses; 4, from 100 ms to 5 s. */
   readonly retries?: Partial<Retries>;
+  /**
+   * Whether sends get an idempotency key, so that they can be repeated when an answer was lost; true.
+   * It costs one write unit a request.
+   */
+  readonly sendsOnce?: boolean;
   /** In place of the global one. */
   readonly fetch?: typeof fetch;
   /** OpenTelemetry's API. Absent: used if it is installed. `false`: not used. */
@@ -49,6 +54,7 @@ export class LaneMQ {
       headers: options.headers ?? {},
       timeoutSeconds: options.timeoutSeconds ?? 30,
       retries: { ...DEFAULT_RETRIES, ...options.retries },
+      sendsOnce: options.sendsOnce ?? true,
       effects: options.fetch === undefined ? effects : { ...effects, fetch: options.fetch },
     });
     let tracing: Promise<Tracing> | undefined;

@@ -5,21 +5,20 @@
  *     those that happened to travel with it, which are sent again without it.
  * P2  Memory is bounded: beyond `maxBuffered` or `maxBufferedBytes` a send is refused at once.
  *     `ready()` is the back-pressure for those who produce faster than that.
- * P3  A message is sent again only when it is known not to be stored (or the send is repeatable, T1).
  */
 import { LIMITS } from "../core/limits.ts";
 import type { Code } from "../core/errors.ts";
 import { Batcher } from "./batcher.ts";
 import type { Outcome } from "./batcher.ts";
-import { pauseMs, sleep } from "./effects.ts";
+import { sleep } from "./effects.ts";
 import { LaneMQError } from "./errors.ts";
 import { encodeBody, encodeMessage } from "./message.ts";
 import type { SendOptions } from "./message.ts";
 import type { Client } from "./queue.ts";
 import { demandFit } from "./schema.ts";
 import type { Schema } from "./schema.ts";
-import { REQUEST_BYTES, sizeOf } from "./send.ts";
-import type { CallOptions } from "./transport.ts";
+import { isScheduled, REQUEST_BYTES, sizeOf } from "./send.ts";
+import type { Encoded, SendCallOptions } from "./send.ts";
 import type { SendResult } from "./wire.ts";
 
 export interface ProducerOptions {
@@ -43,18 +42,19 @@ export interface Sent {
 /** What a producer calls; a queue has it. */
 export interface Target {
   readonly name: string;
-  sendEncoded(texts: readonly string[], options: CallOptions): Promise<readonly SendResult[]>;
+  sendEncoded(
+    messages: readonly Encoded[],
+    options: SendCallOptions,
+  ): Promise<readonly SendResult[]>;
 }
 
 const MIB = 1024 * 1024;
-const AGAIN = { initialMs: 100, maxMs: 5_000 };
-const ATTEMPTS = 5;
 
 export class Producer<In = unknown> {
   readonly #queue: Target;
   readonly #client: Client;
   readonly #schema: Schema<In> | undefined;
-  readonly #batcher: Batcher<string, Sent>;
+  readonly #batcher: Batcher<Encoded, Sent>;
   readonly #maxBuffered: number;
   readonly #maxBufferedBytes: number;
   /** Handed over, and not in the batcher yet. */
@@ -78,7 +78,7 @@ export class Producer<In = unknown> {
       maxBytes: REQUEST_BYTES,
       inFlight: options.concurrency ?? 4,
       after: client.transport.effects.after,
-      run: (texts) => this.#send(texts),
+      run: (messages) => this.#send(messages),
     });
   }
 
@@ -110,7 +110,7 @@ export class Producer<In = unknown> {
       return await tracing.sending(this.#queue.name, 1, (headers) => {
         const text = encodeMessage(encoded, options, headers);
         enter();
-        return this.#batcher.add(text, sizeOf(text));
+        return this.#batcher.add({ text, isScheduled: isScheduled(options) }, sizeOf(text));
       });
     } finally {
       enter();
@@ -147,48 +147,40 @@ export class Producer<In = unknown> {
     return this.buffered < this.#maxBuffered && this.#batcher.bytes < this.#maxBufferedBytes;
   }
 
-  /** P1, P3 */
-  async #send(texts: readonly string[]): Promise<Outcome<Sent>[]> {
-    const { effects } = this.#client.transport;
-    const outcomes: (Outcome<Sent> | undefined)[] = texts.map(() => undefined);
-    let open = texts.map((_, index) => index);
-    for (let failures = 0; open.length > 0; failures++) {
-      const results = await this.#attempt(open.map((index) => texts[index] ?? ""));
-      const again: number[] = [];
-      open.forEach((index, at) => {
-        const outcome = results[at] ?? "again";
-        const isRetried =
-          outcome === "again" ||
-          (failures + 1 < ATTEMPTS && "error" in outcome && mayRetry(outcome));
-        if (isRetried) again.push(index);
-        else outcomes[index] = outcome;
+  /** P1 */
+  async #send(messages: readonly Encoded[]): Promise<Outcome<Sent>[]> {
+    const outcomes = new Map<Encoded, Outcome<Sent>>();
+    let open = messages;
+    while (open.length > 0) {
+      const results = await this.#attempt(open);
+      open.forEach((message, index) => {
+        const outcome = results[index];
+        if (outcome !== undefined && outcome !== "again") outcomes.set(message, outcome);
       });
-      open = again;
-      // Those that only travelled with a refused one need not wait.
-      if (open.length > 0 && !results.includes("again")) {
-        await sleep(effects, pauseMs(AGAIN, failures, effects.random()));
-      }
+      const next = open.filter((message) => !outcomes.has(message));
+      if (next.length === open.length) break;
+      open = next;
     }
-    return outcomes.map((outcome) => outcome ?? { error: new TypeError("a message got lost") });
+    return messages.map(
+      (message) => outcomes.get(message) ?? { error: new TypeError("a message got no answer") },
+    );
   }
 
-  async #attempt(texts: readonly string[]): Promise<(Outcome<Sent> | "again")[]> {
+  /** "again": it only travelled with one that was refused. */
+  async #attempt(messages: readonly Encoded[]): Promise<(Outcome<Sent> | "again")[]> {
     try {
-      return (await this.#queue.sendEncoded(texts, {})).map(outcomeOf);
+      return (await this.#queue.sendEncoded(messages, {})).map(outcomeOf);
     } catch (error) {
-      if (!(error instanceof LaneMQError) || texts.length === 1)
-        return texts.map(() => ({ error }));
+      const all = messages.map(() => ({ error }));
+      if (!(error instanceof LaneMQError) || messages.length === 1) return all;
       if (error.results !== undefined) return error.results.map(outcomeOf);
       const refused = refusedOf(error);
       return refused === undefined
-        ? texts.map(() => ({ error }))
-        : texts.map((_, index) => (refused.has(index) ? { error } : "again"));
+        ? all
+        : messages.map((_, index) => (refused.has(index) ? { error } : "again"));
     }
   }
 }
-
-const mayRetry = ({ error }: { readonly error: unknown }): boolean =>
-  error instanceof LaneMQError && error.retryable && error.status === 0;
 
 function outcomeOf(
   result: Sent | { readonly error: { code: Code; detail: string; retryable: boolean } },

@@ -24,7 +24,8 @@ import { Producer } from "./producer.ts";
 import type { ProducerOptions } from "./producer.ts";
 import { check, demandFit } from "./schema.ts";
 import type { Schema } from "./schema.ts";
-import { chunksOf, encodeBatch } from "./send.ts";
+import { chunksOf, isScheduled, sendOnce } from "./send.ts";
+import type { Encoded, SendCallOptions } from "./send.ts";
 import type { Tracing } from "./tracing.ts";
 import type { CallOptions, Transport } from "./transport.ts";
 import type {
@@ -130,7 +131,7 @@ export class Queue<In = unknown, Out = In> {
   async send(
     body: In | Uint8Array,
     message: SendOptions = {},
-    options: CallOptions = {},
+    options: SendCallOptions = {},
   ): Promise<{ readonly id: string; readonly duplicate?: true }> {
     const [result] = await this.sendBatch([{ ...message, body }], options);
     if (result === undefined) throw new LaneMQError("internal", "The answer has no result.");
@@ -147,7 +148,7 @@ export class Queue<In = unknown, Out = In> {
    */
   async sendBatch(
     messages: readonly OutgoingMessage<In>[],
-    options: CallOptions = {},
+    options: SendCallOptions = {},
   ): Promise<SendResult[]> {
     const bodies = messages.map(({ body }) => encodeBody(body));
     const { schema } = this.#options;
@@ -155,11 +156,14 @@ export class Queue<In = unknown, Out = In> {
     const tracing = await this.#client.tracing();
     return tracing.sending(this.name, messages.length, async (headers) => {
       const results: SendResult[] = [];
-      const texts = messages.map((message, index) =>
-        encodeMessage(bodies[index] ?? "", message, headers),
-      );
-      for (const chunk of chunksOf(texts)) {
-        results.push(...(await this.sendEncoded(chunk, options)));
+      const encoded = messages.map((message, index) => ({
+        text: encodeMessage(bodies[index] ?? "", message, headers),
+        isScheduled: isScheduled(message),
+      }));
+      for (const [index, chunk] of chunksOf(encoded).entries()) {
+        const { idempotencyKey: key } = options;
+        const idempotencyKey = key === undefined || index === 0 ? key : `${key}.${index}`;
+        results.push(...(await this.sendEncoded(chunk, { ...options, idempotencyKey })));
       }
       return results;
     });
@@ -284,14 +288,12 @@ export class Queue<In = unknown, Out = In> {
     if (others.length > 0) await this.release(others, {}, options);
   }
 
-  /** @internal One request; `texts` are the JSON of messages. */
-  async sendEncoded(
-    texts: readonly string[],
-    options: CallOptions,
+  /** @internal One request. */
+  sendEncoded(
+    messages: readonly Encoded[],
+    options: SendCallOptions,
   ): Promise<readonly SendResult[]> {
-    const request = { path: this.#path, body: encodeBatch(texts) };
-    const answer = await this.#client.transport.request("send", request, options);
-    return (answer as AnswerOf<"send">).messages;
+    return sendOnce(this.#client.transport, this.name, messages, options);
   }
 
   async #receipts(

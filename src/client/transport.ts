@@ -32,6 +32,8 @@ export interface TransportOptions {
   readonly headers: Readonly<Record<string, string>>;
   readonly timeoutSeconds: number;
   readonly retries: Retries;
+  /** Whether sends get an idempotency key of their own. */
+  readonly sendsOnce: boolean;
   readonly effects: Effects;
 }
 
@@ -57,6 +59,14 @@ export class Transport {
 
   get effects(): Effects {
     return this.#options.effects;
+  }
+
+  get retries(): Retries {
+    return this.#options.retries;
+  }
+
+  get sendsOnce(): boolean {
+    return this.#options.sendsOnce;
   }
 
   /** The JSON of the answer; `undefined` where there is none. @throws LaneMQError, or the signal's reason */

@@ -7,6 +7,8 @@ import type { Asked, Reply } from "./fake.ts";
 const bodiesOf = ({ body }: Asked): unknown[] =>
   (body["messages"] as { body: unknown }[]).map((message) => message.body);
 
+const keyOf = ({ headers }: Asked): string | null => headers.get("idempotency-key");
+
 /** Stores everything; the id of a message is its body. */
 const store = (asked: Asked): Reply => ({
   status: 201,
@@ -84,21 +86,36 @@ describe("a message that is refused", () => {
     ]);
   });
 
-  test("because of throttling is sent again, without those that are stored", async () => {
-    let calls = 0;
-    const throttled = { error: { code: "throttled", detail: "d", retryable: true } };
-    const { client, asked, pass } = world((asked) =>
-      calls++ === 0 ? { status: 201, json: { messages: [{ id: "a" }, throttled] } } : store(asked),
-    );
+  const throttled = { error: { code: "throttled", detail: "d", retryable: true } };
+  const once = (asked: Asked, isFirst: boolean): Reply =>
+    isFirst ? { status: 201, json: { messages: [{ id: "a" }, throttled] } } : store(asked);
+
+  test("because of throttling is sent again, under the key of its request", async () => {
+    const { client, asked, pass } = world((request) => once(request, asked.length === 1));
+    const producer = client.queue("q").producer();
+    const sends = ["a", "b"].map((body) => producer.send(body));
+    await pass(1_000);
+    expect(await settled(sends)).toEqual(["a", "b"]);
+    expect(asked.map(bodiesOf)).toEqual([
+      ["a", "b"],
+      ["a", "b"],
+    ]);
+    expect(asked.map(keyOf)).toEqual(["id-1", "id-1"]);
+  });
+
+  test("without a key is sent again without those that are stored", async () => {
+    const { client, asked, pass } = world((request) => once(request, asked.length === 1), {
+      sendsOnce: false,
+    });
     const producer = client.queue("q").producer();
     const sends = ["a", "b"].map((body) => producer.send(body));
     await pass(1_000);
     expect(await settled(sends)).toEqual(["a", "b"]);
     expect(asked.map(bodiesOf)).toEqual([["a", "b"], ["b"]]);
+    expect(asked.map(keyOf)).toEqual([null, null]);
   });
 
-  test("for good by throttling says so in the end", async () => {
-    const throttled = { error: { code: "throttled", detail: "d", retryable: true } };
+  test("for good by throttling says so in the end, and the others keep their results", async () => {
     const { client, asked, pass } = world((request) => ({
       status: 201,
       json: { messages: bodiesOf(request).map((body) => (body === "a" ? throttled : { id: "b" })) },
@@ -107,7 +124,7 @@ describe("a message that is refused", () => {
     const sends = settled([producer.send("a"), producer.send("b")]);
     await pass(60_000);
     expect(await sends).toEqual(["throttled", "b"]);
-    expect(asked.map(bodiesOf)).toEqual([["a", "b"], ["a"], ["a"], ["a"], ["a"]]);
+    expect(asked.length).toBe(5);
   });
 });
 
@@ -159,11 +176,31 @@ test("`await using` sends what is left, and takes no more", async () => {
   await expect(producer.send("late")).rejects.toMatchObject({ code: "producer-closed" });
 });
 
-test("a lost answer fails those that travelled with it, and they are not sent twice", async () => {
-  const { client, asked, pass } = world(() => broken());
-  const producer = client.queue("q").producer();
-  const sends = settled([producer.send("a"), producer.send("b")]);
-  await pass(60_000);
-  expect(await sends).toEqual(["unreachable", "unreachable"]);
-  expect(asked.length).toBe(1);
+describe("a lost answer", () => {
+  test("is asked for again under the same key, and another batch has another one", async () => {
+    const { client, asked, pass } = world((request) =>
+      asked.length === 1 ? broken() : store(request),
+    );
+    const producer = client.queue("q").producer({ maxBatch: 2 });
+    const sends = ["a", "b", "c"].map((body) => producer.send(body));
+    await pass(1_000);
+    expect(await settled(sends)).toEqual(["a", "b", "c"]);
+    expect(asked.map((one) => [keyOf(one), bodiesOf(one)])).toEqual([
+      ["id-1", ["a", "b"]],
+      ["id-2", ["c"]],
+      ["id-1", ["a", "b"]],
+    ]);
+  });
+
+  test.each([
+    ["where keys are switched off", { sendsOnce: false }, {}],
+    ["of messages for later, for which the service has no keys", {}, { delaySeconds: 60 }],
+  ])("fails those that travelled together, %s", async (_when, options, message) => {
+    const { client, asked, pass } = world(() => broken(), options);
+    const producer = client.queue("q").producer();
+    const sends = settled([producer.send("a", message), producer.send("b")]);
+    await pass(60_000);
+    expect(await sends).toEqual(["unreachable", "unreachable"]);
+    expect(asked.map(keyOf)).toEqual([null]);
+  });
 });

@@ -96,7 +96,9 @@ describe("what does not fit", () => {
     const unknown = { error: { code: "outcome-unknown", detail: "", retryable: false } };
     const failing = service([received("no")], { status: 201, json: { messages: [unknown] } });
     const first = world(failing);
-    await first.client.queue("q", { schema, onInvalid: { queue: "bad" } }).receive();
+    const receiving = first.client.queue("q", { schema, onInvalid: { queue: "bad" } }).receive();
+    await first.pass(60_000);
+    await receiving;
     expect(first.asked.map(({ path }) => path)).not.toContain("/v1/queues/q/ack");
     expect(first.asked.at(-1)?.path).toBe("/v1/queues/q/release");
 

@@ -80,6 +80,19 @@ describe("retries", () => {
     expect(asked.length).toBe(1);
   });
 
+  test("a send is repeated under one key, a caller's own if there is one", async () => {
+    const first = world(inTurn(broken(), problem(503, "outcome-unknown"), STORED));
+    const sent = first.client.queue("q").send("a");
+    await first.pass(1_000);
+    expect(await sent).toEqual({ id: "a" });
+    expect(first.asked.map(({ headers }) => headers.get("idempotency-key"))).toEqual(
+      Array(3).fill("id-1"),
+    );
+    const second = world(inTurn(STORED));
+    await second.client.queue("q").send("a", {}, { idempotencyKey: "mine" });
+    expect(second.asked[0]?.headers.get("idempotency-key")).toBe("mine");
+  });
+
   test("a 429 of the gateway itself changed nothing, a 503 of it says nothing", async () => {
     const gateway = (status: number): Reply => ({ status, json: { message: "Slow down" } });
     const first = world(inTurn(gateway(429), STORED));

@@ -97,6 +97,32 @@ test("redrive brings dead letters back", async () => {
   expect((await queue.receive())[0]?.body).toBe("a");
 });
 
+test("a send whose answer is lost is stored once all the same", async () => {
+  const queue = lanemq.queue(newName());
+  await queue.create();
+  let lost = 0;
+  const losing = new LaneMQ({
+    endpoint: local.url,
+    apiKey: "admin",
+    fetch: async (...request) => {
+      const response = await fetch(...request);
+      if (lost++ % 2 === 1) return response;
+      await response.text();
+      throw new TypeError("fetch failed");
+    },
+  });
+  const results = await losing.queue(queue.name).sendBatch([{ body: 1 }, { body: 2 }]);
+  expect(results).toMatchObject([{ duplicate: true }, { duplicate: true }]);
+  await using producer = losing.queue(queue.name).producer();
+  await Promise.all([3, 4, 5].map((body) => producer.send(body)));
+  await losing
+    .queue(queue.name)
+    .send("later", { delaySeconds: 1 })
+    .catch(() => {});
+  const bodies = (await queue.receive({ max: 100 })).map(({ body }) => body);
+  expect(bodies.toSorted((a, b) => Number(a) - Number(b))).toEqual([1, 2, 3, 4, 5]);
+});
+
 test("an exchange's life: made, bound, published to, taken apart", async () => {
   const queue = lanemq.queue(newName());
   await queue.create();
