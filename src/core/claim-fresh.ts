@@ -2,6 +2,8 @@
  * The half of the planner that claims fresh messages from the head on, and cuts.
  *
  * C1  Guarded by `head` and `end` as read.
+ * C6  What has expired before anyone has received it moves to a lease that leaves, where the queue asks
+ *     for that; else it is passed over.
  * C7  A segment is cut where a claim stopped for want of room, or left too little for another like it.
  */
 import type { Condition, Edit } from "../store/port.ts";
@@ -12,12 +14,14 @@ import type { Lease, Segment } from "./segment.ts";
 import { offset } from "./types.ts";
 import type { EpochMs, Offset } from "./types.ts";
 import { deliveredBytes, membersOf, takes, untilOf } from "./plan.ts";
-import type { LogEntry, OpenRequest, Placed, PlanInput } from "./plan.ts";
+import type { DeadLetter, LogEntry, OpenRequest, Placed, PlanInput } from "./plan.ts";
+import { expiredTo, LEAVING_BYTES, LEAVING_LEASE_MS } from "./reclaim.ts";
 
 interface Fresh {
   readonly edits: Edit[];
   readonly guards: Condition[];
   readonly newLeases: string[];
+  readonly dead: DeadLetter[];
   head: Offset;
   headEntry: Offset;
   cutAt: Offset | undefined;
@@ -43,6 +47,7 @@ export function claimFresh(
     edits: [],
     guards: [],
     newLeases: [],
+    dead: [],
     head: segment.head,
     headEntry: segment.headEntry,
     cutAt: undefined,
@@ -50,6 +55,10 @@ export function claimFresh(
     ended: false,
   };
   const drafts: Draft[] = [];
+  const leaving = expiredTo(input);
+  const expired: Pick<Draft, "entry" | "placed">[] = [];
+  let last: (typeof expired)[number] | undefined;
+  let deadRoom = LEAVING_BYTES;
   const queue = [...requests];
   let draft: Draft | undefined;
   let bytes = bytesBefore;
@@ -74,7 +83,23 @@ export function claimFresh(
     const stop = segment.end === undefined ? entryEnd : offset(Math.min(entryEnd, segment.end));
     while (result.head < stop) {
       const message = entry.messages?.[result.head - entry.offset];
-      if (message !== undefined && message.expiresAt > now) {
+      if (message !== undefined && message.expiresAt <= now && leaving !== undefined) {
+        if (last === undefined || last.placed.length >= LIMITS.leaseMessages) {
+          if (drafts.length + expired.length >= room) break walk;
+          last = { entry: entry.offset, placed: [] };
+          bytes += leaseBytes([]);
+          expired.push(last);
+        }
+        const cost = memberBytes(member(last, result.head));
+        if (segment.end === undefined && bytes + cost > LIMITS.segmentBytes) {
+          full = true;
+          break walk;
+        }
+        if (deadRoom <= 0) break walk;
+        bytes += cost;
+        deadRoom -= deliveredBytes(message);
+        last.placed.push({ offset: result.head, message });
+      } else if (message !== undefined && message.expiresAt > now) {
         if (message.visibleAt > now) {
           result.nextEventAt = message.visibleAt;
           break walk;
@@ -86,7 +111,7 @@ export function claimFresh(
         const request = queue[0];
         if (request === undefined) break walk;
         if (draft === undefined || draft.placed.length >= LIMITS.leaseMessages) {
-          if (drafts.length >= room) break walk;
+          if (drafts.length + expired.length >= room) break walk;
           draft = { request, entry: entry.offset, placed: [] };
           bytes += leaseBytes([]);
           drafts.push(draft);
@@ -122,6 +147,22 @@ export function claimFresh(
     result.edits.push(...leaseEdits(lease));
     result.newLeases.push(lease.id);
     for (const one of placed) request.deliveries.push({ ...one, lease });
+  }
+  for (const { entry, placed } of expired) {
+    if (leaving === undefined || placed.length === 0) continue;
+    const lease: Lease = {
+      id: input.newLeaseId(),
+      until: now + LEAVING_LEASE_MS,
+      receives: 0,
+      entry,
+      firstAt: now,
+      leaving,
+      waiting: false,
+      pending: membersOf({ entry }, placed),
+    };
+    result.edits.push(...leaseEdits(lease));
+    result.newLeases.push(lease.id);
+    result.dead.push({ lease, leaving, messages: placed });
   }
   const lastLease = drafts.at(-1);
   const another = lastLease === undefined ? 0 : leaseBytes(membersOf(lastLease, lastLease.placed));

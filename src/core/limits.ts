@@ -35,6 +35,8 @@ export const LIMITS = {
   listPage: 1_000,
   leaseSecondsMax: 43_200,
   releaseDelaySecondsMax: 43_200,
+  backoffSecondsMax: 43_200,
+  backoffFactorMax: 10,
   retentionSecondsMin: 60,
   retentionSecondsMax: 365 * DAY_SECONDS,
   delaySecondsMax: 43_200,
@@ -109,6 +111,8 @@ export const LIMITS = {
   dedupSpareMs: MINUTE_MS,
   /** L4 */
   entryTtlAfterExpiryMs: HOUR_MS,
+  /** L4: the more where what expires unread is dead-lettered, should nothing run for so long. */
+  unreadKeptMs: 4 * 24 * HOUR_MS,
   /** C7 */
   closedSegmentTtlMs: HOUR_MS,
   cursorCachedMs: 10 * MINUTE_MS,

@@ -36,7 +36,7 @@ export interface OutgoingMessage {
 
 /** Why and from where a message came into a dead-letter queue. */
 export interface DeadLetterInfo {
-  readonly reason: "maxReceives";
+  readonly reason: "maxReceives" | "expired";
   /** Name of the queue it was dead-lettered from. */
   readonly queue: string;
   readonly queueId: string;
@@ -44,7 +44,8 @@ export interface DeadLetterInfo {
   readonly lane: number;
   readonly offset: number;
   readonly receives: number;
-  readonly firstReceivedAt: EpochMs;
+  /** Absent: never received. */
+  readonly firstReceivedAt?: EpochMs;
   readonly deadLetteredAt: EpochMs;
 }
 

@@ -23,10 +23,15 @@ import {
 import type { Lease } from "./segment.ts";
 import type { Offset } from "./types.ts";
 
+/** A release's 0: free at once. It may follow from the lease (R4). */
+type Until = number | ((lease: Lease) => number);
+
 export type LeaseChange =
-  | { readonly to: "extend"; readonly until: number }
-  /** `until` 0: free at once. */
-  | { readonly to: "release"; readonly until: number; readonly countAttempt: boolean };
+  | { readonly to: "extend"; readonly until: Until }
+  | { readonly to: "release"; readonly until: Until; readonly countAttempt: boolean };
+
+const untilOf = ({ until }: LeaseChange, lease: Lease): number =>
+  typeof until === "number" ? until : until(lease);
 
 export interface Move {
   readonly edits: readonly Edit[];
@@ -44,12 +49,13 @@ export function planMove(
 ): Move {
   const isWhole = members.size === lease.pending.size;
   const isInPlace = isWhole && change.to === "extend";
+  const until = untilOf(change, lease);
   const next: Lease = {
     ...lease,
     id: isInPlace ? lease.id : newLeaseId(),
-    until: change.until,
+    until,
     receives: change.to === "release" && !change.countAttempt ? lease.receives - 1 : lease.receives,
-    waiting: change.to === "release" && change.until !== 0,
+    waiting: change.to === "release" && until !== 0,
     pending: members,
     ...(change.to === "release" ? { leaving: undefined } : {}),
   };
@@ -113,7 +119,8 @@ export function planReleaseInOrder(
     const taken = takeOut(lease, new Set([...own, ...company]), count);
     edits.push(...taken.edits);
     guards.push(...taken.guards);
-    const back = { ...lease, until: change.until, waiting: change.until !== 0, leaving: undefined };
+    const until = untilOf(change, lease);
+    const back = { ...lease, until, waiting: until !== 0, leaving: undefined };
     const uncounted = lease.receives - 1;
     const released = {
       ...back,

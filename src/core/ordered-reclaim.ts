@@ -1,10 +1,11 @@
 /** The part of the ordered planner that takes from leases that have run out (T1, T2, C2, C6). */
+import { claimableAt } from "./backoff.ts";
 import { LIMITS } from "./limits.ts";
 import { give } from "./ordered-plan.ts";
 import type { Work } from "./ordered-plan.ts";
 import { deliveredBytes } from "./plan.ts";
 import { examine, leave, LEAVING_BYTES, leavingOf, takeFrom } from "./reclaim.ts";
-import { isExpired, leaseEdits, memberTag, pendingMembers } from "./segment.ts";
+import { leaseEdits, memberTag, pendingMembers } from "./segment.ts";
 import type { Lease, Leaving } from "./segment.ts";
 import { epochMs } from "./types.ts";
 import type { Offset } from "./types.ts";
@@ -20,13 +21,14 @@ type Gone = Map<Lease, Set<string>>;
 
 export function reclaimInOrder(work: Work): void {
   const { input } = work;
-  const { segment, now, skewMarginMs } = input;
+  const { segment, now } = input;
   const gone: Gone = new Map();
   const members: Member[] = [];
   let deadRoom = LEAVING_BYTES;
   for (const lease of [...segment.leases.values()].sort((a, b) => a.until - b.until)) {
-    if (!isExpired(lease, now, skewMarginMs) || lease.until > input.startedAt) {
-      work.nextEventAt ??= epochMs(lease.until + skewMarginMs);
+    const at = claimableAt(lease, input);
+    if (at > now || lease.until > input.startedAt) {
+      work.nextEventAt = epochMs(Math.min(work.nextEventAt ?? at, at));
       block(work, lease);
       continue;
     }

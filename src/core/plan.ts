@@ -1,7 +1,7 @@
 /** What a plan is made of and what it is: the words that the planner and its two halves share. */
 import type { Condition, Edit } from "../store/port.ts";
 import type { StoredMessage } from "./message.ts";
-import type { Order } from "./queue.ts";
+import type { Backoff, Order } from "./queue.ts";
 import { member } from "./segment.ts";
 import type { Lease, Leaving, Segment } from "./segment.ts";
 import type { EpochMs, Offset } from "./types.ts";
@@ -44,8 +44,9 @@ export interface PlanInput {
   /** When the caller's visit began: what it leased since then is not taken from it again. */
   readonly startedAt: EpochMs;
   readonly skewMarginMs: number;
-  /** After how many receives messages go where; null: they go on being delivered. */
+  /** What becomes a dead letter, and where; null: nothing does. */
   readonly deadLetter: DeadLetterRule | null;
+  readonly backoff: Backoff | null;
   /** Dead-letter queues that do not exist: what is on its way there goes on being delivered. */
   readonly missing: ReadonlySet<string>;
   readonly newLeaseId: () => string;
@@ -65,7 +66,9 @@ export interface HeldStretch {
 }
 
 export interface DeadLetterRule {
-  readonly maxReceives: number;
+  /** Null: however often it was received. */
+  readonly maxReceives: number | null;
+  readonly onExpired: "drop" | "deadLetter";
   readonly queue: string;
 }
 

@@ -9,7 +9,7 @@
  *     read, and what is taken moves to a lease of a new id with one more receive.
  * C5  A lease is expired only after `until` + the skew margin.
  * C6  After `maxReceives` attempts, what an expired lease holds moves to a lease
- *     that leaves for the dead-letter queue.
+ *     that leaves for the dead-letter queue; so does what expires unread, where the queue asks for that.
  * C7  A segment is cut where a claim stopped for want of room, or left too little for another like it.
  * M2  A message past its expiry is passed over; one not yet visible stops the walk.
  */
@@ -45,7 +45,7 @@ export function plan(input: PlanInput): Plan {
   }
   return {
     deliveries: requests.map((request) => request.deliveries),
-    dead: reclaimed.dead,
+    dead: [...reclaimed.dead, ...claimed.dead],
     edits,
     guards,
     ownLease: reclaimed.newLeases[0] ?? claimed.newLeases[0],

@@ -7,9 +7,22 @@
  *     the new ones open, and readers begin there when they are through with the old (L9).
  */
 import type { DedupSettings } from "./dedup.ts";
+import { LIMITS } from "./limits.ts";
 import type { EpochMs, LaneId, QueueId, QueueName } from "./types.ts";
 
 export type Order = "none" | "key" | "lane";
+
+/** How long a message waits before its next attempt. */
+export interface Backoff {
+  /** 1–43,200: after the first attempt. */
+  readonly initialSeconds: number;
+  /** 1–10: each wait is so many times the one before. */
+  readonly factor: number;
+  /** Up to 43,200. */
+  readonly maxSeconds: number;
+  /** 0–1: up to this share of a wait is taken off, at random. */
+  readonly jitter: number;
+}
 
 export interface QueueSettings {
   /** 0–43,200 */
@@ -23,6 +36,10 @@ export interface QueueSettings {
   /** 1–1,000; null: no limit */
   readonly maxReceives: number | null;
   readonly deadLetter: { readonly queue: QueueName } | null;
+  /** Of messages past their expiry that nobody has acked. */
+  readonly onExpired: "drop" | "deadLetter";
+  /** Null: what failed is ready again at once. */
+  readonly backoff: Backoff | null;
   /** 1–1,048,576 */
   readonly maxMessageBytes: number;
   readonly eraseOnAck: boolean;
@@ -89,6 +106,8 @@ export const DEFAULT_SETTINGS: QueueSettings = {
   waitSeconds: 0,
   maxReceives: null,
   deadLetter: null,
+  onExpired: "drop",
+  backoff: null,
   maxMessageBytes: 1_048_576,
   eraseOnAck: false,
   lanes: "auto",
@@ -97,6 +116,20 @@ export const DEFAULT_SETTINGS: QueueSettings = {
   onPoison: "deadLetter",
   tags: {},
 };
+
+/** L4: how long entries and parts are kept after their messages have expired. */
+const keptAfterExpiryMs = ({ onExpired }: Pick<QueueSettings, "onExpired">): number =>
+  LIMITS.entryTtlAfterExpiryMs + (onExpired === "deadLetter" ? LIMITS.unreadKeptMs : 0);
+
+/** L4: the ttl that messages ask of their entry, in seconds. */
+export const ttlOf = (
+  messages: readonly { readonly expiresAt: EpochMs }[],
+  settings: Pick<QueueSettings, "onExpired">,
+): number =>
+  Math.ceil(
+    (Math.max(0, ...messages.map(({ expiresAt }) => expiresAt)) + keptAfterExpiryMs(settings)) /
+      1000,
+  );
 
 export const readableLanes = (lanes: Lanes): LaneId[] => [
   ...lanes.open,

@@ -2,13 +2,14 @@
  * The half of the planner that takes from leases that have run out.
  *
  * C2  The longest run out come first; taking is guarded by `until` and the pending set as read.
- * C6  What has had its receives, or was on its way already, moves to a lease that leaves.
+ * C6  What has had its receives, has expired where the queue asks for that, or was on its way already,
+ *     moves to a lease that leaves.
  */
 import type { Condition, Edit } from "../store/port.ts";
 import { discard, equal } from "../store/port.ts";
+import { claimableAt } from "./backoff.ts";
 import { LIMITS } from "./limits.ts";
 import {
-  isExpired,
   leaseBytes,
   leaseEdits,
   leaseName,
@@ -41,7 +42,7 @@ interface Reclaimed {
 
 /** C2, C6: expired leases, the longest expired first. */
 export function reclaim(input: PlanInput, requests: OpenRequest[]): Reclaimed {
-  const { segment, now, skewMarginMs } = input;
+  const { segment, now } = input;
   const result: Reclaimed = {
     edits: [],
     guards: [],
@@ -54,30 +55,31 @@ export function reclaim(input: PlanInput, requests: OpenRequest[]): Reclaimed {
   let touched = 0;
   let deadRoom = LEAVING_BYTES;
   for (const lease of [...segment.leases.values()].sort((a, b) => a.until - b.until)) {
-    if (!isExpired(lease, now, skewMarginMs) || lease.until > input.startedAt) {
-      result.nextEventAt ??= epochMs(lease.until + skewMarginMs);
+    const at = claimableAt(lease, input);
+    if (at > now || lease.until > input.startedAt) {
+      result.nextEventAt = epochMs(Math.min(result.nextEventAt ?? at, at));
       continue;
     }
     const leaving = leavingOf(lease, input.deadLetter, input.missing);
     if (input.freshFirst && leaving === undefined) continue;
     const members = examine(lease, input);
     if (members === undefined) continue;
-    if (touched >= LIMITS.leasesPerUpdate || (leaving !== undefined && deadRoom <= 0)) {
+    const leavers = leaving === undefined ? members.expired : members.live;
+    if (touched >= LIMITS.leasesPerUpdate || (leavers.length > 0 && deadRoom <= 0)) {
       result.more = true;
       continue;
     }
 
     const taken: Lease[] = [];
-    if (leaving !== undefined) {
-      const dead = leave(lease, leaving, members.live, deadRoom, input);
-      if ((dead?.messages.length ?? 0) < members.live.length) result.more = true;
-      if (dead !== undefined) {
-        for (const { message } of dead.messages) deadRoom -= deliveredBytes(message);
-        taken.push(dead.lease);
-        result.dead.push(dead);
-      }
-    } else {
-      const room = LIMITS.leasesPerUpdate - touched;
+    const dead = leave(lease, leaving ?? expiredTo(input), leavers, deadRoom, input);
+    if ((dead?.messages.length ?? 0) < leavers.length) result.more = true;
+    if (dead !== undefined) {
+      for (const { message } of dead.messages) deadRoom -= deliveredBytes(message);
+      taken.push(dead.lease);
+      result.dead.push(dead);
+    }
+    if (leaving === undefined) {
+      const room = LIMITS.leasesPerUpdate - touched - taken.length;
       const handed = hand(lease, members.live, requests, input, room);
       if (handed.length === room) result.more = true;
       taken.push(...handed);
@@ -120,13 +122,13 @@ export function takeFrom(
 /** C6: what fits of a lease's messages, as a lease that leaves; `undefined`: it has none. */
 export function leave(
   lease: Lease,
-  leaving: Leaving,
+  leaving: Leaving | undefined,
   messages: readonly Placed[],
   bytes: number,
   input: PlanInput,
 ): DeadLetter | undefined {
   const batch = upTo(messages, bytes);
-  if (batch.length === 0) return undefined;
+  if (leaving === undefined || batch.length === 0) return undefined;
   const moved: Lease = {
     ...lease,
     id: input.newLeaseId(),
@@ -153,26 +155,47 @@ export function leavingOf(
   rule: DeadLetterRule | null,
   missing: ReadonlySet<string>,
 ): Leaving | undefined {
-  const isDue = rule !== null && lease.receives >= rule.maxReceives;
+  const isDue = rule !== null && lease.receives >= (rule.maxReceives ?? Number.POSITIVE_INFINITY);
   const leaving =
     lease.leaving ?? (isDue ? { why: "deadLetter" as const, to: rule.queue } : undefined);
-  return leaving?.why === "deadLetter" && missing.has(leaving.to) ? undefined : leaving;
+  const isStuck = leaving !== undefined && leaving.why !== "redrive" && missing.has(leaving.to);
+  return isStuck ? undefined : leaving;
 }
 
-/** What of a lease is still to be delivered, and what is past its expiry or gone. `undefined`: not loaded. */
+/** Where what expires unread goes; `undefined`: it is dropped. */
+export function expiredTo({
+  deadLetter,
+  missing,
+}: Pick<PlanInput, "deadLetter" | "missing">): Leaving | undefined {
+  const keeps = deadLetter?.onExpired === "deadLetter" && !missing.has(deadLetter.queue);
+  return keeps ? { why: "expired", to: deadLetter.queue } : undefined;
+}
+
+/**
+ * What of a lease is still to be delivered or moved, what has expired and is to be moved for that, and
+ * what is past its expiry or gone. `undefined`: not loaded.
+ */
 export function examine(
   lease: Lease,
   input: PlanInput,
-): { live: Placed[]; lost: string[] } | undefined {
+): { live: Placed[]; expired: Placed[]; lost: string[] } | undefined {
   const live: Placed[] = [];
+  const expired: Placed[] = [];
   const lost: string[] = [];
+  const keeps = expiredTo(input) !== undefined;
+  // Whatever the settings say by now: it left because of that.
+  const isLeavingExpired = lease.leaving?.why === "expired" && !input.missing.has(lease.leaving.to);
+  const staysDead = keeps && lease.leaving?.why === "deadLetter";
   for (const [text, at] of pendingMembers(lease)) {
     const message = input.lookUp(at);
     if (message === "notLoaded") return undefined;
-    if (message === "gone" || message.expiresAt <= input.now) lost.push(text);
-    else live.push({ offset: at, message });
+    if (message === "gone") lost.push(text);
+    else if (message.expiresAt > input.now || isLeavingExpired || staysDead)
+      live.push({ offset: at, message });
+    else if (keeps) expired.push({ offset: at, message });
+    else lost.push(text);
   }
-  return { live, lost };
+  return { live, expired, lost };
 }
 
 /** Gives messages of an expired lease to requests that have room, as new leases. */

@@ -16,7 +16,7 @@ import type { EpochMs, Offset } from "./types.ts";
 
 /** Where a lease's messages are being moved, and why. */
 export interface Leaving {
-  readonly why: "deadLetter" | "redrive";
+  readonly why: "deadLetter" | "expired" | "redrive";
   /** Name of the queue; empty: each message to the queue that it was dead-lettered from. */
   readonly to: string;
 }
@@ -132,7 +132,16 @@ export function parseSegment(start: Offset, item: Item | undefined): Segment {
 /** `undefined` where nothing of the lease is pending. */
 export function parseLease(id: string, item: Attributes): Lease | undefined {
   const fields = item[leaseName(id)] as
-    | { u: number; r: number; e: number; f: number; d?: string; v?: boolean; w?: boolean }
+    | {
+        u: number;
+        r: number;
+        e: number;
+        f: number;
+        d?: string;
+        v?: boolean;
+        o?: boolean;
+        w?: boolean;
+      }
     | undefined;
   const pending = item[pendingName(id)] as ReadonlySet<string> | undefined;
   if (fields === undefined || pending === undefined) return undefined;
@@ -142,14 +151,14 @@ export function parseLease(id: string, item: Attributes): Lease | undefined {
     receives: fields.r,
     entry: offset(fields.e),
     firstAt: epochMs(fields.f),
-    leaving:
-      fields.d === undefined
-        ? undefined
-        : { why: fields.v === true ? "redrive" : "deadLetter", to: fields.d },
+    leaving: fields.d === undefined ? undefined : { why: whyOf(fields), to: fields.d },
     waiting: fields.w === true,
     pending,
   };
 }
+
+const whyOf = ({ v, o }: { v?: boolean; o?: boolean }): Leaving["why"] =>
+  v === true ? "redrive" : o === true ? "expired" : "deadLetter";
 
 /** The edits that write a lease as new. */
 export function leaseEdits(lease: Lease): Edit[] {
@@ -166,6 +175,7 @@ const leaseFields = (lease: Lease) => ({
   f: lease.firstAt,
   ...(lease.leaving === undefined ? {} : { d: lease.leaving.to }),
   ...(lease.leaving?.why === "redrive" ? { v: true } : {}),
+  ...(lease.leaving?.why === "expired" ? { o: true } : {}),
   ...(lease.waiting ? { w: true } : {}),
 });
 

@@ -90,7 +90,7 @@ const deadLetterOf = (info: DeadLetterInfo) => ({
   lane: info.lane,
   offset: info.offset,
   receives: info.receives,
-  firstReceivedAt: iso(info.firstReceivedAt),
+  ...(info.firstReceivedAt === undefined ? {} : { firstReceivedAt: iso(info.firstReceivedAt) }),
   deadLetteredAt: iso(info.deadLetteredAt),
 });
 

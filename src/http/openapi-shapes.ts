@@ -26,6 +26,15 @@ const settings = v.strictObject({
   waitSeconds: count,
   maxReceives: v.nullable(count),
   deadLetter: v.nullable(v.strictObject({ queue: v.string() })),
+  onExpired: v.picklist(["drop", "deadLetter"]),
+  backoff: v.nullable(
+    v.strictObject({
+      initialSeconds: count,
+      factor: v.number(),
+      maxSeconds: count,
+      jitter: v.number(),
+    }),
+  ),
   maxMessageBytes: count,
   eraseOnAck: v.boolean(),
   lanes: v.union([v.literal("auto"), count]),
@@ -67,13 +76,13 @@ const group = v.strictObject({
 });
 
 const deadLetter = v.strictObject({
-  reason: v.picklist(["maxReceives"]),
+  reason: v.picklist(["maxReceives", "expired"]),
   queue: v.string(),
   group: v.string(),
   lane: count,
   offset: count,
   receives: count,
-  firstReceivedAt: time,
+  firstReceivedAt: v.exactOptional(time),
   deadLetteredAt: time,
 });
 

@@ -112,6 +112,20 @@ const dedup = v.strictObject({
   contentBased: v.optional(flag, DEFAULT_DEDUP.contentBased),
 });
 
+const number = (min: number, max: number) =>
+  v.pipe(
+    v.number("must be a number"),
+    v.minValue(min, `must be at least ${min}`),
+    v.maxValue(max, `must be at most ${max}`),
+  );
+
+const backoff = v.strictObject({
+  initialSeconds: integer(1, LIMITS.backoffSecondsMax),
+  factor: v.optional(number(1, LIMITS.backoffFactorMax), 2),
+  maxSeconds: v.optional(integer(1, LIMITS.backoffSecondsMax), LIMITS.backoffSecondsMax),
+  jitter: v.optional(number(0, 1), 0),
+});
+
 export const queueSettings = v.strictObject({
   leaseSeconds: v.exactOptional(integer(0, LIMITS.leaseSecondsMax)),
   retentionSeconds: v.exactOptional(
@@ -121,6 +135,8 @@ export const queueSettings = v.strictObject({
   waitSeconds: v.exactOptional(integer(0, LIMITS.waitSecondsMax)),
   maxReceives: v.exactOptional(v.nullable(integer(1, LIMITS.maxReceivesMax))),
   deadLetter: v.exactOptional(v.nullable(v.strictObject({ queue: name }))),
+  onExpired: v.exactOptional(v.picklist(["drop", "deadLetter"], 'must be "drop" or "deadLetter"')),
+  backoff: v.exactOptional(v.nullable(backoff)),
   maxMessageBytes: v.exactOptional(integer(1, LIMITS.messageBytes)),
   eraseOnAck: v.exactOptional(flag),
   order: v.exactOptional(v.picklist(["none", "key", "lane"], 'must be "none", "key" or "lane"')),
@@ -302,7 +318,7 @@ export const ackRequest = v.strictObject({ receipts });
 
 export const releaseRequest = v.strictObject({
   receipts,
-  delaySeconds: v.optional(integer(0, LIMITS.releaseDelaySecondsMax), 0),
+  delaySeconds: v.exactOptional(integer(0, LIMITS.releaseDelaySecondsMax)),
   countAttempt: v.optional(flag, true),
 });
 

@@ -12,8 +12,6 @@ interface Row {
 export const UNSUPPORTED = {
   settings: {
     priorities: { accept: false },
-    onExpired: { accept: "drop" },
-    backoff: {},
   },
   group: { filter: {} },
   deadLetter: { exchange: {}, routingKey: {} },

@@ -230,7 +230,8 @@ export interface Service {
   release(
     name: QueueName,
     receipts: readonly string[],
-    request: { delaySeconds: number; countAttempt: boolean },
+    /** `delaySeconds` absent: by the queue's back-off, or at once where it has none. */
+    request: { delaySeconds?: number; countAttempt: boolean },
   ): Promise<readonly ReceiptResult[]>;
   extend(
     name: QueueName,

@@ -18,6 +18,7 @@
 import { isLaneError, LaneError } from "../core/errors.ts";
 import type { StoredMessage } from "../core/message.ts";
 import { laneOfKey } from "../core/order.ts";
+import { ttlOf } from "../core/queue.ts";
 import type { QueueRecord } from "../core/queue.ts";
 import type { Place } from "../core/receipt.ts";
 import { offset } from "../core/types.ts";
@@ -243,7 +244,10 @@ export class OnceAppender {
     const tail = await this.#appender.tails.appendable(record.queueId, lane);
     if (tail === "ended" || tail.offset !== at) return "again";
     if (units.some((unit) => this.#intents.isOver(unit))) return "again";
-    const ttl = Math.max(...units.map((unit) => Math.max(unit.ttl, unit.intent?.ttl ?? 0)));
+    const ttl = Math.max(
+      ttlOf(messages, record.settings),
+      ...units.map((unit) => Math.max(unit.ttl, unit.intent?.ttl ?? 0)),
+    );
     const draft = draftEntry(this.#deps, messages, ttl);
     for (const unit of units) unit.writers.add(draft.writer);
     try {

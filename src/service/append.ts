@@ -64,9 +64,9 @@ export class Appender {
     queue: QueueId,
     lane: LaneId,
     messages: readonly StoredMessage[],
-    patience = ATTEMPTS,
+    { patience = ATTEMPTS, minTtl = 0 }: { patience?: number | undefined; minTtl?: number } = {},
   ): Promise<Appended> {
-    const draft = draftEntry(this.#deps, messages);
+    const draft = draftEntry(this.#deps, messages, minTtl);
     let conflicts = 0;
     let doubt: { readonly at: Offset; readonly error: LaneError } | undefined;
     for (let attempt = 0; attempt < ATTEMPTS; attempt++) {

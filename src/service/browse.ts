@@ -6,13 +6,15 @@ import { deliveredBytes } from "../core/plan.ts";
 import { isHeld } from "../core/held.ts";
 import type { LogEntry } from "../core/plan.ts";
 import { readableLanes } from "../core/queue.ts";
+import type { GroupQueue } from "../core/group.ts";
 import type { QueueRecord } from "../core/queue.ts";
 import { parseMessageId } from "../core/receipt.ts";
 import type { Place } from "../core/receipt.ts";
+import { claimableAt } from "../core/backoff.ts";
 import { isExpired, parseSegment, pendingOffsets } from "../core/segment.ts";
 import { parseTimerId } from "../core/timer.ts";
 import { epochMs, offset } from "../core/types.ts";
-import type { GroupId, LaneId, Offset, QueueId, QueueName } from "../core/types.ts";
+import type { LaneId, Offset, QueueId, QueueName } from "../core/types.ts";
 import { segmentKey } from "../store/keys.ts";
 import type { LookedUpMessage, MessageState, MessageView } from "./api.ts";
 import type { Catalog } from "./catalog.ts";
@@ -22,6 +24,7 @@ import type { Groups } from "./group-catalog.ts";
 import type { LogReader } from "./log.ts";
 import { messageView, scheduledView } from "./message-view.ts";
 import type { Timers } from "./timers.ts";
+import { retryOf } from "./view.ts";
 
 export interface LanePlace {
   readonly lane: LaneId;
@@ -134,9 +137,9 @@ export class Browser {
     if (message === undefined || body === undefined) throw gone(id);
     const groups = await this.#groups.all(record);
     const states = await Promise.all(
-      groups.map(async ({ group }) => {
-        return [group.name, await this.#state(group.groupId, place, message)] as const;
-      }),
+      groups.map(
+        async (queue) => [queue.group.name, await this.#state(queue, place, message)] as const,
+      ),
     );
     return { ...messageView(place, message, body), groups: Object.fromEntries(states) };
   }
@@ -163,10 +166,14 @@ export class Browser {
     return page.entries;
   }
 
-  async #state(group: GroupId, place: Place, message: StoredMessage): Promise<MessageState> {
+  async #state(
+    { group, settings }: GroupQueue,
+    place: Place,
+    message: StoredMessage,
+  ): Promise<MessageState> {
     const now = this.#deps.clock.now();
     if (message.expiresAt <= now) return { state: "expired" };
-    const stand = { queue: place.queueId, lane: place.lane, group };
+    const stand = { queue: place.queueId, lane: place.lane, group: group.groupId };
     const cursor = await this.#cursors.refresh(stand);
     const start = cursor.segments.filter((one) => one <= place.offset).at(-1);
     if (start === undefined) return { state: "acked" };
@@ -188,7 +195,9 @@ export class Browser {
     }
     for (const lease of segment.leases.values()) {
       if (!pendingOffsets(lease).includes(place.offset)) continue;
-      if (isExpired(lease, now, 0)) return { state: "ready" };
+      const at = claimableAt(lease, { skewMarginMs: 0, ...retryOf(settings) });
+      if (at <= now) return { state: "ready" };
+      if (isExpired(lease, now, 0)) return { state: "delayed", visibleAt: at };
       if (lease.waiting) return { state: "delayed", visibleAt: epochMs(lease.until) };
       return { state: "leased", leaseExpiresAt: epochMs(lease.until), receives: lease.receives };
     }

@@ -4,6 +4,7 @@
  * C4  A move is guarded by the presence of what it moves; if something was acked meanwhile, the
  *     segment is read again and that is dropped.
  */
+import { retryDelayMs } from "../core/backoff.ts";
 import { isLaneError, LaneError } from "../core/errors.ts";
 import { planMove, planReleaseInOrder } from "../core/moves.ts";
 import type { LeaseChange, Move } from "../core/moves.ts";
@@ -11,6 +12,7 @@ import type { QueueRecord } from "../core/queue.ts";
 import { sealReceipt } from "../core/receipt.ts";
 import type { Receipt } from "../core/receipt.ts";
 import { leaseName, member, parseLease, parseSegment } from "../core/segment.ts";
+import type { Lease } from "../core/segment.ts";
 import type { QueueName } from "../core/types.ts";
 import { absent, all } from "../store/port.ts";
 import type { Item } from "../store/port.ts";
@@ -46,17 +48,22 @@ export class LeaseChanger {
   async release(
     name: QueueName,
     texts: readonly string[],
-    request: { delaySeconds: number; countAttempt: boolean },
+    { delaySeconds, countAttempt }: { delaySeconds?: number; countAttempt: boolean },
   ): Promise<readonly ReceiptResult[]> {
-    const until =
-      request.delaySeconds === 0 ? 0 : this.#deps.clock.now() + request.delaySeconds * 1000;
+    const now = this.#deps.clock.now();
     const record = await this.#catalog.get(name);
-    const results = await this.#change(record, texts, {
-      to: "release",
-      until,
-      countAttempt: request.countAttempt,
-    });
-    if (until === 0) this.#bell.ring(record.queueId);
+    const { backoff } = record.settings;
+    const delayMs = (lease: Lease): number =>
+      delaySeconds === undefined && backoff !== null
+        ? retryDelayMs(backoff, lease)
+        : (delaySeconds ?? 0) * 1000;
+    const until = (lease: Lease): number => {
+      const delay = delayMs(lease);
+      return delay === 0 ? 0 : now + delay;
+    };
+    const results = await this.#change(record, texts, { to: "release", until, countAttempt });
+    const isAtOnce = delaySeconds === undefined ? backoff === null : delaySeconds === 0;
+    if (isAtOnce) this.#bell.ring(record.queueId);
     return results;
   }
 

@@ -14,6 +14,7 @@ import { planMove } from "../core/moves.ts";
 import type { DeadLetter } from "../core/plan.ts";
 import type { GroupQueue } from "../core/group.ts";
 import type { QueueRecord } from "../core/queue.ts";
+import { ttlOf } from "../core/queue.ts";
 import { messageId } from "../core/receipt.ts";
 import { membersAt, pendingName } from "../core/segment.ts";
 import type { Lease } from "../core/segment.ts";
@@ -103,7 +104,7 @@ export class DeadLetters {
         this.#bell.ring(target.queueId);
       }
     }
-    if (dead.leaving.why === "deadLetter") this.#moved += result.moved;
+    if (dead.leaving.why !== "redrive") this.#moved += result.moved;
     return result;
   }
 
@@ -120,16 +121,26 @@ export class DeadLetters {
       const body = await this.#log.body(record.queueId, message);
       if (body === undefined) continue;
       const id = message.id ?? messageId({ queueId: record.queueId, lane: place.lane, offset });
-      const dedupId = `${leaving.why}#${record.queueId}#${place.lane}#${place.group}#${offset}`;
+      // One name for all ways to a dead-letter queue: at one place a message dies once.
+      const way = leaving.why === "redrive" ? "redrive" : "deadLetter";
+      const dedupId = `${way}#${record.queueId}#${place.lane}#${place.group}#${offset}`;
       const copy = carry(message, { id, dedupId, body, target, now });
       const info =
-        leaving.why === "redrive" ? undefined : infoOf(record, place, lease, offset, now);
+        leaving.why === "redrive"
+          ? undefined
+          : infoOf(record, { place, lease, offset, why: leaving.why }, now);
       const whole = info === undefined ? copy : { ...copy, deadLetter: info };
-      copies.push({ ...(await writeParts(this.#deps, target.queueId, whole)), dedupId });
+      copies.push({ ...(await writeParts(this.#deps, target, whole)), dedupId });
     }
-    // The record outlives every attempt to move the same message again: those end with its expiry.
-    const last = Math.max(now, ...messages.map(({ message }) => message.expiresAt));
-    const ttl = Math.ceil((last + LIMITS.entryTtlAfterExpiryMs) / 1000);
+    // The record outlives every attempt to move the same message again: those end with its entry.
+    const kept = leaving.why === "expired" ? "deadLetter" : record.settings.onExpired;
+    const ttl = Math.max(
+      Math.ceil((now + LIMITS.entryTtlAfterExpiryMs) / 1000),
+      ttlOf(
+        messages.map(({ message }) => message),
+        { onExpired: kept },
+      ),
+    );
     for (const chunk of chunksOf(copies))
       await this.#once.append(target.name, chunk as OnceMessage[], ttl);
   }
@@ -181,19 +192,22 @@ const membersOf = (lease: Lease, messages: readonly Leaver[]): Set<string> =>
 
 const infoOf = (
   record: GroupQueue,
-  place: SegmentPlace,
-  lease: Lease,
-  offset: Offset,
+  {
+    place,
+    lease,
+    offset,
+    why,
+  }: { place: SegmentPlace; lease: Lease; offset: Offset; why: "deadLetter" | "expired" },
   now: EpochMs,
 ): DeadLetterInfo => ({
-  reason: "maxReceives",
+  reason: why === "expired" ? "expired" : "maxReceives",
   queue: record.name,
   queueId: record.queueId,
   group: record.group.name,
   lane: place.lane,
   offset,
   receives: lease.receives,
-  firstReceivedAt: lease.firstAt,
+  ...(lease.receives === 0 ? {} : { firstReceivedAt: lease.firstAt }),
   deadLetteredAt: now,
 });
 

@@ -8,6 +8,8 @@
  *     retention was lowered, until a claim has passed it. Messages become visible in the order of the log.
  */
 import { heldOffset } from "../core/held.ts";
+import { claimableAt } from "../core/backoff.ts";
+import type { Retry } from "../core/backoff.ts";
 import { LIMITS } from "../core/limits.ts";
 import type { LogEntry } from "../core/plan.ts";
 import { receivableLanes } from "../core/group.ts";
@@ -22,12 +24,18 @@ import type { Cursors, Stand } from "./cursor.ts";
 import type { Deps } from "./deps.ts";
 import type { LogReader } from "./log.ts";
 import type { Tails } from "./tail.ts";
+import { retryOf } from "./view.ts";
 
 export interface Measured {
   readonly depth: Depth;
   readonly oldestReadyAgeSeconds: number;
   /** When the newest message was sent; undefined: none is left. */
   readonly newestSentAt: EpochMs | undefined;
+}
+
+interface LaneView {
+  readonly stand: Stand;
+  readonly retry: Retry;
 }
 
 interface Count {
@@ -66,11 +74,14 @@ export class Gauge {
     };
     const lanes = receivableLanes(queue, this.#deps.clock.now());
     const { queueId, group } = queue;
+    // By one clock, as depth has it, no margin is waited for.
+    const retry = { skewMarginMs: 0, ...retryOf(queue.settings) };
     for (let index = 0; index < lanes.length; index += LANES_AT_ONCE) {
       await Promise.all(
-        lanes
-          .slice(index, index + LANES_AT_ONCE)
-          .map((lane) => this.#lane({ queue: queueId, lane, group: group.groupId }, now, count)),
+        lanes.slice(index, index + LANES_AT_ONCE).map((lane) => {
+          const stand = { queue: queueId, lane, group: group.groupId };
+          return this.#lane({ stand, retry }, now, count);
+        }),
       );
     }
     const { ready, leased, delayed, oldest, newest } = count;
@@ -81,7 +92,8 @@ export class Gauge {
     };
   }
 
-  async #lane(stand: Stand, now: EpochMs, count: Count): Promise<void> {
+  async #lane(view: LaneView, now: EpochMs, count: Count): Promise<void> {
+    const { stand } = view;
     const cursor = await this.#cursors.refresh(stand);
     const tail = await this.#tails.peek(stand.queue, stand.lane);
     if (tail.last !== undefined && tail.last["end"] !== true)
@@ -89,7 +101,7 @@ export class Gauge {
     for (const [start, item] of await this.#cursors.readSegments(stand, cursor)) {
       const segment = parseSegment(start, item);
       if (segment.closed) continue;
-      await this.#pending(stand, segment, now, count);
+      await this.#pending(view, segment, now, count);
       await this.#held(stand, segment, count);
       const low = offset(Math.max(segment.head, tail.base));
       // Behind the last listed one nothing is claimed, though it be cut and its successor not listed yet.
@@ -99,7 +111,12 @@ export class Gauge {
     }
   }
 
-  async #pending(stand: Stand, segment: Segment, now: EpochMs, count: Count): Promise<void> {
+  async #pending(
+    { stand, retry }: LaneView,
+    segment: Segment,
+    now: EpochMs,
+    count: Count,
+  ): Promise<void> {
     for (const lease of segment.leases.values()) {
       const offsets = pendingOffsets(lease);
       const entries = await this.#log.stretch(
@@ -113,6 +130,7 @@ export class Gauge {
         if (message === undefined || message.expiresAt <= now) continue;
         if (!isExpired(lease, now, 0)) count[lease.waiting ? "delayed" : "leased"] += 1;
         else if (lease.leaving !== undefined) count.leased += 1;
+        else if (claimableAt(lease, retry) > now) count.delayed += 1;
         else ready(count, message);
       }
     }

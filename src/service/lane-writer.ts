@@ -16,6 +16,7 @@ import { isLaneError, LaneError } from "../core/errors.ts";
 import { LIMITS } from "../core/limits.ts";
 import type { StoredMessage } from "../core/message.ts";
 import { laneOfKey } from "../core/order.ts";
+import { ttlOf } from "../core/queue.ts";
 import type { QueueRecord } from "../core/queue.ts";
 import { offset } from "../core/types.ts";
 import type { LaneId, QueueName } from "../core/types.ts";
@@ -204,7 +205,8 @@ export class LaneWriter {
   ): Promise<Result> {
     const { queueId } = record;
     const messages = parcels.map(({ message }) => message);
-    const appended = await this.#appender.append(queueId, lane, messages, patience);
+    const minTtl = ttlOf(messages, record.settings);
+    const appended = await this.#appender.append(queueId, lane, messages, { patience, minTtl });
     if (appended === "ended" || appended === "crowded") return appended;
     if (appended.conflicts > 0) this.#kept.delete(queueId);
     for (const [index, parcel] of parcels.entries()) {

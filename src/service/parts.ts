@@ -7,7 +7,8 @@
 import { isLaneError } from "../core/errors.ts";
 import { LIMITS } from "../core/limits.ts";
 import type { StoredMessage } from "../core/message.ts";
-import type { QueueId } from "../core/types.ts";
+import { ttlOf } from "../core/queue.ts";
+import type { QueueRecord } from "../core/queue.ts";
 import { partKey } from "../store/keys.ts";
 import type { Item } from "../store/port.ts";
 import { randomId } from "./deps.ts";
@@ -16,7 +17,7 @@ import type { Deps } from "./deps.ts";
 /** A message whose body is larger than `inlineBytes`, with that in parts; others as they are. */
 export async function writeParts(
   deps: Deps,
-  queue: QueueId,
+  { queueId, settings }: Pick<QueueRecord, "queueId" | "settings">,
   message: StoredMessage,
   inlineBytes: number = LIMITS.inlineMessageBytes,
 ): Promise<StoredMessage> {
@@ -24,14 +25,14 @@ export async function writeParts(
   const name = randomId(deps, 12);
   const count = Math.ceil(message.body.length / LIMITS.partBytes);
   // Nobody reads a body past its message's expiry, so parts need not wait for an entry that lives longer.
-  const ttl = Math.ceil((message.expiresAt + LIMITS.entryTtlAfterExpiryMs) / 1000);
+  const ttl = ttlOf([message], settings);
   await Promise.all(
     Array.from({ length: count }, (_, number) => {
       const body = message.body.subarray(
         number * LIMITS.partBytes,
         (number + 1) * LIMITS.partBytes,
       );
-      return putPart(deps, { ...partKey(queue, name, number), body, ttl });
+      return putPart(deps, { ...partKey(queueId, name, number), body, ttl });
     }),
   );
   return { ...message, body: new Uint8Array(), parts: { name, count, bytes: message.body.length } };

@@ -14,6 +14,7 @@
 import { isLaneError, LaneError } from "../core/errors.ts";
 import { LIMITS } from "../core/limits.ts";
 import { unpack } from "../core/packing.ts";
+import { ttlOf } from "../core/queue.ts";
 import type { QueueRecord } from "../core/queue.ts";
 import { entryOf, promoted, timersAmong } from "../core/timer.ts";
 import type { Timer, TimerPlace } from "../core/timer.ts";
@@ -251,8 +252,10 @@ export class Promoter {
     if (believed === "ended" || believed.offset !== tail.offset) return false;
     const now = this.#deps.clock.now();
     const messages = batch.map(({ message }) => promoted(message, settings, now));
+    const soonest = Math.ceil((now + LIMITS.entryTtlAfterExpiryMs) / 1000);
+    const ttl = Math.max(soonest, ttlOf(messages, settings));
     try {
-      const draft = draftEntry(this.#deps, messages);
+      const draft = draftEntry(this.#deps, messages, ttl);
       const outcome = await this.#appender.put(queueId, lane, believed, draft);
       if (outcome.is !== "stored") return false;
     } catch (error) {
@@ -260,8 +263,6 @@ export class Promoter {
       throw error;
     }
     this.#bell.ring(queueId);
-    const last = Math.max(now, ...messages.map(({ expiresAt }) => expiresAt));
-    const ttl = Math.ceil((last + LIMITS.entryTtlAfterExpiryMs) / 1000);
     await this.#settled(shard, queueId, lane, tail.offset, ttl, places);
     return true;
   }

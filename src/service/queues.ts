@@ -283,11 +283,21 @@ function checkSettings(settings: QueueSettings): void {
       errors: [{ path: "onPoison", message: 'needs order "key" or "lane"' }],
     });
   }
+  const { onExpired, backoff } = settings;
+  if (onExpired === "deadLetter" && settings.deadLetter === null)
+    throw badSetting("onExpired", "needs a deadLetter queue to move messages to");
+  if (onExpired === "deadLetter" && settings.order !== "none")
+    throw badSetting("onExpired", 'is not supported yet as "deadLetter" where order is kept');
+  if (backoff !== null && backoff.maxSeconds < backoff.initialSeconds)
+    throw badSetting("backoff.maxSeconds", "must be at least initialSeconds");
   if (settings.delaySeconds < settings.retentionSeconds) return;
   throw new LaneError("invalid-request", "Messages would expire before they are delivered.", {
     errors: [{ path: "delaySeconds", message: "must be less than retentionSeconds" }],
   });
 }
+
+const badSetting = (path: string, message: string): LaneError =>
+  new LaneError("invalid-request", `${path} ${message}.`, { errors: [{ path, message }] });
 
 /** D4: remembers what is left of a deleted queue, for the janitor. Safe to repeat. */
 export async function dig(deps: Deps, tombstone: QueueRecord): Promise<void> {

@@ -152,11 +152,7 @@ export class Requests {
       messages: () =>
         (whole ??= Promise.all(
           messages.map((message, index) =>
-            writeParts(
-              this.#deps,
-              record.queueId,
-              index === 0 ? { ...message, dedupId: id } : message,
-            ),
+            writeParts(this.#deps, record, index === 0 ? { ...message, dedupId: id } : message),
           ),
         )),
     });

@@ -136,7 +136,7 @@ export class Sender {
     const parcels = await Promise.all(
       messages.map(async (message) => {
         if (message.dedupId !== undefined) return this.#parcelOnce(record, message, ttl);
-        return plainParcel(await writeParts(this.#deps, record.queueId, message));
+        return plainParcel(await writeParts(this.#deps, record, message));
       }),
     );
     return { parcels, indexes: messages.map((_, index) => [index]) };
@@ -182,8 +182,7 @@ export class Sender {
   /** Parts are written only where the message is to be stored, and not for its repeats. */
   #parcelOnce(record: QueueRecord, message: StoredMessage, ttl: number): Parcel {
     let whole: Promise<readonly StoredMessage[]> | undefined;
-    const messages = () =>
-      (whole ??= writeParts(this.#deps, record.queueId, message).then((one) => [one]));
+    const messages = () => (whole ??= writeParts(this.#deps, record, message).then((one) => [one]));
     return onceParcel(message, onceUnit({ id: message.dedupId ?? "", ttl, count: 1, messages }));
   }
 

@@ -13,6 +13,7 @@ import { LIMITS } from "../core/limits.ts";
 import type { StoredMessage } from "../core/message.ts";
 import { pack, unpack } from "../core/packing.ts";
 import { deliveredBytes } from "../core/plan.ts";
+import { ttlOf } from "../core/queue.ts";
 import type { QueueRecord } from "../core/queue.ts";
 import { parseMessageId } from "../core/receipt.ts";
 import type { Place } from "../core/receipt.ts";
@@ -99,17 +100,18 @@ export class Timers {
   }
 
   async #put(
-    { queueId }: QueueRecord,
+    record: QueueRecord,
     shards: number,
     { message, at }: Waiting,
   ): Promise<string | LaneError> {
     const { store, clock, random } = this.#deps;
+    const { queueId } = record;
     const tag = newTag((length) => randomId(this.#deps, length));
     const place = { queueId, shard: Math.floor(random() * shards), at, tag };
     const id = timerId(place);
     try {
-      const ttl = Math.ceil((message.expiresAt + LIMITS.entryTtlAfterExpiryMs) / 1000);
-      const body = await this.#packed({ ...message, id }, queueId);
+      const ttl = ttlOf([message], record.settings);
+      const body = await this.#packed({ ...message, id }, record);
       const item = { ...keyOf(place), body, putAt: clock.now(), ttl };
       let unknown: LaneError | undefined;
       for (let attempt = 0; attempt < PUT_ATTEMPTS; attempt++) {
@@ -132,7 +134,7 @@ export class Timers {
   }
 
   /** What is larger than a write unit stands in parts: a timer is put, deleted, and its message put again. */
-  async #packed(message: StoredMessage, queue: QueueRecord["queueId"]): Promise<Uint8Array> {
+  async #packed(message: StoredMessage, queue: QueueRecord): Promise<Uint8Array> {
     const whole = pack([message]);
     if (whole.length <= LIMITS.timerInlineBytes || message.body.length === 0) return whole;
     const inlineBytes = Math.min(LIMITS.timerInlineBytes / 3, message.body.length - 1);

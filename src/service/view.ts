@@ -3,10 +3,11 @@
  * shows from the head on. It changes nothing.
  */
 import { invariant, isLaneError } from "../core/errors.ts";
-import type { ClaimRequest, DeadLetterRule, LogEntry, PlanInput } from "../core/plan.ts";
-import type { QueueRecord } from "../core/queue.ts";
-import { leavingOf } from "../core/reclaim.ts";
-import { isExpired, pendingOffsets } from "../core/segment.ts";
+import { claimableAt } from "../core/backoff.ts";
+import type { ClaimRequest, LogEntry, PlanInput } from "../core/plan.ts";
+import type { QueueRecord, QueueSettings } from "../core/queue.ts";
+import { expiredTo, leavingOf } from "../core/reclaim.ts";
+import { pendingOffsets } from "../core/segment.ts";
 import type { Lease, Segment } from "../core/segment.ts";
 import type { EpochMs, Offset, QueueName } from "../core/types.ts";
 import type { Catalog } from "./catalog.ts";
@@ -29,7 +30,7 @@ export type View = { readonly isPartial: boolean } & Rules &
   Pick<PlanInput, "fresh" | "exhausted" | "lookUp" | "heldEntries" | "freshFirst">;
 
 /** What the queue's settings say of claims. */
-export type Rules = Pick<PlanInput, "deadLetter" | "missing" | "order" | "blocksAfter">;
+export type Rules = Pick<PlanInput, "deadLetter" | "backoff" | "missing" | "order" | "blocksAfter">;
 
 export interface ViewRequest {
   readonly place: SegmentPlace;
@@ -69,8 +70,10 @@ export class Views {
   async of(record: QueueRecord, request: ViewRequest): Promise<View> {
     const { segment, requests, stride, place } = request;
     const now = this.#deps.clock.now();
+    const { skewMarginMs } = this.#deps;
+    const retry = { skewMarginMs, ...retryOf(record.settings) };
     const due = [...segment.leases.values()]
-      .filter((lease) => isExpired(lease, now, this.#deps.skewMarginMs))
+      .filter((lease) => claimableAt(lease, retry) <= now)
       .sort((a, b) => a.until - b.until);
     const wanted = Math.min(
       WANTED_MAX,
@@ -99,17 +102,14 @@ export class Views {
 
   /** C6: which of the dead-letter queues that matter now do not exist. */
   async #rules({ settings }: QueueRecord, due: readonly Lease[]): Promise<Rules> {
-    const { maxReceives, deadLetter, order } = settings;
-    const blocks = order !== "none" && settings.onPoison === "block";
-    const rule: DeadLetterRule | null =
-      maxReceives === null || deadLetter === null || blocks
-        ? null
-        : { maxReceives, queue: deadLetter.queue };
+    const { maxReceives, order } = settings;
+    const { deadLetter: rule, backoff } = retryOf(settings);
     const targets = new Set(
       due
         .flatMap((lease) => leavingOf(lease, rule, NONE))
-        .flatMap((one) => (one?.why === "deadLetter" ? [one.to] : [])),
+        .flatMap((one) => (one === undefined || one.why === "redrive" ? [] : [one.to])),
     );
+    if (rule?.onExpired === "deadLetter") targets.add(rule.queue);
     const missing = new Set<string>();
     for (const target of targets) {
       try {
@@ -119,19 +119,35 @@ export class Views {
         missing.add(target);
       }
     }
-    return { deadLetter: rule, missing, order, blocksAfter: blocks ? maxReceives : null };
+    const blocksAfter = blocks(settings) ? maxReceives : null;
+    return { deadLetter: rule, backoff, missing, order, blocksAfter };
   }
 }
 
 const NONE: ReadonlySet<string> = new Set();
 
+const blocks = ({ order, onPoison }: QueueSettings): boolean =>
+  order !== "none" && onPoison === "block";
+
+/** What a queue's settings say of leases that have run out. */
+export function retryOf(settings: QueueSettings): Pick<PlanInput, "deadLetter" | "backoff"> {
+  const { deadLetter, backoff, onExpired } = settings;
+  const maxReceives = blocks(settings) ? null : settings.maxReceives;
+  const isUsed = deadLetter !== null && (maxReceives !== null || onExpired === "deadLetter");
+  return {
+    backoff,
+    deadLetter: isUsed ? { maxReceives, onExpired, queue: deadLetter.queue } : null,
+  };
+}
+
 async function viewFreely(looking: Looking): Promise<View> {
   const { log, place, segment, rules, now, due, wanted, freshFirst } = looking;
   const expired = new Map<Offset, LogEntry | "gone">();
   let room = wanted;
+  const keepsExpired = expiredTo(rules) !== undefined;
   for (const lease of due) {
     const isDead = leavingOf(lease, rules.deadLetter, rules.missing) !== undefined;
-    if ((room <= 0 || freshFirst) && !isDead) continue;
+    if ((room <= 0 || freshFirst) && !isDead && !keepsExpired) continue;
     const offsets = pendingOffsets(lease);
     const lastOffset = offsets.at(-1);
     invariant(lastOffset !== undefined, "a parsed lease has something pending");

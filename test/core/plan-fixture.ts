@@ -100,6 +100,7 @@ export function planOf(over: Partial<PlanInput>): Plan {
     now: NOW,
     skewMarginMs: 0,
     deadLetter: null,
+    backoff: null,
     missing: new Set<string>(),
     newLeaseId: () => `new${ids++}`,
   };

@@ -19,7 +19,7 @@ import {
 } from "./plan-fixture.ts";
 import type { Lease } from "../../src/core/segment.ts";
 
-const RULE = { maxReceives: 3, queue: "dead" };
+const RULE = { maxReceives: 3, onExpired: "drop" as const, queue: "dead" };
 const claimed = (...leases: readonly Lease[]): Segment =>
   segment({ head: at(100), headEntry: at(100), leases: holding(...leases) });
 

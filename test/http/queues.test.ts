@@ -14,6 +14,8 @@ const FULL = {
   maxMessageBytes: 1,
   eraseOnAck: true,
   lanes: 256,
+  onExpired: "deadLetter",
+  backoff: { initialSeconds: 1, factor: 1.5, maxSeconds: 43_200, jitter: 1 },
   dedup: { scope: "key", windowSeconds: 604_800, contentBased: true },
   tags: { team: "", constructor: "x" },
 };
@@ -25,7 +27,7 @@ describe("settings", () => {
       undefined,
       {},
       FULL,
-      { maxReceives: null, deadLetter: null, lanes: "auto", dedup: null },
+      { maxReceives: null, deadLetter: null, backoff: null, lanes: "auto", dedup: null },
     ]) {
       expect((await call("putQueue", { body })).status).toBe(201);
       expect((await call("patchQueue", { body })).status).toBe(200);
@@ -54,6 +56,14 @@ describe("settings", () => {
     ]);
   });
 
+  test("of a back-off, what is not given takes its default", async () => {
+    const { call, calls } = fixture();
+    await call("patchQueue", { body: { backoff: { initialSeconds: 5 } } });
+    expect(calls[0]?.args[1]).toEqual({
+      backoff: { initialSeconds: 5, factor: 2, maxSeconds: 43_200, jitter: 0 },
+    });
+  });
+
   test("of dedup, what is not given takes its default", async () => {
     const { call, calls } = fixture();
     await call("patchQueue", { body: { dedup: { windowSeconds: 60 } } });
@@ -64,15 +74,13 @@ describe("settings", () => {
 
   test("what says that a later feature is off is accepted", async () => {
     const { call, calls } = fixture();
-    const body = { onExpired: "drop", priorities: false, leaseSeconds: 5 };
+    const body = { priorities: false, leaseSeconds: 5 };
     expect((await call("putQueue", { body })).status).toBe(201);
     expect(calls[0]?.args[1]).toEqual({ leaseSeconds: 5 });
   });
 
   test.each([
     [{ priorities: "strict" }, "priorities"],
-    [{ onExpired: "deadLetter" }, "onExpired"],
-    [{ backoff: { initialSeconds: 1 } }, "backoff"],
     [{ deadLetter: { exchange: "x", routingKey: "y" } }, "deadLetter.exchange"],
   ])("%j is refused as not supported yet", async (body, path) => {
     const { call, calls } = fixture();
@@ -102,6 +110,17 @@ describe("settings", () => {
     [{ lanes: 0 }, "lanes"],
     [{ lanes: 257 }, "lanes"],
     [{ lanes: "many" }, "lanes"],
+    [{ onExpired: "keep" }, "onExpired"],
+    [{ onExpired: true }, "onExpired"],
+    [{ backoff: 5 }, "backoff"],
+    [{ backoff: {} }, "backoff.initialSeconds"],
+    [{ backoff: { initialSeconds: 0 } }, "backoff.initialSeconds"],
+    [{ backoff: { initialSeconds: 1.5 } }, "backoff.initialSeconds"],
+    [{ backoff: { initialSeconds: 1, factor: 0.9 } }, "backoff.factor"],
+    [{ backoff: { initialSeconds: 1, factor: 11 } }, "backoff.factor"],
+    [{ backoff: { initialSeconds: 1, maxSeconds: 43_201 } }, "backoff.maxSeconds"],
+    [{ backoff: { initialSeconds: 1, jitter: 1.1 } }, "backoff.jitter"],
+    [{ backoff: { initialSeconds: 1, seconds: 1 } }, "backoff.seconds"],
     [{ dedup: true }, "dedup"],
     [{ dedup: { scope: "lane" } }, "dedup.scope"],
     [{ dedup: { windowSeconds: 59 } }, "dedup.windowSeconds"],
