@@ -37,7 +37,11 @@ describe("what has expired unread", () => {
     expect(deadOf(planned)).toEqual([["expired", [0, 2, 3]]]);
     const after = await appliedTo(from, planned);
     expect(after.head).toBe(5);
-    expect(Object.values(pendingOf(after)).flat().sort()).toEqual([0, 1, 2, 3, 4]);
+    expect(
+      Object.values(pendingOf(after))
+        .flat()
+        .toSorted((a, b) => a - b),
+    ).toEqual([0, 1, 2, 3, 4]);
     const [moved] = planned.dead;
     expect(after.leases.get(moved?.lease.id ?? "")).toMatchObject({
       receives: 0,
@@ -78,7 +82,7 @@ describe("what has expired unread", () => {
     expect(
       Object.values(pendingOf(await appliedTo(from, planned)))
         .flat()
-        .sort(),
+        .toSorted((a, b) => a - b),
     ).toEqual([1, 2, 3]);
   });
 
