@@ -155,7 +155,8 @@ export function leavingOf(
   rule: DeadLetterRule | null,
   missing: ReadonlySet<string>,
 ): Leaving | undefined {
-  const isDue = rule !== null && lease.receives >= (rule.maxReceives ?? Number.POSITIVE_INFINITY);
+  const limit = rule?.maxReceives ?? Number.POSITIVE_INFINITY;
+  const isDue = rule !== null && lease.receives >= limit;
   const leaving =
     lease.leaving ?? (isDue ? { why: "deadLetter" as const, to: rule.queue } : undefined);
   const isStuck = leaving !== undefined && leaving.why !== "redrive" && missing.has(leaving.to);

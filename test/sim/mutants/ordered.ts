@@ -14,8 +14,8 @@ export const ORDERED_MUTANTS: readonly Mutant[] = [
     "T1",
     "live-keys-are-free",
     RECLAIM,
-    "epochMs(lease.until + skewMarginMs);\n      block(work, lease);",
-    "epochMs(lease.until + skewMarginMs);",
+    "epochMs(Math.min(work.nextEventAt ?? at, at));\n      block(work, lease);",
+    "epochMs(Math.min(work.nextEventAt ?? at, at));",
   ),
   damage(
     "T1",
