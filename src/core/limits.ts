@@ -18,6 +18,9 @@ export const LIMITS = {
   messageBytes: 1 * MIB,
   /** Ordering key: as SQS's MessageGroupId. */
   keyChars: 128,
+  tenantChars: 128,
+  /** Of each priority, so that all of them together stay within `lanesMax`. */
+  lanesOfPriorityMax: 25,
   /** As SQS's MessageDeduplicationId. */
   dedupIdChars: 128,
   idempotencyKeyChars: 128,

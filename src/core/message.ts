@@ -19,6 +19,10 @@ export interface OutgoingMessage {
   readonly headers: Readonly<Record<string, string>>;
   /** Ordering key: messages of one key are delivered in order where the queue keeps order. */
   readonly key?: string;
+  /** 0–9, where the queue has priorities; 9 comes first. */
+  readonly priority?: number;
+  /** On whose behalf it is sent: one tenant's backlog does not delay the others' messages. */
+  readonly tenant?: string;
   /** 0–31,536,000: from its send on. */
   readonly delaySeconds?: number;
   /** At most 365 days ahead; instead of `delaySeconds`. */
@@ -76,4 +80,13 @@ export const originOf = ({
 > => ({
   ...(exchange === undefined ? {} : { exchange }),
   ...(routingKey === undefined ? {} : { routingKey }),
+});
+
+/** What says how a message shares its queue with others. */
+export const sharingOf = ({
+  priority,
+  tenant,
+}: Pick<OutgoingMessage, "priority" | "tenant">): Pick<OutgoingMessage, "priority" | "tenant"> => ({
+  ...(priority === undefined ? {} : { priority }),
+  ...(tenant === undefined ? {} : { tenant }),
 });

@@ -52,6 +52,8 @@ interface PackedRest {
   /** Exchange and routing key. */
   s?: [string, string];
   k?: string;
+  n?: string;
+  y?: number;
 }
 
 /** @throws nothing; the caller keeps batches within `entryRawBytes` by `packedBytes`. */
@@ -88,6 +90,7 @@ export function unpack(body: Uint8Array): StoredMessage[] {
 export function packedBytes(message: StoredMessage): number {
   let bytes = 24 + message.body.length + (message.dedupId?.length ?? 0) + (message.id?.length ?? 0);
   if (message.key !== undefined) bytes += message.key.length * 3 + 4;
+  if (message.tenant !== undefined) bytes += message.tenant.length * 3 + 4;
   if (message.exchange !== undefined)
     bytes += message.exchange.length + (message.routingKey ?? "").length * 3 + 8;
   if (message.contentType !== DEFAULT_TYPES[message.kind]) bytes += message.contentType.length;
@@ -107,6 +110,8 @@ function packMessage(message: StoredMessage, times: PackedTimes): PackedMessage 
   if (message.parts !== undefined)
     rest.p = [message.parts.name, message.parts.count, message.parts.bytes];
   if (message.key !== undefined) rest.k = message.key;
+  if (message.tenant !== undefined) rest.n = message.tenant;
+  if (message.priority !== undefined) rest.y = message.priority;
   return [
     KINDS.indexOf(message.kind),
     message.body,
@@ -140,6 +145,8 @@ function unpackMessage(
     ...(rest.q === undefined ? {} : { dedupId: rest.q }),
     ...(rest.d === undefined ? {} : { deadLetter: rest.d }),
     ...(rest.k === undefined ? {} : { key: rest.k }),
+    ...(rest.n === undefined ? {} : { tenant: rest.n }),
+    ...(rest.y === undefined ? {} : { priority: rest.y }),
     ...(rest.p === undefined
       ? {}
       : { parts: { name: rest.p[0], count: rest.p[1], bytes: rest.p[2] } }),

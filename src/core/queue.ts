@@ -8,6 +8,7 @@
  */
 import type { DedupSettings } from "./dedup.ts";
 import { LIMITS } from "./limits.ts";
+import type { Priorities } from "./priority.ts";
 import type { EpochMs, LaneId, QueueId, QueueName } from "./types.ts";
 
 export type Order = "none" | "key" | "lane";
@@ -45,6 +46,8 @@ export interface QueueSettings {
   readonly eraseOnAck: boolean;
   /** "auto", or 1–256 */
   readonly lanes: "auto" | number;
+  /** Whether messages have priorities, and how receives heed them. Fixed at creation, but for the how. */
+  readonly priorities: Priorities;
   /** How repeated sends are recognised; null: by `dedupId` alone, as `DEFAULT_DEDUP` says. */
   readonly dedup: DedupSettings | null;
   /** `key`: messages of a key in the order of their sends; `lane`: all of a lane. Fixed at creation. */
@@ -71,6 +74,8 @@ export interface Lanes {
   readonly next: number;
   /** When senders that met last opened more, in ms. */
   readonly grownAt?: number;
+  /** A tenant has sent to it: receives take its lanes by turns. */
+  readonly isShared?: true;
   /** Of the default group, whose place on each lane they change: two more with every seek (U2). */
   readonly seeks?: number;
   /** Q3: the set of the open lanes; absent: 0. */
@@ -111,6 +116,7 @@ export const DEFAULT_SETTINGS: QueueSettings = {
   maxMessageBytes: 1_048_576,
   eraseOnAck: false,
   lanes: "auto",
+  priorities: false,
   dedup: null,
   order: "none",
   onPoison: "deadLetter",

@@ -13,6 +13,8 @@ import type { OutgoingMessage } from "./message.ts";
 const FRAME_BYTES = 900;
 const ENCODING_FIELD_BYTES = `,"encoding":"base64"`.length;
 const KEY_FIELD_BYTES = `,"key":`.length;
+const TENANT_FIELD_BYTES = `,"tenant":`.length;
+const PRIORITY_FIELD_BYTES = `,"priority":9`.length;
 const ORIGIN_FIELD_BYTES = `,"exchange":,"routingKey":`.length;
 const QUOTE = 0x22;
 const BACKSLASH = 0x5c;
@@ -20,7 +22,15 @@ const BACKSLASH = 0x5c;
 export function wireBytes(
   message: Pick<
     OutgoingMessage,
-    "kind" | "body" | "headers" | "contentType" | "key" | "exchange" | "routingKey"
+    | "kind"
+    | "body"
+    | "headers"
+    | "contentType"
+    | "key"
+    | "tenant"
+    | "priority"
+    | "exchange"
+    | "routingKey"
   >,
 ): number {
   let headers = 0;
@@ -32,6 +42,8 @@ export function wireBytes(
     LIMITS.receiptChars +
     headers +
     (message.key === undefined ? 0 : KEY_FIELD_BYTES + stringBytes(message.key)) +
+    (message.tenant === undefined ? 0 : TENANT_FIELD_BYTES + stringBytes(message.tenant)) +
+    (message.priority === undefined ? 0 : PRIORITY_FIELD_BYTES) +
     (message.exchange === undefined
       ? 0
       : ORIGIN_FIELD_BYTES +

@@ -3,6 +3,7 @@
  * parameters of a raw body. One row a field; the schemas have the same rules for the OpenAPI document,
  * and a property test holds the two together (M4).
  */
+import { PRIORITIES } from "../core/priority.ts";
 import { LIMITS } from "../core/limits.ts";
 import type { OutgoingMessage } from "../core/message.ts";
 import { timeError } from "./times.ts";
@@ -47,6 +48,8 @@ export const MESSAGE_FIELDS = {
   delaySeconds: numberField(0, LIMITS.scheduleSecondsMax),
   deliverAt: timeField,
   dedupId: textField(LIMITS.dedupIdChars),
+  priority: numberField(0, PRIORITIES - 1),
+  tenant: textField(LIMITS.tenantChars),
   ttlSeconds: numberField(1, LIMITS.retentionSecondsMax),
 } as const satisfies Partial<Record<keyof OutgoingMessage, Field>>;
 

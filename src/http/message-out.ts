@@ -65,6 +65,8 @@ function contentJson(message: MessageView): string {
     `,"contentType":${quote(message.contentType)}` +
     `,"headers":${JSON.stringify(message.headers)}` +
     (message.key === undefined ? "" : `,"key":${quote(message.key)}`) +
+    (message.priority === undefined ? "" : `,"priority":${message.priority}`) +
+    (message.tenant === undefined ? "" : `,"tenant":${quote(message.tenant)}`) +
     (message.exchange === undefined
       ? ""
       : `,"exchange":${quote(message.exchange)},"routingKey":${quote(message.routingKey ?? "")}`);

@@ -38,6 +38,7 @@ const settings = v.strictObject({
   maxMessageBytes: count,
   eraseOnAck: v.boolean(),
   lanes: v.union([v.literal("auto"), count]),
+  priorities: v.union([v.literal(false), v.picklist(["strict", "weighted"])]),
   dedup: v.nullable(
     v.strictObject({
       scope: v.picklist(["queue", "key"]),
@@ -93,6 +94,8 @@ const content = {
   encoding: v.exactOptional(v.literal("base64")),
   headers: v.record(v.string(), v.string()),
   key: v.exactOptional(v.string()),
+  priority: v.exactOptional(count),
+  tenant: v.exactOptional(v.string()),
   exchange: v.exactOptional(v.string()),
   routingKey: v.exactOptional(v.string()),
   sentAt: time,

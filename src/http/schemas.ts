@@ -8,6 +8,7 @@ import { isRealTime, ISO_TIME, NO_ISO_TIME, NO_REAL_TIME } from "./times.ts";
 import type { FieldError } from "../core/errors.ts";
 import { BALANCE_BY, EXCHANGE_TYPES, HEADER_MATCHES } from "../core/exchange.ts";
 import { LIMITS } from "../core/limits.ts";
+import { PRIORITIES } from "../core/priority.ts";
 import { pointerError } from "../core/transform.ts";
 import { routingKeyError } from "./message-fields.ts";
 import { checkHeaders, headerNameError } from "./message-rules.ts";
@@ -147,6 +148,12 @@ export const queueSettings = v.strictObject({
       `must be "auto" or a whole number from 1 to ${LIMITS.lanesMax}`,
     ),
   ),
+  priorities: v.exactOptional(
+    v.union(
+      [v.literal(false), v.picklist(["strict", "weighted"])],
+      'must be false, "strict" or "weighted"',
+    ),
+  ),
   dedup: v.exactOptional(v.nullable(dedup)),
   tags: v.exactOptional(tags),
 });
@@ -187,6 +194,8 @@ export const outgoingMessage = v.strictObject({
   delaySeconds: v.exactOptional(integer(0, LIMITS.scheduleSecondsMax)),
   deliverAt: v.exactOptional(time),
   dedupId: v.exactOptional(wellFormed(LIMITS.dedupIdChars)),
+  priority: v.exactOptional(integer(0, PRIORITIES - 1)),
+  tenant: v.exactOptional(wellFormed(LIMITS.tenantChars)),
   ttlSeconds: v.exactOptional(integer(1, LIMITS.retentionSecondsMax)),
 });
 

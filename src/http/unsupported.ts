@@ -10,16 +10,11 @@ interface Row {
 }
 
 export const UNSUPPORTED = {
-  settings: {
-    priorities: { accept: false },
-  },
+  settings: {},
   group: { filter: {} },
   deadLetter: { exchange: {}, routingKey: {} },
   /** Fields of a message, and query parameters of a raw one. */
-  message: {
-    priority: {},
-    tenant: {},
-  },
+  message: {},
 } as const satisfies Record<string, Record<string, Row>>;
 
 /** What is wrong with naming `field`; `undefined`: it is not in the table, or has the value that holds anyway. */

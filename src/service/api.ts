@@ -110,6 +110,8 @@ export interface MessageView {
   readonly contentType: string;
   readonly headers: Readonly<Record<string, string>>;
   readonly key?: string;
+  readonly priority?: number;
+  readonly tenant?: string;
   /** Of a published message. */
   readonly exchange?: string;
   readonly routingKey?: string;

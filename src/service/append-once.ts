@@ -17,7 +17,6 @@
  */
 import { isLaneError, LaneError } from "../core/errors.ts";
 import type { StoredMessage } from "../core/message.ts";
-import { laneOfKey } from "../core/order.ts";
 import { ttlOf } from "../core/queue.ts";
 import type { QueueRecord } from "../core/queue.ts";
 import type { Place } from "../core/receipt.ts";
@@ -31,6 +30,7 @@ import { backoffMs } from "./deps.ts";
 import type { Deps } from "./deps.ts";
 import { Intents, onceUnit } from "./intents.ts";
 import type { OnceUnit } from "./intents.ts";
+import { lanesFor } from "./lane-choice.ts";
 import type { LogReader } from "./log.ts";
 
 const ATTEMPTS = 12;
@@ -82,18 +82,16 @@ export class OnceAppender {
     const units = messages.map((message) =>
       onceUnit({ id: message.dedupId, ttl, count: 1, messages: async () => [message] }),
     );
-    const keys = new Map(messages.map(({ dedupId, key }) => [dedupId, key]));
+    const byId = new Map(messages.map((message) => [message.dedupId, message]));
     for (let attempt = 0; attempt < ATTEMPTS && units.some(isOpen); attempt++) {
       if (attempt > 0) await this.#pause(attempt);
       const record =
         attempt === 0 ? await this.#catalog.get(target) : await this.#catalog.fresh(target);
-      const { open } = record.lanes;
-      const lane = open[Math.floor(this.#deps.random() * open.length)];
-      if (lane === undefined) continue;
-      const keepsOrder = record.settings.order !== "none";
+      if (record.lanes.open.length === 0) continue;
+      const draw = this.#deps.random();
       const laneOf = ({ id }: OnceUnit): LaneId => {
-        const key = keepsOrder ? keys.get(id) : undefined;
-        return key === undefined ? lane : laneOfKey(key, open);
+        const lanes = lanesFor(record, byId.get(id) ?? {});
+        return lanes[Math.floor(draw * lanes.length)] as LaneId;
       };
       // Where others meet us, another lane is better; where order is kept there is none.
       for (const one of new Set(units.filter(isOpen).map(laneOf))) {

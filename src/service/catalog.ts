@@ -117,6 +117,7 @@ export function parseRecord(item: Item): QueueRecord {
     ended: { lane: number; until: number; drained?: boolean; set?: number }[];
     next: number;
     grownAt?: number;
+    shared?: boolean;
     seeks?: number;
     set?: number;
     opening?: number;
@@ -138,6 +139,7 @@ export function parseRecord(item: Item): QueueRecord {
       })),
       next: lanes.next,
       ...(lanes.grownAt === undefined ? {} : { grownAt: lanes.grownAt }),
+      ...(lanes.shared === true ? { isShared: true as const } : {}),
       ...(lanes.seeks === undefined ? {} : { seeks: lanes.seeks }),
       ...(lanes.set === undefined ? {} : { set: lanes.set }),
       ...(lanes.opening === undefined ? {} : { opening: lanes.opening }),
@@ -177,6 +179,7 @@ const storedLanes = (lanes: Lanes) => ({
   })),
   next: lanes.next,
   ...(lanes.grownAt === undefined ? {} : { grownAt: lanes.grownAt }),
+  ...(lanes.isShared === true ? { shared: true } : {}),
   ...(lanes.seeks === undefined ? {} : { seeks: lanes.seeks }),
   ...(lanes.set === undefined ? {} : { set: lanes.set }),
   ...(lanes.opening === undefined ? {} : { opening: lanes.opening }),

@@ -8,7 +8,7 @@
  */
 import { LIMITS } from "../core/limits.ts";
 import { isLaneError } from "../core/errors.ts";
-import { originOf } from "../core/message.ts";
+import { originOf, sharingOf } from "../core/message.ts";
 import type { DeadLetterInfo, StoredMessage } from "../core/message.ts";
 import { planMove } from "../core/moves.ts";
 import type { DeadLetter } from "../core/plan.ts";
@@ -223,6 +223,7 @@ function carry(
     body: to.body,
     contentType: message.contentType,
     headers: message.headers,
+    ...sharingOf(message),
     ...(key === undefined ? {} : { key }),
     ...originOf(message),
     sentAt: message.sentAt,

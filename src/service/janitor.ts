@@ -176,8 +176,7 @@ export class Janitor {
       this.#deps.clock.now() - (measured.newestSentAt ?? record.createdAt) > QUIET_MS;
     let current = record;
     if (record.settings.lanes === "auto" && record.lanes.open.length > 1 && isQuiet) {
-      current =
-        (await this.#lanes.shrink(record, Math.ceil(record.lanes.open.length / 2))) ?? record;
+      current = (await this.#lanes.shrink(record)) ?? record;
     }
     const { record: after, ended, forgotten } = await this.#lanes.finish(current, finished);
     for (const lane of forgotten) {

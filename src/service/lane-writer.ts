@@ -1,9 +1,8 @@
 /**
- * From messages to entries on lanes: which lane each goes to, and what goes there together.
+ * From messages to entries on lanes (`lane-choice.ts` says which): what goes there together.
  *
- * A sender picks an open lane at random and keeps it until it meets another sender there. What one
- * process stores on a lane at the same time is one entry (group commit). Senders that keep meeting
- * double the queue's lanes.
+ * What one process stores on a lane at the same time is one entry (group commit). Senders that keep
+ * meeting double the queue's lanes.
  *
  * O1  Where order is kept a message goes to the lane of its key, in the order of its call. Behind one that
  *     may not have been stored nothing of its lane is, so that a repeated send cannot come after what
@@ -15,19 +14,18 @@ import { runsOf } from "../core/chunks.ts";
 import { isLaneError, LaneError } from "../core/errors.ts";
 import { LIMITS } from "../core/limits.ts";
 import type { StoredMessage } from "../core/message.ts";
-import { laneOfKey } from "../core/order.ts";
 import { ttlOf } from "../core/queue.ts";
 import type { QueueRecord } from "../core/queue.ts";
 import { offset } from "../core/types.ts";
 import type { LaneId, QueueName } from "../core/types.ts";
 import type { OnceAppender } from "./append-once.ts";
 import type { Appender } from "./append.ts";
-import { boundedCache } from "./cache.ts";
 import type { Catalog } from "./catalog.ts";
 import { Combiner } from "./combiner.ts";
 import { backoffMs } from "./deps.ts";
 import type { Deps } from "./deps.ts";
 import type { OnceOutcome, OnceUnit } from "./intents.ts";
+import type { LaneChooser } from "./lane-choice.ts";
 import type { LaneKeeper } from "./lanes.ts";
 
 /** Conflicts of one append after which the queue gets more lanes, and the sender tries another. */
@@ -62,8 +60,8 @@ export class LaneWriter {
   readonly #appender: Appender;
   readonly #once: OnceAppender;
   readonly #lanes: LaneKeeper;
+  readonly #chooser: LaneChooser;
   readonly #appends: Combiner<Chunk, Result>;
-  readonly #kept = boundedCache<LaneId>(1_000);
 
   constructor(
     deps: Deps,
@@ -71,12 +69,14 @@ export class LaneWriter {
     appender: Appender,
     once: OnceAppender,
     lanes: LaneKeeper,
+    chooser: LaneChooser,
   ) {
     this.#deps = deps;
     this.#catalog = catalog;
     this.#appender = appender;
     this.#once = once;
     this.#lanes = lanes;
+    this.#chooser = chooser;
     this.#appends = new Combiner((chunks) => this.#run(chunks), { weigh: share, maxWeight: 1 });
   }
 
@@ -85,19 +85,21 @@ export class LaneWriter {
     let record = first;
     for (let attempt = 0; attempt < LANE_ATTEMPTS; attempt++) {
       const isLastTry = attempt === LANE_ATTEMPTS - 1;
-      const groups = this.#byLane(record, parcels.filter(isOpen));
+      let groups: ReadonlyMap<LaneId, Parcel[]>;
+      try {
+        if (attempt > 0) record = await this.#lanes.complete(await this.#catalog.fresh(name));
+        record = await this.#chooser.ready(record, messagesOf(parcels.filter(isOpen)));
+        groups = await this.#byLane(record, parcels.filter(isOpen));
+      } catch (error) {
+        failOpen(parcels, error);
+        return;
+      }
       const results = await Promise.all(
         [...groups].map(([lane, group]) => this.#storeOn(record, lane, group, isLastTry)),
       );
       if (!parcels.some(isOpen)) return;
       if (results.includes("crowded") || groups.size === 0)
         await this.#deps.sleep(backoffMs(this.#deps, Math.min(attempt, 5), 8, 200));
-      try {
-        record = await this.#lanes.complete(await this.#catalog.fresh(name));
-      } catch (error) {
-        failOpen(parcels, error);
-        return;
-      }
     }
     failOpen(
       parcels,
@@ -127,11 +129,12 @@ export class LaneWriter {
     first: QueueRecord,
     parcels: readonly Parcel[],
   ): Promise<readonly { readonly lane: LaneId; readonly parcels: readonly Parcel[] }[]> {
-    const record =
+    const some =
       first.lanes.open.length > 0
         ? first
         : await this.#lanes.complete(await this.#catalog.fresh(name));
-    return [...this.#byLane(record, parcels)].flatMap(([lane, group]) =>
+    const record = await this.#chooser.ready(some, messagesOf(parcels));
+    return [...(await this.#byLane(record, parcels))].flatMap(([lane, group]) =>
       (record.settings.order === "none" ? chunksOf(group) : chunksInOrder(group)).map((chunk) => ({
         lane,
         parcels: chunk,
@@ -140,11 +143,15 @@ export class LaneWriter {
   }
 
   /** Where the lanes of a queue that keeps order are changing, there may be none for now (Q3). */
-  #byLane(record: QueueRecord, parcels: readonly Parcel[]): ReadonlyMap<LaneId, Parcel[]> {
+  async #byLane(
+    record: QueueRecord,
+    parcels: readonly Parcel[],
+  ): Promise<ReadonlyMap<LaneId, Parcel[]>> {
     const lanes = new Map<LaneId, Parcel[]>();
     if (record.lanes.open.length === 0) return lanes;
-    for (const parcel of parcels) {
-      const lane = this.#laneOf(record, parcel.message);
+    const chosen = await this.#chooser.choose(record, messagesOf(parcels));
+    for (const [index, parcel] of parcels.entries()) {
+      const lane = chosen[index] as LaneId;
       const group = lanes.get(lane);
       if (group === undefined) lanes.set(lane, [parcel]);
       else group.push(parcel);
@@ -152,25 +159,11 @@ export class LaneWriter {
     return lanes;
   }
 
-  /**
-   * Its key's, where order is kept (O1). Else a random one, kept for as long as nobody else appends
-   * there: its tail is then known.
-   */
-  #laneOf(record: QueueRecord, { key }: StoredMessage): LaneId {
-    const { open } = record.lanes;
-    if (record.settings.order !== "none" && key !== undefined) return laneOfKey(key, open);
-    const kept = this.#kept.get(record.queueId);
-    if (kept !== undefined && open.includes(kept)) return kept;
-    const lane = open[Math.floor(this.#deps.random() * open.length)] as LaneId;
-    this.#kept.set(record.queueId, lane);
-    return lane;
-  }
-
   /** All chunks are for one lane of one queue. */
   async #run(chunks: readonly Chunk[]): Promise<readonly Result[]> {
     const [first] = chunks;
     if (first === undefined) return [];
-    const { record } = first;
+    const { record, lane } = first;
     const patience = chunks.some((chunk) => chunk.isLastTry) ? undefined : PATIENCE;
     const all = chunks.flatMap(({ parcels }) => parcels);
     const plain = await this.#settle(all.filter(isPlain), (parcels) =>
@@ -180,8 +173,8 @@ export class LaneWriter {
       this.#appendOnce(first, parcels, patience),
     );
     if (plain === "crowded" || once === "crowded")
-      await this.#lanes.grow(record).catch(() => undefined);
-    if (plain !== "settled" || once !== "settled") this.#kept.delete(record.queueId);
+      await this.#lanes.grow(record, lane).catch(() => undefined);
+    if (plain !== "settled" || once !== "settled") this.#chooser.leave(record, lane);
     return chunks.map(({ parcels }) => (parcels.some(isOnce) ? once : plain));
   }
 
@@ -204,11 +197,11 @@ export class LaneWriter {
     patience: number | undefined,
   ): Promise<Result> {
     const { queueId } = record;
-    const messages = parcels.map(({ message }) => message);
+    const messages = messagesOf(parcels);
     const minTtl = ttlOf(messages, record.settings);
     const appended = await this.#appender.append(queueId, lane, messages, { patience, minTtl });
     if (appended === "ended" || appended === "crowded") return appended;
-    if (appended.conflicts > 0) this.#kept.delete(queueId);
+    if (appended.conflicts > 0) this.#chooser.leave(record, lane);
     for (const [index, parcel] of parcels.entries()) {
       const place = { queueId, lane, offset: offset(appended.at + index) };
       parcel.outcome = { place, isRepeat: false };
@@ -237,6 +230,9 @@ export class LaneWriter {
 }
 
 type OnceParcel = Parcel & { readonly unit: OnceUnit };
+
+const messagesOf = (parcels: readonly Parcel[]): StoredMessage[] =>
+  parcels.map(({ message }) => message);
 
 const isOpen = ({ outcome }: Parcel): boolean => outcome === undefined;
 const isPlain = ({ unit }: Parcel): boolean => unit === undefined;

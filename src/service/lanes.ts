@@ -6,19 +6,30 @@
  *     the end entry reads the settings afresh. Readers go on with an ended lane until its last message
  *     has expired.
  */
+import { LaneError } from "../core/errors.ts";
 import { LIMITS } from "../core/limits.ts";
 import { defaultGroup, isSeeking } from "../core/group.ts";
+import { FAIR_LANES } from "../core/fair.ts";
+import {
+  DEFAULT_PRIORITY,
+  evenLanes,
+  lanesAt,
+  openLanesAt,
+  priorityOf,
+  quietLanes,
+} from "../core/priority.ts";
 import { closeLanes, lanesWanted, openLanes, openNextSet, replaceLanes } from "../core/queue.ts";
 import type { EndedLane, Lanes, QueueRecord } from "../core/queue.ts";
 import type { LaneId } from "../core/types.ts";
 import { anchorKey, entryKey, logKey } from "../store/keys.ts";
 import { absent, equal, set } from "../store/port.ts";
 import type { Catalog } from "./catalog.ts";
-import { randomId } from "./deps.ts";
+import { backoffMs, randomId } from "./deps.ts";
 import type { Deps } from "./deps.ts";
 import type { Tails } from "./tail.ts";
 
 const RETIRE_ATTEMPTS = 8;
+const PROVIDE_ATTEMPTS = 8;
 /** For each lane there is: what a growth does shows only when senders have read the settings afresh. */
 const GROW_EVERY_MS = 60;
 /** Where order is kept a growth ends all lanes, and readers finish the old ones before they begin on the new. */
@@ -37,12 +48,15 @@ export class LaneKeeper {
     this.#tails = tails;
   }
 
-  /** Doubles the lanes of a queue whose senders meet, at most so often; one of many who try succeeds. */
-  async grow(record: QueueRecord): Promise<void> {
+  /** Doubles the lanes of a queue whose senders meet on `lane`, at most so often; one of many who try succeeds. */
+  async grow(record: QueueRecord, lane: LaneId): Promise<void> {
     if (record.settings.lanes !== "auto") return;
     const now = this.#deps.clock.now();
-    const count = record.lanes.open.length;
-    const more = Math.min(count, LIMITS.lanesMax - count);
+    const hasPriorities = record.settings.priorities !== false;
+    const { open } = record.lanes;
+    const count = hasPriorities ? lanesAt(open, priorityOf(lane)).length : open.length;
+    const max = hasPriorities ? LIMITS.lanesOfPriorityMax : LIMITS.lanesMax;
+    const more = Math.min(count, max - count);
     const keepsOrder = record.settings.order !== "none";
     const everyMs = keepsOrder ? REPLACE_EVERY_MS : GROW_EVERY_MS * count;
     if (
@@ -51,9 +65,11 @@ export class LaneKeeper {
       now - (record.lanes.grownAt ?? 0) < everyMs
     )
       return;
-    const grown = keepsOrder
-      ? replaceLanes(record.lanes, count + more)
-      : openLanes(record.lanes, more);
+    const grown = hasPriorities
+      ? openLanesAt(record.lanes, priorityOf(lane), more)
+      : keepsOrder
+        ? replaceLanes(record.lanes, count + more)
+        : openLanes(record.lanes, more);
     const lanes = { ...grown, grownAt: now };
     const changed = await this.#catalog.change(record, { lanes });
     if (changed === undefined) return;
@@ -61,12 +77,35 @@ export class LaneKeeper {
     await this.complete(changed);
   }
 
-  /** Takes all open lanes but `keep` from the senders; `finish` retires them. */
-  async shrink(record: QueueRecord, keep: number): Promise<QueueRecord | undefined> {
+  /**
+   * Sees to it that a message of that priority, and for a tenant, has the lanes that it needs: a priority
+   * gets its first when it is first used, and a queue enough of them when a tenant first sends.
+   */
+  async provide(
+    first: QueueRecord,
+    need: { readonly priority: number; readonly isShared: boolean },
+  ): Promise<QueueRecord> {
+    let record = first;
+    for (let attempt = 0; attempt < PROVIDE_ATTEMPTS; attempt++) {
+      const lanes = provided(record, need);
+      if (lanes === record.lanes) return record;
+      const changed = await this.#catalog.change(record, { lanes });
+      if (changed !== undefined) return changed;
+      await this.#deps.sleep(backoffMs(this.#deps, Math.min(attempt, 5), 8, 200));
+      record = await this.#catalog.fresh(first.name);
+    }
+    throw new LaneError("throttled", `The lanes of the queue "${first.name}" are changing.`);
+  }
+
+  /** Takes half of the open lanes from the senders of a queue that has gone quiet; `finish` retires them. */
+  async shrink(record: QueueRecord): Promise<QueueRecord | undefined> {
+    const keep = Math.ceil(record.lanes.open.length / 2);
     const lanes =
-      record.settings.order === "none"
-        ? closeLanes(record.lanes, keep)
-        : replaceLanes(record.lanes, keep);
+      record.settings.priorities !== false
+        ? quietLanes(record.lanes)
+        : record.settings.order === "none"
+          ? closeLanes(record.lanes, keep)
+          : replaceLanes(record.lanes, keep);
     return this.#catalog.change(record, { lanes });
   }
 
@@ -166,11 +205,36 @@ export class LaneKeeper {
   }
 }
 
+/** The lanes of a new queue; of priorities, those of the usual one. */
+export function firstLanes(settings: QueueRecord["settings"]): Lanes {
+  const none: Lanes = { open: [], ended: [], next: 0 };
+  const count = lanesWanted(settings) ?? 1;
+  return settings.priorities === false
+    ? openLanes(none, count)
+    : openLanesAt(none, DEFAULT_PRIORITY, count);
+}
+
+/** The lanes with those that a message needs; as they are where it has them. */
+function provided(
+  { lanes, settings }: QueueRecord,
+  { priority, isShared }: { readonly priority: number; readonly isShared: boolean },
+): Lanes {
+  const wanted = lanesWanted(settings) ?? (isShared ? FAIR_LANES : 1);
+  const hasPriorities = settings.priorities !== false;
+  const count = hasPriorities ? lanesAt(lanes.open, priority).length : lanes.open.length;
+  const isMarked = !isShared || lanes.isShared === true;
+  if (isMarked && (count >= wanted || (count > 0 && settings.lanes !== "auto"))) return lanes;
+  const more = Math.max(0, wanted - count);
+  const opened = hasPriorities ? openLanesAt(lanes, priority, more) : openLanes(lanes, more);
+  return isMarked ? opened : { ...opened, isShared: true };
+}
+
 /** The lanes that a queue gets by its settings, from what it has; for an automatic number: unchanged. */
 export function adjustLanes(lanes: Lanes, settings: QueueRecord["settings"]): Lanes {
   const wanted = lanesWanted(settings);
   if (wanted === undefined || wanted === (lanes.opening ?? lanes.open.length)) return lanes;
   if (settings.order !== "none") return replaceLanes(lanes, wanted);
+  if (settings.priorities !== false) return evenLanes(lanes, wanted);
   return wanted > lanes.open.length
     ? openLanes(lanes, wanted - lanes.open.length)
     : closeLanes(lanes, wanted);

@@ -1,5 +1,5 @@
 /** A stored message as readers see it. */
-import { originOf } from "../core/message.ts";
+import { originOf, sharingOf } from "../core/message.ts";
 import type { StoredMessage } from "../core/message.ts";
 import { messageId } from "../core/receipt.ts";
 import type { Place } from "../core/receipt.ts";
@@ -29,6 +29,7 @@ function contentView(message: StoredMessage, body: Uint8Array): Omit<MessageView
     contentType: message.contentType,
     headers: message.headers,
     ...(message.key === undefined ? {} : { key: message.key }),
+    ...sharingOf(message),
     ...originOf(message),
     sentAt: message.sentAt,
     expiresAt: message.expiresAt,

@@ -7,7 +7,7 @@
 import { afterChange, isLaneError, LaneError } from "../core/errors.ts";
 import { asSeenByDefault } from "../core/group.ts";
 import { LIMITS } from "../core/limits.ts";
-import { DEFAULT_SETTINGS, openLanes, readableLanes } from "../core/queue.ts";
+import { DEFAULT_SETTINGS, readableLanes } from "../core/queue.ts";
 import type { QueueRecord, QueueSettings } from "../core/queue.ts";
 import { queueId } from "../core/types.ts";
 import type { QueueName } from "../core/types.ts";
@@ -21,7 +21,7 @@ import type { Gauge } from "./depth.ts";
 import { randomId } from "./deps.ts";
 import type { Deps } from "./deps.ts";
 import type { Groups } from "./group-catalog.ts";
-import { adjustLanes } from "./lanes.ts";
+import { adjustLanes, firstLanes } from "./lanes.ts";
 import type { LaneKeeper } from "./lanes.ts";
 import type { Sources } from "./sources.ts";
 import type { Tails } from "./tail.ts";
@@ -178,10 +178,7 @@ export class Queues {
       name,
       queueId: queueId(randomId(this.#deps, 12)),
       settings,
-      lanes: openLanes(
-        { open: [], ended: [], next: 0 },
-        settings.lanes === "auto" ? 1 : settings.lanes,
-      ),
+      lanes: firstLanes(settings),
       secret: this.#deps.randomBytes(32),
       createdAt: now,
       version: 1,
@@ -268,6 +265,14 @@ export class Queues {
 
 /** What cannot change once messages may have been sent. */
 function checkFixed({ name, settings: before }: QueueRecord, settings: QueueSettings): void {
+  if ((settings.priorities === false) !== (before.priorities === false)) {
+    const has = JSON.stringify(before.priorities);
+    throw new LaneError(
+      "queue-conflict",
+      `The queue "${name}" has priorities ${has} since its creation; that cannot be changed.`,
+      { errors: [{ path: "priorities", message: `is ${has} and cannot be changed` }] },
+    );
+  }
   if (settings.order === before.order) return;
   throw new LaneError(
     "queue-conflict",
@@ -278,6 +283,7 @@ function checkFixed({ name, settings: before }: QueueRecord, settings: QueueSett
 
 /** What contradicts itself. */
 function checkSettings(settings: QueueSettings): void {
+  if (settings.priorities !== false) checkPriorities(settings);
   if (settings.onPoison === "block" && settings.order === "none") {
     throw new LaneError("invalid-request", "Only where order is kept can a key wait.", {
       errors: [{ path: "onPoison", message: 'needs order "key" or "lane"' }],
@@ -298,6 +304,12 @@ function checkSettings(settings: QueueSettings): void {
 
 const badSetting = (path: string, message: string): LaneError =>
   new LaneError("invalid-request", `${path} ${message}.`, { errors: [{ path, message }] });
+
+function checkPriorities({ order, lanes }: QueueSettings): void {
+  if (order !== "none") throw badSetting("priorities", `does not go with order "${order}"`);
+  if (lanes !== "auto" && lanes > LIMITS.lanesOfPriorityMax)
+    throw badSetting("lanes", `must be at most ${LIMITS.lanesOfPriorityMax} with priorities`);
+}
 
 /** D4: remembers what is left of a deleted queue, for the janitor. Safe to repeat. */
 export async function dig(deps: Deps, tombstone: QueueRecord): Promise<void> {

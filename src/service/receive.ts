@@ -7,6 +7,7 @@
  *
  * V2  "Empty" is answered only when every segment of every lane has been looked at and no look was
  *     unsure (V1), or the call's time has run out.
+ * V5  Once tenants have sent to a queue its lanes are taken by turns.
  * V3  After the caller's signal has fired nothing more is leased for it.
  */
 import { afterChange, LaneError } from "../core/errors.ts";
@@ -15,6 +16,7 @@ import { deliveredBytes } from "../core/plan.ts";
 import { isSeeking, receivableSets } from "../core/group.ts";
 import type { GroupQueue } from "../core/group.ts";
 import type { QueueRecord } from "../core/queue.ts";
+import { byPriority, priorityOf } from "../core/priority.ts";
 import { sealReceipt } from "../core/receipt.ts";
 import { epochMs, groupName } from "../core/types.ts";
 import type { EpochMs, GroupName, LaneId, QueueName } from "../core/types.ts";
@@ -84,7 +86,7 @@ export class Receiver {
   readonly #rounds: Combiner<RoundRequest, RoundAnswer>;
   /** Retired lanes that a group is through with, by stand: as of which seek (U2). */
   readonly #finished = boundedCache<{ readonly seeks: number }>(4_000);
-  /** Lanes that gave something lately, by queue and group. */
+  /** The lane that gave something last, by queue and group, and by priority. */
   readonly #fruitful = boundedCache<LaneId>(1_000);
 
   constructor(
@@ -200,7 +202,7 @@ export class Receiver {
             unsure ||= visit.unsure;
             if (visit.finished) this.#finish(queue, stand);
             error ??= visit.error;
-            if (visit.given.length > 0) this.#fruitful.set(nameOf(queue), stand.lane);
+            if (visit.given.length > 0) this.#fruitful.set(turnKey(queue, stand.lane), stand.lane);
             for (const one of visit.given) this.#hand(one, given, open);
           }
         } catch (cause) {
@@ -234,15 +236,38 @@ export class Receiver {
     return this.#finished.get(key)?.seeks === group.seeks;
   }
 
-  /** The lanes of a set that may hold something: the one that gave last, then the others in random order. */
+  /** The lanes of a set that may hold something, in the order to look at them (Y2). */
   #inTurn(queue: GroupQueue, set: readonly LaneId[]): LaneId[] {
     const lanes = set.filter((lane) => !this.#isFinished(queue, lane));
+    const { priorities } = queue.settings;
+    const sets =
+      priorities === false ? [lanes] : byPriority(priorities, lanes, () => this.#deps.random());
+    return sets.flatMap((some) =>
+      queue.lanes.isShared === true ? this.#rotated(queue, some) : this.#shuffled(queue, some),
+    );
+  }
+
+  /** V5: those behind the one that gave last come first, so that a deep lane takes no more turns than others. */
+  #rotated(queue: GroupQueue, some: readonly LaneId[]): LaneId[] {
+    const lanes = some.toSorted((a, b) => a - b);
+    const last = this.#fruitful.get(turnKey(queue, lanes[0]));
+    const next =
+      last === undefined
+        ? Math.floor(this.#deps.random() * lanes.length)
+        : lanes.findIndex((lane) => lane > last);
+    return next < 0 ? lanes : [...lanes.slice(next), ...lanes.slice(0, next)];
+  }
+
+  /** The one that gave last, then the others in random order. */
+  #shuffled(queue: GroupQueue, some: readonly LaneId[]): LaneId[] {
+    const lanes = [...some];
     for (let index = lanes.length - 1; index > 0; index--) {
       const other = Math.floor(this.#deps.random() * (index + 1));
       [lanes[index], lanes[other]] = [lanes[other] as LaneId, lanes[index] as LaneId];
     }
     // Most of the time only: always the same lane first would starve the others of small receives.
-    const fruitful = this.#deps.random() < 0.75 ? this.#fruitful.get(nameOf(queue)) : undefined;
+    const fruitful =
+      this.#deps.random() < 0.75 ? this.#fruitful.get(turnKey(queue, some[0])) : undefined;
     return fruitful === undefined || !lanes.includes(fruitful)
       ? lanes
       : [fruitful, ...lanes.filter((lane) => lane !== fruitful)];
@@ -302,6 +327,12 @@ const nameOf = ({ queueId, group }: GroupQueue): string => `${queueId}#${group.g
 
 const isSame = (a: GroupQueue, b: GroupQueue): boolean =>
   a.version === b.version && a.queueId === b.queueId && a.group.version === b.group.version;
+
+/** Each priority has turns of its own. */
+const turnKey = (queue: GroupQueue, lane: LaneId | undefined): string =>
+  queue.settings.priorities === false || lane === undefined
+    ? nameOf(queue)
+    : `${nameOf(queue)}#${priorityOf(lane)}`;
 
 const tooMany = (record: QueueRecord): LaneError =>
   new LaneError(

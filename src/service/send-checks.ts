@@ -75,6 +75,27 @@ export function checkOrder(record: QueueRecord, messages: readonly OutgoingMessa
     );
 }
 
+/** Of a published message these are its publisher's wishes, which not every queue can heed. */
+export function checkSharing(record: QueueRecord, messages: readonly OutgoingMessage[]): void {
+  const { priorities, order } = record.settings;
+  const errors = messages.flatMap((message, index) => {
+    const found: FieldError[] = [];
+    const at = `messages[${index}]`;
+    const isSent = message.exchange === undefined;
+    if (isSent && message.priority !== undefined && priorities === false)
+      found.push({ path: `${at}.priority`, message: "needs a queue with priorities" });
+    if (isSent && message.tenant !== undefined && order !== "none")
+      found.push({ path: `${at}.tenant`, message: "does not go with order" });
+    for (const field of ["delaySeconds", "deliverAt"] as const)
+      if (message[field] !== undefined && priorities !== false)
+        found.push({ path: `${at}.${field}`, message: "does not go with priorities" });
+    return found;
+  });
+  const [first] = errors;
+  if (first !== undefined)
+    throw new LaneError("invalid-request", `${first.path} ${first.message}.`, { errors });
+}
+
 /** Body and headers, in UTF-8 bytes: what `maxMessageBytes` limits. */
 export function messageBytes(message: OutgoingMessage): number {
   let bytes = message.body.length;

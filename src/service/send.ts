@@ -7,9 +7,10 @@ import { runsOf } from "../core/chunks.ts";
 import { dedupName, dedupOf, fingerprint } from "../core/dedup.ts";
 import { isLaneError, LaneError } from "../core/errors.ts";
 import { LIMITS } from "../core/limits.ts";
-import { originOf } from "../core/message.ts";
+import { originOf, sharingOf } from "../core/message.ts";
 import type { OutgoingMessage, StoredMessage } from "../core/message.ts";
 import { packedBytes } from "../core/packing.ts";
+import { DEFAULT_PRIORITY } from "../core/priority.ts";
 import type { QueueRecord } from "../core/queue.ts";
 import { messageId } from "../core/receipt.ts";
 import { stampOf } from "../core/timer.ts";
@@ -25,7 +26,7 @@ import type { OnceUnit } from "./intents.ts";
 import type { LaneWriter, Parcel } from "./lane-writer.ts";
 import { writeParts } from "./parts.ts";
 import type { KeyedRequest, Requests } from "./requests.ts";
-import { checkDedup, checkOrder, checkSchedules, checkSizes } from "./send-checks.ts";
+import { checkDedup, checkOrder, checkSchedules, checkSharing, checkSizes } from "./send-checks.ts";
 import type { Timers } from "./timers.ts";
 
 /** A message with its times, and what it is remembered by. */
@@ -79,6 +80,7 @@ export class Sender {
     if (messages.length === 0) return [];
     checkSizes(record, messages);
     checkOrder(record, messages);
+    checkSharing(record, messages);
     const now = this.#deps.clock.now();
     checkSchedules(messages, now);
     const stamped = messages.map((message) => stampedMessage(message, record, now));
@@ -231,6 +233,10 @@ function stampedMessage(message: OutgoingMessage, record: QueueRecord, now: Epoc
       contentType: message.contentType,
       headers: message.headers,
       ...(message.key === undefined ? {} : { key: message.key }),
+      ...sharingOf(message),
+      ...(record.settings.priorities === false
+        ? {}
+        : { priority: message.priority ?? DEFAULT_PRIORITY }),
       ...originOf(message),
       ...(message.id === undefined ? {} : { id: message.id }),
       ...(dedupId === undefined ? {} : { dedupId }),

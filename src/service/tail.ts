@@ -53,6 +53,11 @@ export class Tails {
     }
   }
 
+  /** Where this instance has last seen the lane end, however long ago. */
+  known(queue: QueueId, lane: LaneId): Offset | undefined {
+    return this.#believed.get(laneKey(queue, lane))?.offset;
+  }
+
   believe(queue: QueueId, lane: LaneId, tail: Tail): void {
     this.#believed.set(laneKey(queue, lane), tail);
   }

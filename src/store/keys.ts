@@ -44,7 +44,7 @@
  *
  * format   pk `format`, sk `-`: version of the stored format, checked on start (`store/format.ts`).
  * queue    pk `queue`, sk name
- *          queueId, settings (map), lanes (map: open, ended, next), secret (receipts), createdAt, version,
+ *          queueId, settings (map), lanes (map: open, ended, next; shared once a tenant has sent), secret (receipts), createdAt, version,
  *          sources (set: who dead-letters to it: `queue`, or `queue/group`), groups (set: names of groups
  *          beside `default`, or of what is left of them), timerShards once a message was scheduled,
  *          deletedAt once it is a tombstone.

@@ -12,6 +12,7 @@ const DOCUMENTS = [
   "docs/operations.md",
   "docs/scheduling.md",
   "docs/exactly-once.md",
+  "docs/sharing.md",
   "docs/simulation.md",
 ];
 

@@ -6,6 +6,7 @@ const PLAN = "src/core/ordered-plan.ts";
 const RECLAIM = "src/core/ordered-reclaim.ts";
 const FRESH = "src/core/ordered-fresh.ts";
 const WRITER = "src/service/lane-writer.ts";
+const CHOICE = "src/service/lane-choice.ts";
 
 const damage = damages(["ordered"]);
 
@@ -79,9 +80,9 @@ export const ORDERED_MUTANTS: readonly Mutant[] = [
   damage(
     "O1",
     "any-lane-for-a-key",
-    WRITER,
-    'if (record.settings.order !== "none" && key !== undefined) return laneOfKey(key, open);',
-    "void laneOfKey, void key;",
+    CHOICE,
+    'if (settings.order !== "none" && key !== undefined) return [laneOfKey(key, open)];',
+    'if (settings.order !== "none" && key !== undefined) return [open[(lanesFor.calls = (lanesFor.calls ?? 0) + 1) % open.length]];',
   ),
   damage(
     "O1",
