@@ -41,7 +41,7 @@ async function deadLetterQueues(service: Service): Promise<Set<string>> {
       ...(after === undefined ? {} : { after }),
     });
     for (const { settings } of page.queues)
-      if (settings.deadLetter !== null) names.add(settings.deadLetter.queue);
+      if (settings.deadLetter?.queue !== undefined) names.add(settings.deadLetter.queue);
     after = page.next;
   } while (after !== undefined);
   return names;

@@ -21,7 +21,8 @@ export const GRANTS: Readonly<
     lanes: ["GetItem", "Query", "PutItem", "UpdateItem"],
   },
   receive: {
-    catalog: ["GetItem"],
+    // Dead letters go through exchanges, by their bindings.
+    catalog: ["GetItem", "Query"],
     // It puts what it dead-letters, and deletes its parts where the queue erases.
     lanes: ["GetItem", "Query", "PutItem", "UpdateItem", "DeleteItem"],
   },

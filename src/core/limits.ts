@@ -63,6 +63,8 @@ export const LIMITS = {
   bindingHeaders: 64,
   weightMax: 1_000,
   jsonPointerChars: 512,
+  /** Entries of `x-death`, the latest first. */
+  deathsKept: 32,
 
   /** An event pattern, as JSON; Lambda's own event filters take as much. */
   patternBytes: 4 * KIB,

@@ -69,6 +69,7 @@ export interface DeadLetterRule {
   /** Null: however often it was received. */
   readonly maxReceives: number | null;
   readonly onExpired: "drop" | "deadLetter";
+  /** Where to, as a lease that leaves says it. */
   readonly queue: string;
 }
 

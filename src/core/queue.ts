@@ -9,8 +9,7 @@
 import type { DedupSettings } from "./dedup.ts";
 import { LIMITS } from "./limits.ts";
 import type { Priorities } from "./priority.ts";
-import type { EpochMs, LaneId, QueueId, QueueName } from "./types.ts";
-
+import type { EpochMs, ExchangeName, LaneId, QueueId, QueueName } from "./types.ts";
 export type Order = "none" | "key" | "lane";
 
 /** How long a message waits before its next attempt. */
@@ -25,6 +24,11 @@ export interface Backoff {
   readonly jitter: number;
 }
 
+/** Where dead letters go: into a queue, or through an exchange, by this routing key or their own. */
+export type DeadLetterTarget =
+  | { readonly queue: QueueName; readonly exchange?: never; readonly routingKey?: never }
+  | { readonly exchange: ExchangeName; readonly routingKey?: string; readonly queue?: never };
+
 export interface QueueSettings {
   /** 0–43,200 */
   readonly leaseSeconds: number;
@@ -36,7 +40,7 @@ export interface QueueSettings {
   readonly waitSeconds: number;
   /** 1–1,000; null: no limit */
   readonly maxReceives: number | null;
-  readonly deadLetter: { readonly queue: QueueName } | null;
+  readonly deadLetter: DeadLetterTarget | null;
   /** Of messages past their expiry that nobody has acked. */
   readonly onExpired: "drop" | "deadLetter";
   /** Null: what failed is ready again at once. */
@@ -191,3 +195,13 @@ export function setsOf(lanes: Lanes, some: readonly LaneId[]): LaneId[][] {
 /** The number of lanes that settings ask for, where they do. */
 export const lanesWanted = (settings: QueueSettings): number | undefined =>
   settings.lanes === "auto" ? undefined : settings.lanes;
+
+const EXCHANGE = "#";
+
+/** What a lease that leaves says of its target: a queue's name, or a mark that no name holds and an exchange's. */
+export const leavingTo = (target: DeadLetterTarget): string =>
+  target.queue ?? `${EXCHANGE}${target.exchange}`;
+
+/** `undefined`: a queue. */
+export const leavingThrough = (to: string): ExchangeName | undefined =>
+  to.startsWith(EXCHANGE) ? (to.slice(EXCHANGE.length) as ExchangeName) : undefined;

@@ -17,7 +17,7 @@ import type { EpochMs, Offset } from "./types.ts";
 /** Where a lease's messages are being moved, and why. */
 export interface Leaving {
   readonly why: "deadLetter" | "expired" | "redrive";
-  /** Name of the queue; empty: each message to the queue that it was dead-lettered from. */
+  /** Name of the queue, or as `leavingTo` writes an exchange; empty: each message to the queue that it was dead-lettered from. */
   readonly to: string;
 }
 

@@ -9,7 +9,7 @@ import { createHash, timingSafeEqual } from "node:crypto";
 import type { APIGatewayProxyEventV2 } from "aws-lambda";
 import { LaneError } from "../core/errors.ts";
 import type { ExchangeName, QueueName } from "../core/types.ts";
-import type { Action, ApiKeyScope, Service } from "../service/api.ts";
+import type { Action, ApiKeyScope, QueueSettings, Service } from "../service/api.ts";
 import type { Route } from "./routes.ts";
 
 /**
@@ -69,6 +69,15 @@ export function demandOn(
   if (caller.mayOn(actions, exchange)) return;
   const what = actions === "any" ? "nothing" : `no "${actions.join('" or "')}"`;
   throw new LaneError("forbidden", `The API key allows ${what} on exchange ${exchange}.`);
+}
+
+/** Who has messages moved must be allowed to send where they go. */
+export function demandDeadLetter(
+  caller: Caller,
+  target: QueueSettings["deadLetter"] | undefined,
+): void {
+  if (target?.queue !== undefined) demand(caller, ["send", "manage"], target.queue);
+  else if (target?.exchange !== undefined) demandOn(caller, ["send", "manage"], target.exchange);
 }
 
 const ADMIN: Caller = { may: () => true, mayOn: () => true, unlimited: true };

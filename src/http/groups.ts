@@ -6,9 +6,8 @@ import { parseMessageId } from "../core/receipt.ts";
 import type { Begins, GroupSummary, GroupView, StartFrom } from "../service/api.ts";
 import { json, noContent } from "./answer.ts";
 import type { Answer } from "./answer.ts";
-import { demand } from "./authorise.ts";
+import { demandDeadLetter } from "./authorise.ts";
 import { iso } from "./message-out.ts";
-import { isObject } from "./message-rules.ts";
 import type { Call } from "./call.ts";
 import * as schemas from "./schemas.ts";
 import { UNSUPPORTED, withoutUnsupported } from "./unsupported.ts";
@@ -20,15 +19,10 @@ export async function putGroup(
   body: Readonly<Record<string, unknown>>,
 ): Promise<Answer> {
   const given = withoutUnsupported(UNSUPPORTED.group, body);
-  const { deadLetter } = given;
-  if (isObject(deadLetter)) {
-    given["deadLetter"] = withoutUnsupported(UNSUPPORTED.deadLetter, deadLetter, "deadLetter.");
-  }
   const { from, ...rest } = validate(schemas.groupRequest, given);
   const settings = rest as GroupView["settings"];
   // Else a key for some queues could have messages moved into others.
-  const target = settings.deadLetter?.queue;
-  if (target !== undefined) demand(call.caller, ["send", "manage"], target);
+  demandDeadLetter(call.caller, settings.deadLetter);
   const { group, begins } = await call.service.putGroup(queue, groupOf(call), {
     from: startOf(from),
     settings,

@@ -25,7 +25,7 @@ const settings = v.strictObject({
   delaySeconds: count,
   waitSeconds: count,
   maxReceives: v.nullable(count),
-  deadLetter: v.nullable(v.strictObject({ queue: v.string() })),
+  deadLetter: v.nullable(requests.deadLetter),
   onExpired: v.picklist(["drop", "deadLetter"]),
   backoff: v.nullable(
     v.strictObject({

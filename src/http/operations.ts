@@ -13,7 +13,7 @@ import type {
 } from "../service/api.ts";
 import { json, noContent, problem } from "./answer.ts";
 import type { Answer } from "./answer.ts";
-import { demand } from "./authorise.ts";
+import { demand, demandDeadLetter } from "./authorise.ts";
 import { deleteGroup, getGroup, listGroups, putGroup } from "./groups.ts";
 import { EXCHANGE_OPERATIONS } from "./exchanges.ts";
 import { bodyAs, idOf, objectOf, queueOf } from "./call.ts";
@@ -21,7 +21,6 @@ import type { Call, Handler } from "./call.ts";
 import { browse, listKeys, listQueues, listScheduled, keyJson } from "./listings.ts";
 import { idempotencyKeyOf, messagesOf } from "./message-in.ts";
 import { iso, lookedUpJson, receivedJson } from "./message-out.ts";
-import { isObject } from "./message-rules.ts";
 import type { Operation } from "./routes.ts";
 import * as schemas from "./schemas.ts";
 import { UNSUPPORTED, withoutUnsupported } from "./unsupported.ts";
@@ -110,14 +109,9 @@ export const OPERATIONS: Readonly<Record<Operation, Handler>> = {
 
 function settingsOf(call: Call): Partial<QueueSettings> {
   const given = withoutUnsupported(UNSUPPORTED.settings, objectOf(call));
-  const { deadLetter } = given;
-  if (isObject(deadLetter)) {
-    given["deadLetter"] = withoutUnsupported(UNSUPPORTED.deadLetter, deadLetter, "deadLetter.");
-  }
   const settings = validate(schemas.queueSettings, given) as Partial<QueueSettings>;
   // Else a key for some queues could have messages moved into others.
-  const target = settings.deadLetter?.queue;
-  if (target !== undefined) demand(call.caller, ["send", "manage"], target);
+  demandDeadLetter(call.caller, settings.deadLetter);
   return settings;
 }
 

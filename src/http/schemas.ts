@@ -127,6 +127,22 @@ const backoff = v.strictObject({
   jitter: v.optional(number(0, 1), 0),
 });
 
+export const deadLetter = v.pipe(
+  v.strictObject({
+    queue: v.exactOptional(name),
+    exchange: v.exactOptional(name),
+    routingKey: v.exactOptional(routingKey),
+  }),
+  v.check(
+    ({ queue, exchange }) => (queue === undefined) !== (exchange === undefined),
+    "must name a queue or an exchange, and not both",
+  ),
+  v.check(
+    ({ queue, routingKey: key }) => queue === undefined || key === undefined,
+    "must have a routingKey only with an exchange",
+  ),
+);
+
 export const queueSettings = v.strictObject({
   leaseSeconds: v.exactOptional(integer(0, LIMITS.leaseSecondsMax)),
   retentionSeconds: v.exactOptional(
@@ -135,7 +151,7 @@ export const queueSettings = v.strictObject({
   delaySeconds: v.exactOptional(integer(0, LIMITS.delaySecondsMax)),
   waitSeconds: v.exactOptional(integer(0, LIMITS.waitSecondsMax)),
   maxReceives: v.exactOptional(v.nullable(integer(1, LIMITS.maxReceivesMax))),
-  deadLetter: v.exactOptional(v.nullable(v.strictObject({ queue: name }))),
+  deadLetter: v.exactOptional(v.nullable(deadLetter)),
   onExpired: v.exactOptional(v.picklist(["drop", "deadLetter"], 'must be "drop" or "deadLetter"')),
   backoff: v.exactOptional(v.nullable(backoff)),
   maxMessageBytes: v.exactOptional(integer(1, LIMITS.messageBytes)),

@@ -12,7 +12,6 @@ interface Row {
 export const UNSUPPORTED = {
   settings: {},
   group: { filter: {} },
-  deadLetter: { exchange: {}, routingKey: {} },
   /** Fields of a message, and query parameters of a raw one. */
   message: {},
 } as const satisfies Record<string, Record<string, Row>>;

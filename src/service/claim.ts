@@ -17,10 +17,10 @@ import type { EpochMs, Offset } from "../core/types.ts";
 import { segmentKey } from "../store/keys.ts";
 import { all } from "../store/port.ts";
 import type { Item, Key } from "../store/port.ts";
-import type { Catalog } from "./catalog.ts";
 import type { Stand } from "./cursor.ts";
 import { newLeaseId } from "./deps.ts";
 import type { Deps } from "./deps.ts";
+import type { Routing } from "./routing.ts";
 import type { LogReader } from "./log.ts";
 import { Views } from "./view.ts";
 import type { View } from "./view.ts";
@@ -86,9 +86,9 @@ export class Claims {
   /** Claims refused in a row, by segment. */
   readonly #refused = boundedCache<number>(2_000);
 
-  constructor(deps: Deps, catalog: Catalog, log: LogReader) {
+  constructor(deps: Deps, routing: Routing, log: LogReader) {
     this.#deps = deps;
-    this.#views = new Views(deps, catalog, log);
+    this.#views = new Views(deps, routing, log);
   }
 
   /** The reads of a claim alone, so that several places can be looked at in parallel. */

@@ -5,6 +5,10 @@
  * them and no receive delivers them. Here they are appended to the other queue under a dedup id made of
  * their place, and only then removed from the source. A crash in between is resumed by whoever finds
  * the lease run out. A redriven message whose queue is gone is released where it is.
+ *
+ * Through an exchange, each queue that it routes to gets its copy; where it routes a message nowhere, or
+ * only to queues in which it has died before, the message goes on being delivered: one more receive
+ * for every attempt.
  */
 import { LIMITS } from "../core/limits.ts";
 import { isLaneError } from "../core/errors.ts";
@@ -13,13 +17,14 @@ import type { DeadLetterInfo, StoredMessage } from "../core/message.ts";
 import { planMove } from "../core/moves.ts";
 import type { DeadLetter } from "../core/plan.ts";
 import type { GroupQueue } from "../core/group.ts";
+import { leavingThrough } from "../core/queue.ts";
 import type { QueueRecord } from "../core/queue.ts";
 import { ttlOf } from "../core/queue.ts";
 import { messageId } from "../core/receipt.ts";
 import { membersAt, pendingName } from "../core/segment.ts";
 import type { Lease } from "../core/segment.ts";
 import { epochMs, isQueueName } from "../core/types.ts";
-import type { EpochMs, Offset } from "../core/types.ts";
+import type { EpochMs, ExchangeName, Offset } from "../core/types.ts";
 import { segmentKey } from "../store/keys.ts";
 import { all, discard, exists } from "../store/port.ts";
 import type { OnceAppender, OnceMessage } from "./append-once.ts";
@@ -27,6 +32,8 @@ import type { Bell } from "./bell.ts";
 import type { Catalog } from "./catalog.ts";
 import type { SegmentPlace } from "./claim.ts";
 import { newLeaseId } from "./deps.ts";
+import { nameOf } from "./dead-letter-routes.ts";
+import type { DeadLetterRoutes } from "./dead-letter-routes.ts";
 import type { Deps } from "./deps.ts";
 import type { Eraser } from "./erase.ts";
 import type { LogReader } from "./log.ts";
@@ -40,6 +47,7 @@ export class DeadLetters {
   readonly #catalog: Catalog;
   readonly #once: OnceAppender;
   readonly #log: LogReader;
+  readonly #routes: DeadLetterRoutes;
   readonly #eraser: Eraser;
   readonly #bell: Bell;
   #moved = 0;
@@ -49,6 +57,7 @@ export class DeadLetters {
     catalog: Catalog,
     once: OnceAppender,
     log: LogReader,
+    routes: DeadLetterRoutes,
     eraser: Eraser,
     bell: Bell,
   ) {
@@ -56,6 +65,7 @@ export class DeadLetters {
     this.#catalog = catalog;
     this.#once = once;
     this.#log = log;
+    this.#routes = routes;
     this.#eraser = eraser;
     this.#bell = bell;
   }
@@ -93,9 +103,16 @@ export class DeadLetters {
     }
     const result = { moved: 0, stuck: 0 };
     for (const [to, messages] of groups) {
+      const exchange = leavingThrough(to);
+      if (exchange !== undefined) {
+        const stuck = await this.#through(exchange, record, place, dead, messages);
+        result.stuck += stuck;
+        result.moved += messages.length - stuck;
+        continue;
+      }
       const target = await this.#find(to);
       if (target === undefined) {
-        await this.#release(place, dead.lease, messages);
+        await this.#release(place, dead.lease, messages, true);
         result.stuck += messages.length;
       } else {
         await this.#append(record, place, dead, messages, target);
@@ -106,6 +123,32 @@ export class DeadLetters {
     }
     if (dead.leaving.why !== "redrive") this.#moved += result.moved;
     return result;
+  }
+
+  /** Gives how many messages had no queue to go to. */
+  async #through(
+    exchange: ExchangeName,
+    record: GroupQueue,
+    place: SegmentPlace,
+    dead: DeadLetter,
+    messages: readonly Leaver[],
+  ): Promise<number> {
+    const why = dead.leaving.why === "expired" ? "expired" : "deadLetter";
+    const from = { record, place, why } as const;
+    const { copies, stuck } = await this.#routes.route(exchange, from, messages);
+    for (const [queue, leavers] of copies) {
+      const target = await this.#catalog.get(queue);
+      await this.#append(record, place, dead, leavers, target);
+      this.#bell.ring(target.queueId);
+    }
+    // What has expired is delivered no more: it is dropped.
+    const left = why === "expired" ? [] : stuck;
+    const kept = new Set(left.map(({ offset }) => offset));
+    const moved = messages.filter(({ offset }) => !kept.has(offset));
+    // This first: it is guarded by what the lease holds, as read.
+    if (left.length > 0) await this.#release(place, dead.lease, left, false);
+    if (moved.length > 0) await this.#remove(record, place, dead.lease, moved);
+    return stuck.length;
   }
 
   async #append(
@@ -123,7 +166,7 @@ export class DeadLetters {
       const id = message.id ?? messageId({ queueId: record.queueId, lane: place.lane, offset });
       // One name for all ways to a dead-letter queue: at one place a message dies once.
       const way = leaving.why === "redrive" ? "redrive" : "deadLetter";
-      const dedupId = `${way}#${record.queueId}#${place.lane}#${place.group}#${offset}`;
+      const dedupId = `${way}#${nameOf(place, offset)}`;
       const copy = carry(message, { id, dedupId, body, target, now });
       const info =
         leaving.why === "redrive"
@@ -165,8 +208,13 @@ export class DeadLetters {
       );
   }
 
-  async #release(place: SegmentPlace, lease: Lease, messages: readonly Leaver[]): Promise<void> {
-    const change = { to: "release", until: 0, countAttempt: true } as const;
+  async #release(
+    place: SegmentPlace,
+    lease: Lease,
+    messages: readonly Leaver[],
+    countAttempt: boolean,
+  ): Promise<void> {
+    const change = { to: "release", until: 0, countAttempt } as const;
     const { edits, guards } = planMove(lease, membersOf(lease, messages), change, () =>
       newLeaseId(this.#deps),
     );

@@ -113,7 +113,7 @@ export class ConsumerGroups {
     group: GroupRecord,
     settings: GroupSettings,
   ): Promise<GroupRecord | undefined> {
-    const before = group.settings.deadLetter?.queue;
+    const before = group.settings.deadLetter;
     const source = { queue: record.name, group: group.name };
     const rule = asSeenBy(record, { ...group, settings }).settings;
     await this.#sources.link(source, rule, before);
@@ -121,7 +121,7 @@ export class ConsumerGroups {
     const changed = isSame ? group : await this.#groups.change(record.queueId, group, { settings });
     if (changed === undefined) return undefined;
     await this.#sources.confirm(source, rule, before);
-    if (before !== rule.deadLetter?.queue) await this.#sources.unlink(before, source);
+    if (before?.queue !== rule.deadLetter?.queue) await this.#sources.unlink(before?.queue, source);
     return changed;
   }
 

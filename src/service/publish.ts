@@ -10,8 +10,10 @@
  * I3  Every message gets its own answer, and an error says which queues have it all the same.
  */
 import { createHash } from "node:crypto";
+import { dedupOf } from "../core/dedup.ts";
 import { isLaneError, LaneError } from "../core/errors.ts";
 import type { Exchange } from "../core/exchange.ts";
+import { LIMITS } from "../core/limits.ts";
 import type { OutgoingMessage } from "../core/message.ts";
 import type { RouteInput, Routed } from "../core/route.ts";
 import { contentErrors } from "../core/transform.ts";
@@ -19,6 +21,7 @@ import type { EpochMs, ExchangeName, QueueName } from "../core/types.ts";
 import type { PublishResult, SendResult } from "./api.ts";
 import type { Catalog } from "./catalog.ts";
 import { randomId } from "./deps.ts";
+import type { Choices } from "./choices.ts";
 import type { Deps } from "./deps.ts";
 import type { Routing } from "./routing.ts";
 import { checkSchedules, messageBytes } from "./send-checks.ts";
@@ -40,13 +43,15 @@ export class Publisher {
   readonly #deps: Deps;
   readonly #catalog: Catalog;
   readonly #routing: Routing;
+  readonly #choices: Choices;
   readonly #sender: Sender;
   readonly #turns = new Map<string, number>();
 
-  constructor(deps: Deps, catalog: Catalog, routing: Routing, sender: Sender) {
+  constructor(deps: Deps, catalog: Catalog, routing: Routing, choices: Choices, sender: Sender) {
     this.#deps = deps;
     this.#catalog = catalog;
     this.#routing = routing;
+    this.#choices = choices;
     this.#sender = sender;
   }
 
@@ -58,7 +63,7 @@ export class Publisher {
     checkSchedules(messages, this.#deps.clock.now());
     const { settings } = await this.#routing.exchange(name);
     const inputs = messages.map((message) => this.#inputOf(name, message));
-    const routed = await this.#routing.route(inputs);
+    const routed = await this.#chosen(inputs, messages, await this.#routing.route(inputs));
     const published = await Promise.all(
       routed.map((one, index) =>
         this.#copies(inputs[index] as RouteInput, messages[index] as OutgoingMessage, one),
@@ -78,6 +83,28 @@ export class Publisher {
         ? { token: randomId(this.#deps, 16), turn: (one: Exchange) => this.#turn(one.exchangeId) }
         : { token: tokenOf(exchange, dedupId) };
     return { exchange, routingKey, content: message, draw };
+  }
+
+  /** A message that may come again goes where it went the first time, whatever balance exchanges say by now. */
+  async #chosen(
+    inputs: readonly RouteInput[],
+    messages: readonly OutgoingMessage[],
+    routed: readonly Routed[],
+  ): Promise<readonly Routed[]> {
+    return Promise.all(
+      routed.map(async (one, index) => {
+        const [input, message] = [inputs[index], messages[index]];
+        const { dedupId } = message ?? {};
+        if (!one.isChosen || input === undefined || dedupId === undefined) return one;
+        const records = await Promise.all(
+          [...one.queues.keys()].map(async (queue) => this.#catalog.get(queue)),
+        );
+        const windows = records.map(({ settings }) => dedupOf(settings).windowSeconds * 1000);
+        const until = this.#deps.clock.now() + Math.max(0, ...windows) + LIMITS.dedupSpareMs;
+        const name = `publish#${dedupId}`;
+        return this.#choices.kept(input, one, name, Math.ceil(until / 1000));
+      }),
+    );
   }
 
   /** Begins anywhere, so that instances that begin at the same time do not keep step. */
@@ -189,5 +216,7 @@ function answer({ copies, refused }: Published, mandatory: boolean): PublishResu
     const worst = failed.find(({ error }) => error.code === "outcome-unknown") ?? first;
     return { error: { ...worst.error, detail } };
   }
-  return { ...stored, error: { code: "publish-incomplete", detail, retryable: false } };
+  // With a dedup id the queues that have it already are not given it again.
+  const retryable = copies.every(({ message }) => message.dedupId !== undefined);
+  return { ...stored, error: { code: "publish-incomplete", detail, retryable } };
 }

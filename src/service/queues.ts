@@ -199,7 +199,7 @@ export class Queues {
   }
 
   async #update(record: QueueRecord, settings: QueueSettings): Promise<QueueRecord | undefined> {
-    const before = record.settings.deadLetter?.queue;
+    const before = record.settings.deadLetter;
     const source = { queue: record.name };
     checkFixed(record, settings);
     checkSettings(settings);
@@ -211,8 +211,8 @@ export class Queues {
     const changed = isSame ? record : await this.#catalog.change(record, { settings, lanes });
     if (changed !== undefined) await this.#completeLanes(changed);
     if (changed !== undefined) await this.#sources.confirm(source, settings, before);
-    if (changed !== undefined && before !== settings.deadLetter?.queue)
-      await this.#sources.unlink(before, source);
+    if (changed !== undefined && before?.queue !== settings.deadLetter?.queue)
+      await this.#sources.unlink(before?.queue, source);
     return changed;
   }
 

@@ -11,8 +11,9 @@ import type { Binding, Exchange, ExchangeSettings } from "../core/exchange.ts";
 import { LIMITS } from "../core/limits.ts";
 import { route } from "../core/route.ts";
 import type { RouteInput, Routed } from "../core/route.ts";
+import { leavingThrough } from "../core/queue.ts";
 import { RoutingTable } from "../core/routing-table.ts";
-import { DEFAULT_EXCHANGE, epochMs } from "../core/types.ts";
+import { DEFAULT_EXCHANGE, epochMs, isQueueName } from "../core/types.ts";
 import type { EpochMs, ExchangeName, QueueName } from "../core/types.ts";
 import { bindingsKey, exchangeKey } from "../store/keys.ts";
 import type { Item } from "../store/port.ts";
@@ -38,8 +39,11 @@ export class Routing {
     this.#catalog = catalog;
   }
 
-  async exists(name: ExchangeName): Promise<boolean> {
-    return name === DEFAULT_EXCHANGE || (await this.#table(name)) !== undefined;
+  /** Whether the target of dead letters exists. */
+  async isThere(to: string): Promise<boolean> {
+    const exchange = leavingThrough(to);
+    if (exchange === undefined) return isQueueName(to) && this.#catalog.has(to);
+    return exchange === DEFAULT_EXCHANGE || (await this.#table(exchange)) !== undefined;
   }
 
   /** The exchange as routing knows it. @throws LaneError `exchange-not-found` */

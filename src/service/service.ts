@@ -7,9 +7,11 @@ import { Appender } from "./append.ts";
 import { Bell } from "./bell.ts";
 import { Browser } from "./browse.ts";
 import { Catalog } from "./catalog.ts";
+import { Choices } from "./choices.ts";
 import { LeaseChanger } from "./change-leases.ts";
 import { Claims } from "./claim.ts";
 import { Cursors } from "./cursor.ts";
+import { DeadLetterRoutes } from "./dead-letter-routes.ts";
 import { DeadLetters } from "./dead-letter.ts";
 import { Gauge } from "./depth.ts";
 import type { Deps } from "./deps.ts";
@@ -44,14 +46,23 @@ export function createService(deps: Deps, bell: Bell = new Bell(deps)): Service 
   const catalog = new Catalog(deps);
   const groups = new Groups(deps);
   const routing = new Routing(deps, catalog);
+  const choices = new Choices(deps);
   const tails = new Tails(deps);
   const appender = new Appender(deps, tails);
   const log = new LogReader(deps);
   const cursors = new Cursors(deps);
   const once = new OnceAppender(deps, catalog, appender, log);
   const eraser = new Eraser(deps, cursors, log);
-  const deadLetters = new DeadLetters(deps, catalog, once, log, eraser, bell);
-  const visits = new Visits(deps, cursors, new Claims(deps, catalog, log), deadLetters);
+  const deadLetters = new DeadLetters(
+    deps,
+    catalog,
+    once,
+    log,
+    new DeadLetterRoutes(deps, routing, choices, log),
+    eraser,
+    bell,
+  );
+  const visits = new Visits(deps, cursors, new Claims(deps, routing, log), deadLetters);
   const gauge = new Gauge(deps, tails, cursors, log);
   const starts = new Starts(deps, tails, log);
   const lanes = new LaneKeeper(deps, catalog, tails);
@@ -64,7 +75,7 @@ export function createService(deps: Deps, bell: Bell = new Bell(deps)): Service 
   const writer = new LaneWriter(deps, catalog, appender, once, lanes, chooser);
   const sender = new Sender(deps, catalog, writer, new Requests(deps, tails), bell, timers);
   const exchanges = new Exchanges(deps, catalog, routing);
-  const publisher = new Publisher(deps, catalog, routing, sender);
+  const publisher = new Publisher(deps, catalog, routing, choices, sender);
   const receiver = new Receiver(deps, catalog, groups, visits, log, bell, due);
   const acker = new Acker(deps, catalog, eraser);
   const leases = new LeaseChanger(deps, catalog, bell);

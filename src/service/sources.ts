@@ -7,15 +7,18 @@
  */
 import { afterChange, isLaneError, LaneError } from "../core/errors.ts";
 import type { QueueRecord, QueueSettings } from "../core/queue.ts";
-import type { GroupName, QueueName } from "../core/types.ts";
+import { DEFAULT_EXCHANGE } from "../core/types.ts";
+import type { ExchangeName, GroupName, QueueName } from "../core/types.ts";
 import { queueKey } from "../store/keys.ts";
 import { absent, add, all, discard, exists } from "../store/port.ts";
 import type { Catalog } from "./catalog.ts";
 import type { Deps } from "./deps.ts";
 import type { Groups } from "./group-catalog.ts";
+import { noExchange, readExchange } from "./routing.ts";
 
 const CHAIN_MAX = 100;
 
+type Target = QueueSettings["deadLetter"] | undefined;
 type Rule = Pick<QueueSettings, "maxReceives" | "deadLetter" | "onPoison">;
 
 /** A queue, or a group of one. */
@@ -36,18 +39,20 @@ export class Sources {
   }
 
   /** Checks the dead-letter queue that the settings name, and adds the source to its sources. */
-  async link(source: Source, rule: Rule, before: QueueName | undefined): Promise<void> {
+  async link(source: Source, rule: Rule, before: Target): Promise<void> {
     if (rule.maxReceives !== null && rule.deadLetter === null && rule.onPoison !== "block") {
       throw new LaneError(
         "invalid-request",
-        "maxReceives needs a deadLetter queue to move messages to.",
+        "maxReceives needs a deadLetter queue or exchange to move messages to.",
         {
           errors: [{ path: "maxReceives", message: "needs deadLetter" }],
         },
       );
     }
+    const exchange = rule.deadLetter?.exchange;
+    if (exchange !== undefined && exchange !== before?.exchange) await this.#demand(exchange);
     const target = rule.deadLetter?.queue;
-    if (target === undefined || target === before) return;
+    if (target === undefined || target === before?.queue) return;
     if (target === source.queue) {
       throw new LaneError("invalid-request", "A queue cannot be its own dead-letter queue.", {
         errors: [{ path: "deadLetter.queue", message: "is the queue itself" }],
@@ -58,15 +63,22 @@ export class Sources {
   }
 
   /** Again once the settings name it, for a deletion in between took this source for a leftover. */
-  async confirm(source: Source, rule: Rule, before: QueueName | undefined): Promise<void> {
+  async confirm(source: Source, rule: Rule, before: Target): Promise<void> {
     const target = rule.deadLetter?.queue;
-    if (target === undefined || target === before) return;
+    if (target === undefined || target === before?.queue) return;
     const detail = `The settings of "${nameOf(source)}" have been changed, but its dead-letter queue "${target}" may have been deleted meanwhile.`;
     try {
       if (!(await this.#add(source, target))) throw new LaneError("queue-conflict", detail);
     } catch (error) {
       throw afterChange(error, detail);
     }
+  }
+
+  /** An exchange knows nothing of those that dead-letter to it: when it goes, messages go on being delivered. */
+  async #demand(exchange: ExchangeName): Promise<void> {
+    if (exchange === DEFAULT_EXCHANGE || (await readExchange(this.#deps, exchange)) !== undefined)
+      return;
+    throw noExchange(exchange, "deadLetter.exchange");
   }
 
   /** Best effort: a name left behind is recognised by the source's own settings. */

@@ -2,17 +2,18 @@
  * What a claim looks at before it plans: the messages of leases that have run out, and what the log
  * shows from the head on. It changes nothing.
  */
-import { invariant, isLaneError } from "../core/errors.ts";
+import { invariant } from "../core/errors.ts";
 import { claimableAt } from "../core/backoff.ts";
 import type { ClaimRequest, LogEntry, PlanInput } from "../core/plan.ts";
+import { leavingTo } from "../core/queue.ts";
 import type { QueueRecord, QueueSettings } from "../core/queue.ts";
 import { expiredTo, leavingOf } from "../core/reclaim.ts";
 import { pendingOffsets } from "../core/segment.ts";
 import type { Lease, Segment } from "../core/segment.ts";
-import type { EpochMs, Offset, QueueName } from "../core/types.ts";
-import type { Catalog } from "./catalog.ts";
+import type { EpochMs, Offset } from "../core/types.ts";
 import type { SegmentPlace } from "./claim.ts";
 import type { Deps } from "./deps.ts";
+import type { Routing } from "./routing.ts";
 import type { LogReader } from "./log.ts";
 import { viewInOrder } from "./ordered-view.ts";
 import { boundedCache } from "./cache.ts";
@@ -56,14 +57,14 @@ export interface Looking extends ViewRequest {
 
 export class Views {
   readonly #deps: Deps;
-  readonly #catalog: Catalog;
+  readonly #routing: Routing;
   readonly #log: LogReader;
   /** Messages per entry as last seen, by lane: how many entries a page should have. */
   readonly #density = boundedCache<number>(2_000);
 
-  constructor(deps: Deps, catalog: Catalog, log: LogReader) {
+  constructor(deps: Deps, routing: Routing, log: LogReader) {
     this.#deps = deps;
-    this.#catalog = catalog;
+    this.#routing = routing;
     this.#log = log;
   }
 
@@ -100,7 +101,7 @@ export class Views {
     return view;
   }
 
-  /** C6: which of the dead-letter queues that matter now do not exist. */
+  /** C6: which of the dead-letter queues and exchanges that matter now do not exist. */
   async #rules({ settings }: QueueRecord, due: readonly Lease[]): Promise<Rules> {
     const { maxReceives, order } = settings;
     const { deadLetter: rule, backoff } = retryOf(settings);
@@ -112,12 +113,7 @@ export class Views {
     if (rule?.onExpired === "deadLetter") targets.add(rule.queue);
     const missing = new Set<string>();
     for (const target of targets) {
-      try {
-        await this.#catalog.get(target as QueueName);
-      } catch (error) {
-        if (!isLaneError(error, "queue-not-found")) throw error;
-        missing.add(target);
-      }
+      if (!(await this.#routing.isThere(target))) missing.add(target);
     }
     const blocksAfter = blocks(settings) ? maxReceives : null;
     return { deadLetter: rule, backoff, missing, order, blocksAfter };
@@ -136,7 +132,7 @@ export function retryOf(settings: QueueSettings): Pick<PlanInput, "deadLetter" |
   const isUsed = deadLetter !== null && (maxReceives !== null || onExpired === "deadLetter");
   return {
     backoff,
-    deadLetter: isUsed ? { maxReceives, onExpired, queue: deadLetter.queue } : null,
+    deadLetter: isUsed ? { maxReceives, onExpired, queue: leavingTo(deadLetter) } : null,
   };
 }
 

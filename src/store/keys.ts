@@ -28,6 +28,9 @@
  *          <dedupId> begins with its sort: send#, sendOfKey#, content#, contentOfKey#, deadLetter#, redrive#,
  *          request#. That of a request has also hash (its fingerprint), slots (which message is in which
  *          entry), and for each entry after the first lane, offset and version with its number behind them.
+ * choice   pk `choice#<exchange>#<message>`, sk `-`: queues (list of names), ttl.
+ *          What a balance exchange chose for a message that may be published again. Written and read by
+ *          publish and dead-lettering; TTL ends it, never before the dedup records of the copies.
  * timer    pk `timer#<queueId>#<shard>`, sk time of promotion (16 digits) `#` tag
  *          body (packed message, its id included), putAt (ms), ttl; once cancelled: no body, `cancelled` (random).
  *          Written by send; read by receive, look-up, listing; deleted once its message stands in the log.
@@ -124,6 +127,10 @@ export const promoterKey = (queue: QueueId, shard: number): Key => ({
   sk: "-",
 });
 export const promotedKey = (queue: QueueId, shard: number): string => `promoted#${queue}#${shard}`;
+export const choiceKey = (exchange: string, message: string): Key => ({
+  pk: `choice#${exchange}#${message}`,
+  sk: "-",
+});
 export const partsKey = (queue: QueueId, name: string): string => `part#${queue}#${name}`;
 export const partKey = (queue: QueueId, name: string, number: number): Key => ({
   pk: partsKey(queue, name),

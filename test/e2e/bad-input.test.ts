@@ -294,9 +294,9 @@ describe("a queue", () => {
     [{ tags: { a: 1 } }, "tags.a"],
     [{ tags: [] }, "tags"],
     [{ eraseOnAck: "yes" }, "eraseOnAck"],
-    [{ deadLetter: {} }, "deadLetter.queue"],
+    [{ deadLetter: {} }, "deadLetter"],
     [{ deadLetter: { queue: "a b" } }, "deadLetter.queue"],
-    [{ deadLetter: { exchange: "e" } }, "deadLetter.exchange"],
+    [{ deadLetter: { exchange: "e f" } }, "deadLetter.exchange"],
     [{ leesSeconds: 5 }, "leesSeconds"],
   ])("with the settings %j is refused", async (settings, path) => {
     const reply = await call("PUT", `/v1/queues/${newName()}`, settings);

@@ -155,6 +155,23 @@ async function exchanges(): Promise<void> {
   await call("deleteBinding", { ...at, id: "one" }, 204);
   await call("deleteExchange", at, 204);
   await call("putExchange", { ...at, body: { type: "direct" } }, 201);
+
+  await call("putExchange", { exchange: "dead", body: { type: "balance", by: "random" } }, 201);
+  await call("putQueue", { queue: "buried", body: {} }, 201);
+  for (const id of ["one", "two"]) {
+    await call("putBinding", { exchange: "dead", id, body: { queue: "buried" } }, 201);
+  }
+  const deadLetter = { exchange: "dead" };
+  const dying = { maxReceives: 1, leaseSeconds: 1, deadLetter };
+  await call("putQueue", { queue: "dying", body: dying }, 201);
+  await call("publish", { exchange: "dead", body: { body: 1, dedupId: "once" } }, 201);
+  for (const mover of [() => receive("dying"), () => deployed.runJanitor()]) {
+    await send("dying", 3);
+    expect(await receive("dying")).toHaveLength(3);
+    deployed.advance(MINUTE);
+    await mover();
+  }
+  expect(await receive("buried")).toHaveLength(7);
 }
 
 async function deadLetters(): Promise<void> {

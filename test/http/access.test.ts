@@ -137,8 +137,10 @@ describe("scopes", () => {
     const at = { queue: "mine-1", headers };
     expect((await call("redrive", { ...at, body: { to: "theirs" } })).status).toBe(403);
     for (const operation of ["putQueue", "patchQueue"] as const) {
-      const body = { deadLetter: { queue: "theirs" } };
-      expect((await call(operation, { ...at, body })).status).toBe(403);
+      for (const deadLetter of [{ queue: "theirs" }, { exchange: "theirs" }]) {
+        const body = { deadLetter };
+        expect((await call(operation, { ...at, body })).status).toBe(403);
+      }
     }
     expect(calls.every(({ method }) => method === "authenticate")).toBe(true);
     expect((await call("redrive", { ...at, body: { to: "mine-2" } })).status).toBe(200);

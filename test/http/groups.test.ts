@@ -52,7 +52,7 @@ describe("a group to be made", () => {
   test.each([
     [{ maxReceives: 0 }, "maxReceives"],
     [{ leaseSeconds: 3 }, "leaseSeconds"],
-    [{ deadLetter: { exchange: "x" } }, "deadLetter.exchange"],
+    [{ deadLetter: { exchange: "x", queue: "y" } }, "deadLetter"],
   ])("%o is refused", async (body, path) => {
     const { call } = fixture();
     expect((await call("putGroup", { body })).fault()).toEqual([400, "invalid-request", path]);

@@ -72,17 +72,6 @@ describe("settings", () => {
     });
   });
 
-  test.each([[{ deadLetter: { exchange: "x", routingKey: "y" } }, "deadLetter.exchange"]])(
-    "%j is refused as not supported yet",
-    async (body, path) => {
-      const { call, calls } = fixture();
-      const reply = await call("putQueue", { body });
-      expect(reply.fault()).toEqual([400, "invalid-request", path]);
-      expect(reply.text).toContain("not supported yet");
-      expect(calls).toEqual([]);
-    },
-  );
-
   test.each([
     [{ leaseSeconds: 43_201 }, "leaseSeconds"],
     [{ leaseSeconds: -1 }, "leaseSeconds"],
@@ -95,7 +84,10 @@ describe("settings", () => {
     [{ maxReceives: 0 }, "maxReceives"],
     [{ maxReceives: 1001 }, "maxReceives"],
     [{ deadLetter: "dead" }, "deadLetter"],
-    [{ deadLetter: [] }, "deadLetter.queue"],
+    [{ deadLetter: [] }, "deadLetter"],
+    [{ deadLetter: { exchange: "x", routingKey: "é".repeat(128) } }, "deadLetter.routingKey"],
+    [{ deadLetter: { exchange: "x", queue: "y" } }, "deadLetter"],
+    [{ deadLetter: { queue: "y", routingKey: "z" } }, "deadLetter"],
     [{ deadLetter: { queue: "a b" } }, "deadLetter.queue"],
     [{ deadLetter: { queue: "a", extra: 1 } }, "deadLetter.extra"],
     [{ maxMessageBytes: 1_048_577 }, "maxMessageBytes"],

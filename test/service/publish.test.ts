@@ -7,6 +7,7 @@ import type { QueueName } from "../../src/core/types.ts";
 import type { Service } from "../../src/service/api.ts";
 import type { Store } from "../../src/store/port.ts";
 import { ALL, bodyOf, createWorld, drain, logOf, recordOf, text, throttled } from "./fixture.ts";
+import type { World } from "./fixture.ts";
 
 const X = exchangeName("events");
 const [A, B, C] = ["a", "b", "c"].map((name) => queueName(name)) as [
@@ -31,6 +32,71 @@ async function bound(
     await service.putBinding(X, `b${index}`, binding);
   }
 }
+
+/** Nothing can be appended to one queue. */
+const losing = (world: World, queueId: string): Store => ({
+  ...world.store,
+  put: async (table, item, ...rest) => {
+    if (item.pk.startsWith(`log#${queueId}`)) throw throttled();
+    return world.store.put(table, item, ...rest);
+  },
+});
+
+describe("a publish with dedup ids, repeated after it failed half-way", () => {
+  const messages = ["1", "2"].map((body) => ({ ...text(body), dedupId: `id-${body}` }));
+
+  it("ends with each queue having each message once, under the same id", async () => {
+    const world = createWorld();
+    const service = world.instance();
+    await bound(service, {}, [{ queue: A }, { queue: B }]);
+    const { queueId } = await recordOf(world, B);
+    const first = await world.instance(losing(world, queueId)).publish(X, messages);
+    expect(first).toMatchObject([
+      { error: { code: "publish-incomplete", retryable: true }, queues: [A] },
+      { error: { code: "publish-incomplete", retryable: true }, queues: [A] },
+    ]);
+    const second = await world.through(service.publish(X, messages));
+    expect(second).toMatchObject([{ queues: [A, B] }, { queues: [A, B] }]);
+    const third = await world.through(service.publish(X, messages));
+    expect(third).toMatchObject([{ duplicate: true }, { duplicate: true }]);
+    for (const [index, result] of third.entries()) {
+      expect(result).toMatchObject({ id: (first[index] as { id: string }).id });
+      expect(second[index]).not.toHaveProperty("duplicate");
+    }
+    for (const queue of [A, B]) {
+      const found = await service.receive(queue, ALL);
+      expect(found.map(bodyOf).sort()).toEqual(["1", "2"]);
+      expect(found.map(({ id }) => id).sort()).toEqual(
+        third.map((one) => (one as { id: string }).id).sort(),
+      );
+    }
+  });
+
+  it.each(["roundRobin", "random", "weight"] as const)(
+    "goes where it went first, by %s, whatever bindings there are by then",
+    async (by) => {
+      const world = createWorld();
+      const service = world.instance();
+      await bound(service, { type: "balance", by }, [{ queue: A }, { queue: B }]);
+      const many = Array.from({ length: 20 }, (_, index) => ({
+        ...text(`${index}`),
+        dedupId: `d${index}`,
+      }));
+      const first = await service.publish(X, many);
+      const moved = Array.from({ length: 5 }, (_, index) => `c${index}`);
+      for (const id of moved) await service.putBinding(X, id, { queue: C });
+      await service.deleteBinding(X, "b0");
+      const second = await world.through(world.instance().publish(X, many));
+      expect(second.map((one) => (one as { queues: unknown }).queues)).toEqual(
+        first.map((one) => (one as { queues: unknown }).queues),
+      );
+      expect(second.every((one) => "duplicate" in one)).toBe(true);
+      const all = [...(await drain(service, A)), ...(await drain(service, B))];
+      expect(all.sort()).toEqual(many.map(bodyOf).sort());
+      expect(await drain(service, C)).toEqual([]);
+    },
+  );
+});
 
 describe("publish", () => {
   it("gives every queue its copy, and one id to all", async () => {
@@ -145,14 +211,7 @@ describe("publish", () => {
     const service = world.instance();
     await bound(service, {}, [{ queue: A }, { queue: B }]);
     const { queueId } = await recordOf(world, B);
-    const failing: Store = {
-      ...world.store,
-      put: async (table, item, ...rest) => {
-        if (item.pk.startsWith(`log#${queueId}`)) throw throttled();
-        return world.store.put(table, item, ...rest);
-      },
-    };
-    const half = world.instance(failing);
+    const half = world.instance(losing(world, queueId));
     expect(await half.publish(X, [text("m")])).toMatchObject([
       { error: { code: "publish-incomplete", retryable: false }, queues: [A] },
     ]);
