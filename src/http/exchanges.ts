@@ -15,7 +15,7 @@ import { bodyAs, exchangeOf, idOf } from "./call.ts";
 import type { Call, Handler } from "./call.ts";
 import { openCursor, sealCursor } from "./cursor.ts";
 import { PUBLISH_FIELDS } from "./message-fields.ts";
-import { messagesOf } from "./message-in.ts";
+import { idempotencyKeyOf, messagesOf } from "./message-in.ts";
 import { iso } from "./message-out.ts";
 import type { Operation } from "./routes.ts";
 import * as schemas from "./schemas.ts";
@@ -67,11 +67,12 @@ export const EXCHANGE_OPERATIONS = {
     return noContent();
   },
   publish: async (call) => {
-    refuseIdempotencyKey(call.event);
+    const idempotencyKey = idempotencyKeyOf(call.event);
+    const request = idempotencyKey === undefined ? undefined : { idempotencyKey };
     const exchange = exchangeOf(call);
     const messages = messagesOf(call.event, PUBLISH_FIELDS);
     if (exchange === DEFAULT_EXCHANGE) demandQueues(call.caller, messages);
-    return publishAnswer(await call.service.publish(exchange, messages));
+    return publishAnswer(await call.service.publish(exchange, messages, request));
   },
 } as const satisfies Partial<Record<Operation, Handler>>;
 
@@ -88,13 +89,6 @@ function bindingIdOf(call: Call): string {
 
 const demandTarget = (caller: Caller, exchange: ExchangeName): void =>
   demandOn(caller, ["send", "manage"], exchange);
-
-/** Where messages go is decided by each: what makes one of them repeatable is its `dedupId`. */
-function refuseIdempotencyKey({ headers }: Call["event"]): void {
-  if (headers["idempotency-key"] === undefined) return;
-  const message = "is not supported yet for an exchange; give each message a dedupId";
-  throw invalid([{ path: "headers.idempotency-key", message }]);
-}
 
 /** To publish to the default exchange is to send to the queues named. */
 function demandQueues(caller: Caller, messages: readonly OutgoingMessage[]): void {

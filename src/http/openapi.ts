@@ -48,11 +48,13 @@ export function openApiDocument(): Json {
   };
 }
 
+const TAKES_MESSAGES: ReadonlySet<string> = new Set(["send", "publish"]);
+
 function operationOf(route: Route, shape: Shape): Json {
   const parameters = [
     ...pathParameters(route.path),
     ...queryParameters(shape),
-    ...(route.operation === "send" ? [IDEMPOTENCY_KEY] : []),
+    ...(TAKES_MESSAGES.has(route.operation) ? [IDEMPOTENCY_KEY] : []),
   ];
   return {
     operationId: route.operation,
@@ -74,7 +76,7 @@ function operationOf(route: Route, shape: Shape): Json {
 
 function requestBody(route: Route, body: v.GenericSchema): Json {
   const json = { "application/json": { schema: schemaOf(body) } };
-  if (route.operation !== "send" && route.operation !== "publish") return { content: json };
+  if (!TAKES_MESSAGES.has(route.operation)) return { content: json };
   return {
     required: true,
     description:

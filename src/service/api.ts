@@ -285,6 +285,7 @@ export interface Service {
   publish(
     name: ExchangeName,
     messages: readonly OutgoingMessage[],
+    request?: { idempotencyKey?: string },
   ): Promise<readonly PublishResult[]>;
 
   createKey(request: {

@@ -3,14 +3,15 @@
  *
  * H1  The first choice counts: who comes again with the same message gets it, whatever the bindings say
  *     by then, so that no other queue gets a copy as well.
+ * H3  An idempotency key stands for one request to an exchange: another one is refused.
  */
-import { isLaneError } from "../core/errors.ts";
+import { isLaneError, LaneError } from "../core/errors.ts";
 import { isQueueName } from "../core/types.ts";
 import type { RouteInput, Routed } from "../core/route.ts";
 import type { QueueName } from "../core/types.ts";
 import { choiceKey } from "../store/keys.ts";
 import { absent, any, less } from "../store/port.ts";
-import type { Item } from "../store/port.ts";
+import type { Condition, Item } from "../store/port.ts";
 import type { Deps } from "./deps.ts";
 
 export class Choices {
@@ -23,12 +24,31 @@ export class Choices {
   /** What was routed now, to the queues that were chosen first. */
   async kept(input: RouteInput, routed: Routed, message: string, ttl: number): Promise<Routed> {
     const queues = [...routed.queues.keys()];
+    if (queues.length === 0) return routed;
     const first = await this.#first(input.exchange, message, queues, ttl);
     // A queue that is bound no more is given the message as it came: it most likely has it already.
     const copies = first.map(
       (queue) => [queue, routed.queues.get(queue) ?? input.content] as const,
     );
     return { queues: new Map(copies), isChosen: true };
+  }
+
+  /** H3. @throws LaneError `idempotency-key-reused` */
+  async claim(exchange: string, key: string, hash: string, ttl: number): Promise<void> {
+    const { store } = this.#deps;
+    const item: Item = { ...choiceKey(exchange, `request#${key}`), hash, ttl };
+    const result = await store.put("lanes", item, this.#unlessKept());
+    const kept = result.ok ? hash : result.found?.["hash"];
+    if (kept === undefined || kept === hash) return;
+    throw new LaneError(
+      "idempotency-key-reused",
+      `The key "${key}" has been used for another request to the exchange "${exchange}".`,
+      { errors: [{ path: "headers.idempotency-key", message: "was used for another request" }] },
+    );
+  }
+
+  #unlessKept(): Condition {
+    return any(absent("pk"), less(["ttl"], Math.floor(this.#deps.clock.now() / 1000)));
   }
 
   /** Keeps `queues` as the choice, until `ttl` (seconds since 1970), or gives the one that was kept before. */
@@ -38,13 +58,12 @@ export class Choices {
     queues: readonly QueueName[],
     ttl: number,
   ): Promise<readonly QueueName[]> {
-    const { store, clock } = this.#deps;
+    const { store } = this.#deps;
     const key = choiceKey(exchange, message);
     const item: Item = { ...key, queues, ttl };
-    const guard = any(absent("pk"), less(["ttl"], Math.floor(clock.now() / 1000)));
     let found: Item | undefined;
     try {
-      const result = await store.put("lanes", item, guard);
+      const result = await store.put("lanes", item, this.#unlessKept());
       if (result.ok) return queues;
       found = result.found;
     } catch (error) {

@@ -10,7 +10,7 @@
  * I3  Every message gets its own answer, and an error says which queues have it all the same.
  */
 import { createHash } from "node:crypto";
-import { dedupOf } from "../core/dedup.ts";
+import { DEFAULT_DEDUP, dedupOf, fingerprint } from "../core/dedup.ts";
 import { isLaneError, LaneError } from "../core/errors.ts";
 import type { Exchange } from "../core/exchange.ts";
 import { LIMITS } from "../core/limits.ts";
@@ -58,12 +58,17 @@ export class Publisher {
   /** @throws LaneError `exchange-not-found`, `invalid-request`; the store's, where nothing was stored. */
   async publish(
     name: ExchangeName,
-    messages: readonly OutgoingMessage[],
+    given: readonly OutgoingMessage[],
+    { idempotencyKey: key }: { idempotencyKey?: string } = {},
   ): Promise<readonly PublishResult[]> {
-    checkSchedules(messages, this.#deps.clock.now());
+    checkSchedules(given, this.#deps.clock.now());
+    const messages = key === undefined ? given : repeatable(name, key, given);
     const { settings } = await this.#routing.exchange(name);
     const inputs = messages.map((message) => this.#inputOf(name, message));
-    const routed = await this.#chosen(inputs, messages, await this.#routing.route(inputs));
+    const found = await this.#routing.route(inputs);
+    if (key !== undefined)
+      await this.#choices.claim(name, key, fingerprint(given), await this.#rememberedUntil(found));
+    const routed = await this.#chosen(inputs, messages, found);
     const published = await Promise.all(
       routed.map((one, index) =>
         this.#copies(inputs[index] as RouteInput, messages[index] as OutgoingMessage, one),
@@ -96,15 +101,19 @@ export class Publisher {
         const [input, message] = [inputs[index], messages[index]];
         const { dedupId } = message ?? {};
         if (!one.isChosen || input === undefined || dedupId === undefined) return one;
-        const records = await Promise.all(
-          [...one.queues.keys()].map(async (queue) => this.#catalog.get(queue)),
-        );
-        const windows = records.map(({ settings }) => dedupOf(settings).windowSeconds * 1000);
-        const until = this.#deps.clock.now() + Math.max(0, ...windows) + LIMITS.dedupSpareMs;
-        const name = `publish#${dedupId}`;
-        return this.#choices.kept(input, one, name, Math.ceil(until / 1000));
+        const until = await this.#rememberedUntil([one]);
+        return this.#choices.kept(input, one, `publish#${dedupId}`, until);
       }),
     );
+  }
+
+  /** Seconds since 1970: as long as the queues know their copies. */
+  async #rememberedUntil(routed: readonly Routed[]): Promise<number> {
+    const queues = new Set(routed.flatMap((one) => [...one.queues.keys()]));
+    const records = await Promise.all([...queues].map(async (queue) => this.#catalog.get(queue)));
+    const windows = records.map(({ settings }) => dedupOf(settings).windowSeconds);
+    const windowMs = Math.max(DEFAULT_DEDUP.windowSeconds, ...windows) * 1000;
+    return Math.ceil((this.#deps.clock.now() + windowMs + LIMITS.dedupSpareMs) / 1000);
   }
 
   /** Begins anywhere, so that instances that begin at the same time do not keep step. */
@@ -175,6 +184,17 @@ export class Publisher {
     }
   }
 }
+
+/** Under an idempotency key a message is known by its place in the request, where it has no dedup id. */
+const repeatable = (
+  exchange: string,
+  key: string,
+  messages: readonly OutgoingMessage[],
+): readonly OutgoingMessage[] =>
+  messages.map((message, index) => ({
+    dedupId: `publish#${tokenOf(exchange, `${index}#${key}`)}`,
+    ...message,
+  }));
 
 /** As long as a random one. */
 const tokenOf = (exchange: string, dedupId: string): string =>

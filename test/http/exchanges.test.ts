@@ -198,10 +198,15 @@ describe("publish", () => {
   });
 });
 
-test("a publish with an Idempotency-Key is refused by name", async () => {
+test("a publish takes an Idempotency-Key", async () => {
   const { call, calls } = fixture();
   const headers = { "idempotency-key": "k" };
-  const reply = await call("publish", { exchange: "events", headers, body: { body: 1 } });
+  expect((await call("publish", { headers, body: { body: 1 } })).status).toBe(201);
+  expect(calls.at(-1)?.args[2]).toEqual({ idempotencyKey: "k" });
+  const long = { "idempotency-key": "k".repeat(129) };
+  const reply = await call("publish", { headers: long, body: { body: 1 } });
+  expect(reply.fault()).toEqual([400, "invalid-request", "headers.idempotency-key"]);
+});
   expect(reply.fault()).toEqual([400, "invalid-request", "headers.idempotency-key"]);
   expect(calls).toEqual([]);
 });

@@ -98,6 +98,37 @@ describe("a publish with dedup ids, repeated after it failed half-way", () => {
   );
 });
 
+describe("a publish under an idempotency key", () => {
+  it("is made good by a repeat, and refused for another request", async () => {
+    const world = createWorld();
+    const service = world.instance();
+    await bound(service, {}, [{ queue: A }, { queue: B }]);
+    const { queueId } = await recordOf(world, B);
+    const request = { idempotencyKey: "k" };
+    const messages = [text("same"), text("same")];
+    const half = world.instance(losing(world, queueId));
+    const first = await half.publish(X, messages, request);
+    expect(first).toMatchObject([
+      { error: { retryable: true }, queues: [A] },
+      { error: { retryable: true }, queues: [A] },
+    ]);
+    await world.through(service.publish(X, messages, request));
+    const third = await world.through(service.publish(X, messages, request));
+    expect(third).toMatchObject([
+      { duplicate: true, queues: [A, B] },
+      { duplicate: true, queues: [A, B] },
+    ]);
+    await expect(service.publish(X, [text("other")], request)).rejects.toMatchObject({
+      code: "idempotency-key-reused",
+    });
+    for (const queue of [A, B]) expect(await drain(service, queue)).toEqual(["same", "same"]);
+    await world.advance(10 * 60_000);
+    const later = await service.publish(X, [text("other")], request);
+    expect(later).toMatchObject([{ queues: [A, B] }]);
+    expect(later[0]).not.toHaveProperty("duplicate");
+  });
+});
+
 describe("publish", () => {
   it("gives every queue its copy, and one id to all", async () => {
     const service = createWorld().instance();
