@@ -205,3 +205,5 @@ test("a publish takes an Idempotency-Key", async () => {
   expect(calls.at(-1)?.args[2]).toEqual({ idempotencyKey: "k" });
   const long = { "idempotency-key": "k".repeat(129) };
   const reply = await call("publish", { headers: long, body: { body: 1 } });
+  expect(reply.fault()).toEqual([400, "invalid-request", "headers.idempotency-key"]);
+});
