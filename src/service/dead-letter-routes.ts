@@ -123,6 +123,8 @@ export class DeadLetterRoutes {
 export const nameOf = ({ queue, lane, group }: SegmentPlace, offset: Offset): string =>
   `${queue}#${lane}#${group}#${offset}`;
 
-function withBody({ parts: _, ...message }: StoredMessage, body: Uint8Array): StoredMessage {
-  return { ...message, body };
+/** Its body in place of the parts that hold it. */
+function withBody(message: StoredMessage, body: Uint8Array): StoredMessage {
+  const { parts, ...rest } = message;
+  return parts === undefined ? message : { ...rest, body };
 }
