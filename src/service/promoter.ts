@@ -36,7 +36,7 @@ import { draftEntry } from "./append.ts";
 import type { Bell } from "./bell.ts";
 import { boundedCache } from "./cache.ts";
 import type { Catalog } from "./catalog.ts";
-import { randomId } from "./deps.ts";
+import { backoffMs, randomId } from "./deps.ts";
 import type { Deps } from "./deps.ts";
 import type { LogReader } from "./log.ts";
 import type { Tail } from "./tail.ts";
@@ -44,6 +44,7 @@ import type { Tail } from "./tail.ts";
 /** How long a promoter that has died keeps the others waiting. */
 const LEASE_MS = 5_000;
 const DELETES_AT_ONCE = 32;
+const ATTEMPTS = 4;
 /** Others were quicker: what they leave is looked at again after this. */
 const CONTENDED_MS = 100;
 
@@ -86,6 +87,17 @@ export class Promoter {
 
   /** One entry of what is due. @throws the store's; what was begun is gone on with by the next one. */
   async promote(record: QueueRecord, shard: number): Promise<Promotion> {
+    for (let attempt = 1; ; attempt++) {
+      const promotion = await this.#promote(record, shard);
+      if (promotion !== "contended") return promotion;
+      if (attempt >= ATTEMPTS)
+        return { count: 0, againAt: epochMs(this.#deps.clock.now() + CONTENDED_MS) };
+      await this.#deps.sleep(backoffMs(this.#deps, attempt, 4, 60));
+    }
+  }
+
+  /** Contended: others have appended where it was about to, or what became of a write is not known. */
+  async #promote(record: QueueRecord, shard: number): Promise<Promotion | "contended"> {
     const { queueId } = record;
     const { timers, more } = await this.#due(queueId, shard);
     if (timers.length === 0) return { count: 0, againAt: undefined };
@@ -93,15 +105,14 @@ export class Promoter {
     const now = this.#deps.clock.now();
     if (state.by !== this.#name && state.until > now)
       return { count: 0, againAt: epochMs(state.until) };
-    const contended = { count: 0, againAt: epochMs(now + CONTENDED_MS) };
     const spot = await this.#spot(record, shard, state);
-    if (spot === undefined) return contended;
+    if (spot === undefined) return "contended";
     const fresh = await this.#neverPromoted(queueId, shard, timers);
     const batch = entryOf(fresh);
     if (batch.length === 0) return { count: 0, againAt: more ? now : undefined };
     const version = await this.#take(queueId, shard, state, spot);
-    if (version === undefined) return contended;
-    if (!(await this.#put(record, shard, spot, batch))) return contended;
+    if (version === undefined) return "contended";
+    if (!(await this.#put(record, shard, spot, batch))) return "contended";
     this.#settledAt.set(timersKey(queueId, shard), version);
     const isLast = !more && batch.length === fresh.length;
     if (isLast) await this.#done(queueId, shard, version);

@@ -2,11 +2,13 @@
  * Judges every answer that callers got, by what callers know and by nothing else. Each check names its
  * invariant (`violation.ts`). What is not sure is never a failure (B1).
  */
+import type { OutgoingMessage } from "../../src/core/message.ts";
 import type { ReceiptResult, ReceivedMessage, SendResult } from "../../src/service/api.ts";
 import { overAt } from "./ledger.ts";
 import type { Delivered, Incarnation, Sent, Span } from "./ledger.ts";
 import { OrderAuditor } from "./order-auditor.ts";
 import { difference, numberOf, payload } from "./payload.ts";
+import { TimeAuditor } from "./time-auditor.ts";
 import { Violation } from "./violation.ts";
 
 export interface Bounds {
@@ -28,6 +30,8 @@ interface ReceiveCall {
 }
 
 const DEFAULT_RETENTION_SECONDS = 345_600;
+/** What a message that expired unread lives in its dead-letter queue, at least. */
+const DEAD_LIVES_MS = 10 * 86_400_000;
 /** Larger ones stand in parts, and are not delivered when those cannot be read. */
 const LARGEST_IN_ONE_PIECE = 200_000;
 
@@ -38,19 +42,29 @@ export class Auditor {
   readonly #ids = new Map<string, Sent>();
   readonly #bounds: Bounds;
   readonly #order: OrderAuditor;
+  readonly times: TimeAuditor;
   /** Receives under way or of unknown outcome: each may hold what no one knows of. */
   readonly receives = new Map<Incarnation, ReceiveCall[]>();
 
   constructor(bounds: Bounds) {
     this.#bounds = bounds;
     this.#order = new OrderAuditor(this.messages);
+    this.times = new TimeAuditor(bounds);
   }
 
   sending(
     queue: Incarnation,
     span: Span,
     size: number,
-    { key, first }: { key?: string; first?: number } = {},
+    {
+      key,
+      first,
+      times,
+    }: {
+      key?: string;
+      first?: number;
+      times?: Pick<OutgoingMessage, "delaySeconds" | "ttlSeconds">;
+    } = {},
   ): Sent {
     const number = this.messages.length + 1;
     const message: Sent = {
@@ -58,11 +72,14 @@ export class Auditor {
       key,
       call: first ?? number,
       ackFrom: Infinity,
-      outgoing: payload({ number, size, key }),
+      outgoing: payload({ number, size, key, times }),
       queue,
       span,
       id: undefined,
       expiresLow: 0,
+      livesLow: 0,
+      home: undefined,
+      cancels: [],
       visibleLow: 0,
       ackedAt: Infinity,
       ackTries: 0,
@@ -87,8 +104,16 @@ export class Auditor {
       cachedMs,
     );
     const delays = queue.possible("delaySeconds", 0, span.from, span.to, cachedMs);
-    message.expiresLow = span.from - skewMs + Math.min(...retentions) * 1_000;
-    message.visibleLow = span.from - 2 * skewMs + Math.min(...delays) * 1_000;
+    const times = retentions.flatMap((retention) =>
+      delays.map((delay) => this.times.timesOf(message, retention, delay)),
+    );
+    const lives = Math.min(...times.map((one) => one.lives));
+    const waits = Math.min(...times.map((one) => one.waits));
+    message.livesLow = span.from - skewMs + lives * 1_000;
+    message.visibleLow = span.from - 2 * skewMs + waits * 1_000;
+    // What expires unread lives on elsewhere.
+    const moves = queue.latest().onExpired === "deadLetter";
+    message.expiresLow = moves ? message.livesLow + DEAD_LIVES_MS : message.livesLow;
     if (result === undefined) return;
     if ("error" in result) {
       const { code } = result.error;
@@ -146,7 +171,8 @@ export class Auditor {
     const label = (): string =>
       `m${message.number} (${view.id}${view.place === undefined ? "" : ` at ${view.place}`})`;
     const place = view.place ?? view.id;
-    const isHome = view.place === undefined && view.deadLetter === undefined;
+    const isScheduled = view.place !== undefined && (message.outgoing.delaySeconds ?? 0) > 0;
+    const isHome = (view.place === undefined || isScheduled) && view.deadLetter === undefined;
     const differs = difference(message.outgoing, view);
     if (differs !== undefined)
       throw new Violation("phantom", `${label()} came back with ${differs}`);
@@ -195,6 +221,7 @@ export class Auditor {
         );
       }
     }
+    this.times.delivered(lease, view, isHome, label);
     message.deliveries.push(lease);
     this.leases.push(lease);
     this.byReceipt.set(view.receipt, lease);
@@ -242,6 +269,8 @@ export class Auditor {
     if (view.sentAt < from - skewMs - 1 || view.sentAt > to + skewMs + 1)
       throw new Violation("expired", `${label()} says sent at ${view.sentAt}, not ${from}..${to}`);
     const lives = (view.expiresAt - view.sentAt) / 1_000;
+    const { outgoing } = message;
+    const delays = message.queue.possible("delaySeconds", 0, from, to, cachedMs);
     const retentions = message.queue.possible(
       "retentionSeconds",
       DEFAULT_RETENTION_SECONDS,
@@ -249,10 +278,17 @@ export class Auditor {
       to,
       cachedMs,
     );
-    if (!retentions.includes(lives))
+    const allowed = retentions.flatMap((retention) =>
+      delays.map((delay) => this.times.timesOf(message, retention, delay).lives),
+    );
+    const hasTimes = outgoing.delaySeconds !== undefined || outgoing.ttlSeconds !== undefined;
+    const isAllowed = hasTimes
+      ? allowed.some((one) => Math.abs(one - lives) < 0.01)
+      : retentions.includes(lives);
+    if (!isAllowed)
       throw new Violation(
         "expired",
-        `${label()} lives ${lives} s, the queue said ${retentions.join(" or ")}`,
+        `${label()} lives ${lives} s, the queue said ${allowed.join(" or ")}`,
       );
     if (message.visibleLow > 0 && span.to < message.visibleLow)
       throw new Violation("expired", `${label()} is delivered before ${message.visibleLow}`);
@@ -311,6 +347,7 @@ export class Auditor {
     if (origin.name !== info.queue) return;
     if (view.place !== message.id)
       this.#order.left(message, info.deadLetteredAt - 2 * this.#bounds.skewMs);
+    if (info.reason === "expired") return;
     const limits = origin
       .possible("maxReceives", null, message.span.from, Infinity, Infinity)
       .filter((limit) => limit !== null);

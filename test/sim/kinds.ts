@@ -3,6 +3,7 @@
  * go on making the same one, whatever kinds come to stand here.
  */
 import { drawCrowdFaults, runCrowd } from "./crowd.ts";
+import { drawExpiryFaults, runExpiry } from "./expiry.ts";
 import { drawFaults, drawFenceFaults } from "./faults.ts";
 import type { FaultPlan } from "./faults.ts";
 import { runFences } from "./fences.ts";
@@ -14,6 +15,7 @@ import { drawPurgeFaults, runPurges } from "./purges.ts";
 import type { Random } from "./random.ts";
 import { drawRetireFaults, runRetire } from "./retire.ts";
 import type { Simulation } from "./simulation.ts";
+import { drawTimerFaults, runTimers } from "./timers.ts";
 import { runWorkload } from "./workload.ts";
 
 interface Kind {
@@ -32,6 +34,8 @@ const TABLE = {
   purges: { faults: drawPurgeFaults, run: runPurges },
   retire: { faults: drawRetireFaults, run: runRetire },
   ordered: { faults: drawOrderedFaults, run: runOrdered },
+  timers: { faults: drawTimerFaults, run: runTimers },
+  expiry: { faults: drawExpiryFaults, run: runExpiry },
 } satisfies Readonly<Record<string, Kind>>;
 
 export type KindName = keyof typeof TABLE;

@@ -67,7 +67,8 @@ export class Incarnation {
 
   changing(span: Span, settings: SettingChange): void {
     this.#changes.push({ span, settings });
-    if (typeof settings.maxReceives === "number") this.hadDeadLettering = true;
+    if (typeof settings.maxReceives === "number" || settings.onExpired === "deadLetter")
+      this.hadDeadLettering = true;
   }
 
   /** As last asked for. */
@@ -119,6 +120,12 @@ export interface Sent {
   id: string | undefined;
   /** True time: not before this it may be gone by its age; not after this it may be delivered. */
   expiresLow: number;
+  /** True time: not before this it may have expired where it was sent to. */
+  livesLow: number;
+  /** Of a scheduled message: where it was first delivered from. */
+  home: string | undefined;
+  /** Calls that asked for it not to be delivered. */
+  readonly cancels: Span[];
   visibleLow: number;
   /** End of the first call that confirmed its ack. */
   ackedAt: number;

@@ -3,6 +3,7 @@
  * call, and what its answer means.
  */
 import { isLaneError } from "../../src/core/errors.ts";
+import type { OutgoingMessage } from "../../src/core/message.ts";
 import type { QueueName } from "../../src/core/types.ts";
 import { epochMs } from "../../src/core/types.ts";
 import type { ReceiptResult, Service } from "../../src/service/api.ts";
@@ -23,6 +24,8 @@ export class Operations {
   leasedUntil = 0;
   /** How many different ones are sent where order is kept. */
   keys = 4;
+  /** Times of their own that messages are sent with. */
+  times: (() => Pick<OutgoingMessage, "delaySeconds" | "ttlSeconds">) | undefined;
   /** Messages may be in other queues than they were sent to. */
   haveMoved = false;
   readonly #redrives: Span[] = [];
@@ -58,7 +61,11 @@ export class Operations {
     // Each with a span of its own, for its fate may differ from its call's.
     const first = auditor.messages.length + 1;
     const messages = Array.from({ length: count }, () =>
-      auditor.sending(queue, { ...span }, this.#size(count), { ...this.#key(queue), first }),
+      auditor.sending(queue, { ...span }, this.#size(count), {
+        ...this.#key(queue),
+        first,
+        times: this.times?.() ?? {},
+      }),
     );
     this.#waiveIfClosing(queue, messages);
     const outgoing = messages.map((message) => message.outgoing);
@@ -71,11 +78,37 @@ export class Operations {
         settledAt: span.settledAt,
       });
       this.#sim.audit(() => auditor.sent(message, call.value?.[index]));
+      const due = message.span.from + (message.outgoing.delaySeconds ?? 0) * 1_000;
+      this.leasedUntil = Math.max(this.leasedUntil, due);
     });
     if (call.value !== undefined && call.value.length !== count) {
       this.#sim.fail(new Violation("lost", `${label} has ${call.value.length} answers`));
     }
     this.#waiveIfClosing(queue, messages);
+  }
+
+  /** Asks for a scheduled message not to be delivered. */
+  async cancel(message: Sent): Promise<void> {
+    const { auditor, scheduler } = this.#sim;
+    const { id, queue } = message;
+    if (id === undefined) return;
+    const span = begun(scheduler.now);
+    auditor.times.cancelling(message, span);
+    const { error } = await this.#sim.call(
+      `cancel m${message.number}`,
+      (service) => service.cancelScheduled(queue.name, id),
+      span,
+    );
+    // Cancelled by an earlier call, or gone: that says nothing of what may still be delivered.
+    if (isLaneError(error, "message-not-found")) span.outcome = "unknown";
+    if (span.outcome === "refused") auditor.times.cancelRefused(message);
+    if (span.outcome === "done" && message.deliveries.length > 0)
+      this.#sim.fail(
+        new Violation(
+          "cancelled",
+          `m${message.number} was delivered, and is cancelled by ${span.to}`,
+        ),
+      );
   }
 
   async receive(): Promise<void> {

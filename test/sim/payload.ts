@@ -14,9 +14,10 @@ interface Spec {
   readonly number: number;
   readonly size: number;
   readonly key?: string | undefined;
+  readonly times?: Pick<OutgoingMessage, "delaySeconds" | "ttlSeconds"> | undefined;
 }
 
-export function payload({ number, size, key }: Spec): OutgoingMessage {
+export function payload({ number, size, key, times }: Spec): OutgoingMessage {
   const kind = KINDS[number % 3] ?? "text";
   return {
     kind,
@@ -24,6 +25,7 @@ export function payload({ number, size, key }: Spec): OutgoingMessage {
     contentType: number % 7 === 0 ? TYPES[3] : (TYPES[number % 3] ?? TYPES[0]),
     headers: number % 4 === 0 ? { number: String(number), empty: "" } : {},
     ...(key === undefined ? {} : { key }),
+    ...times,
   };
 }
 

@@ -10,7 +10,11 @@ const INVARIANTS = {
   falseDone: "An ack says done only for a message that its lease still held (C3).",
   falseGone: "A lease that is live and untouched can be acked.",
   receives: "The receive count says how often a message was claimed.",
-  deadLetter: "A message is dead-lettered after exactly maxReceives attempts, and once (C6).",
+  deadLetter:
+    "A message is dead-lettered after exactly maxReceives attempts or past its expiry, and once (C6).",
+  cancelled: "After a confirmed cancellation a scheduled message is never delivered (T3, T6).",
+  backoff:
+    "A message whose lease ran out waits for its back-off before it is delivered again (R4).",
   expired:
     "Nothing is delivered past its expiry, before it is visible, or with other times than it was sent with (M2).",
   order:

@@ -15,6 +15,7 @@ import type { Mutant } from "./mutant.ts";
 import { ORDERED_MUTANTS } from "./ordered.ts";
 import { PURGE_MUTANTS } from "./purges.ts";
 import { SEGMENT_MUTANTS } from "./segments.ts";
+import { TIME_MUTANTS } from "./time.ts";
 
 export const MUTANTS: readonly Mutant[] = [
   ...LOG_MUTANTS,
@@ -25,4 +26,5 @@ export const MUTANTS: readonly Mutant[] = [
   ...SEGMENT_MUTANTS,
   ...PURGE_MUTANTS,
   ...ORDERED_MUTANTS,
+  ...TIME_MUTANTS,
 ];
