@@ -119,6 +119,18 @@ async function caller(sim: Simulation, operations: Operations, queue: Incarnatio
         );
         if (waiting.length > 0) await operations.cancel(random.pick(waiting.slice(-20)));
       },
+      // A copy of the put may come after the mark's time.
+      async () => {
+        const before = operations.times;
+        operations.times = () => ({ delaySeconds: 11 });
+        const known = auditor.messages.length;
+        await operations.send(queue, 3);
+        operations.times = before;
+        for (const message of auditor.messages.slice(known, known + 3))
+          await operations.cancel(message);
+        await scheduler.sleep(random.between(11, 16) * SECOND);
+        await operations.receiveFrom(queue, { max: 1 });
+      },
       () =>
         random.chance(0.2)
           ? operations.changeTo(queue, { lanes: random.int(1, 3) })
