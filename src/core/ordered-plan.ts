@@ -32,15 +32,24 @@ import {
   segmentBytes,
 } from "./segment.ts";
 import type { Lease } from "./segment.ts";
+import { offset } from "./types.ts";
 import type { EpochMs, Offset } from "./types.ts";
+
+/** What is further apart goes into leases of its own, for a lease's stretch of the log is read as a whole. */
+const LEASE_SPAN = 4_096;
 
 /** A lease in the making: what one request gets of one run-out lease, or of what was not claimed yet. */
 interface Draft {
   readonly request: OpenRequest;
   readonly from: Lease | undefined;
-  readonly entry: Offset;
-  readonly placed: Placed[];
-  readonly members: Set<string>;
+  /** Of the first of its messages: members count from it, and none stands before it. */
+  entry: Offset;
+  readonly given: Given[];
+}
+
+interface Given {
+  readonly placed: Placed;
+  readonly tag: string;
 }
 
 /** A plan in the making. */
@@ -54,7 +63,7 @@ export interface Work {
   readonly owners: Map<string, OpenRequest>;
   readonly drafts: Draft[];
   /** In the order in which they were given. */
-  readonly given: { readonly draft: Draft; readonly placed: Placed; readonly tag: string }[];
+  readonly given: (Given & { readonly draft: Draft })[];
   readonly counts: Map<OpenRequest, number>;
   readonly dead: DeadLetter[];
   readonly edits: Edit[];
@@ -118,12 +127,11 @@ export function give(
     work.blocked.add(tag);
     return false;
   }
-  const text = member(draft, placed.offset, tag);
-  work.bytes += memberBytes(text);
+  draft.entry = offset(Math.min(draft.entry, from?.entry ?? entry));
+  work.bytes += memberBytes(member(draft, placed.offset, tag));
   work.owners.set(tag, request);
   request.bytes += deliveredBytes(placed.message);
-  draft.placed.push(placed);
-  draft.members.add(text);
+  draft.given.push({ placed, tag });
   work.given.push({ draft, placed, tag });
   work.counts.set(request, countOf(work, request) + 1);
   return true;
@@ -147,20 +155,20 @@ function draftFor(
   entry: Offset,
   from: Lease | undefined,
 ): Draft | undefined {
-  const found = work.drafts.findLast((one) => one.request === request && one.from === from);
-  if (found !== undefined && found.placed.length < LIMITS.leaseMessages) return found;
+  const found = work.drafts.findLast(
+    (one) =>
+      one.request === request &&
+      one.from === from &&
+      one.given.length < LIMITS.leaseMessages &&
+      (from !== undefined || Math.abs(one.entry - entry) <= LEASE_SPAN),
+  );
+  if (found !== undefined) return found;
   // What is taken back only changes its lease, so that a full segment can still be worked off.
   const isFull = from === undefined && work.bytes + leaseBytes([]) > LIMITS.orderedSegmentBytes;
   work.capped ||= isFull;
   work.full ||= work.touched >= LIMITS.leasesPerUpdate;
   if (isFull || work.full) return undefined;
-  const draft = {
-    request,
-    from,
-    entry: from?.entry ?? entry,
-    placed: [],
-    members: new Set<string>(),
-  };
+  const draft: Draft = { request, from, entry: from?.entry ?? entry, given: [] };
   work.touched += 1;
   work.bytes += leaseBytes([]);
   work.drafts.push(draft);
@@ -207,7 +215,7 @@ function finished(work: Work): Plan {
   };
 }
 
-function leaseOf({ request, from, entry, members }: Draft, input: PlanInput): Lease {
+function leaseOf({ request, from, entry, given }: Draft, input: PlanInput): Lease {
   const counted = request.leaving === undefined ? 1 : 0;
   return {
     id: input.newLeaseId(),
@@ -217,6 +225,6 @@ function leaseOf({ request, from, entry, members }: Draft, input: PlanInput): Le
     firstAt: from?.firstAt ?? input.now,
     leaving: request.leaving,
     waiting: false,
-    pending: members,
+    pending: new Set(given.map(({ placed, tag }) => member({ entry }, placed.offset, tag))),
   };
 }

@@ -134,7 +134,7 @@ export function parseLease(id: string, item: Attributes): Lease | undefined {
   const fields = item[leaseName(id)] as
     | {
         u: number;
-        r: number;
+        r?: number;
         e: number;
         f: number;
         d?: string;
@@ -148,7 +148,7 @@ export function parseLease(id: string, item: Attributes): Lease | undefined {
   return {
     id,
     until: fields.u,
-    receives: fields.r,
+    receives: fields.r ?? 1,
     entry: offset(fields.e),
     firstAt: epochMs(fields.f),
     leaving: fields.d === undefined ? undefined : { why: whyOf(fields), to: fields.d },
@@ -168,9 +168,10 @@ export function leaseEdits(lease: Lease): Edit[] {
   ];
 }
 
+/** Small, for a segment's size is what claims and acks cost: the first receive is not written. */
 const leaseFields = (lease: Lease) => ({
   u: lease.until,
-  r: lease.receives,
+  ...(lease.receives === 1 ? {} : { r: lease.receives }),
   e: lease.entry,
   f: lease.firstAt,
   ...(lease.leaving === undefined ? {} : { d: lease.leaving.to }),

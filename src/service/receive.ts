@@ -281,8 +281,12 @@ export class Receiver {
   async #received(record: GroupQueue, given: readonly Given[]): Promise<ReceivedMessage[]> {
     const messages: ReceivedMessage[] = [];
     let failure: unknown;
+    /** Where order is kept, what is behind one that cannot be read comes back with it. */
+    const unread = new Set<string>();
     for (const { stand, generation, segment, delivery } of given) {
       const { lease, offset, message, tag } = delivery;
+      const chain = tag === undefined ? undefined : `${stand.lane}/${tag}`;
+      if (chain !== undefined && unread.has(chain)) continue;
       // A body that cannot be read now comes back with its lease; the others must not wait for it.
       const body =
         message.parts === undefined
@@ -291,7 +295,10 @@ export class Receiver {
               failure = error;
               return undefined;
             });
-      if (body === undefined) continue;
+      if (body === undefined) {
+        if (chain !== undefined) unread.add(chain);
+        continue;
+      }
       messages.push({
         ...messageView({ queueId: record.queueId, lane: stand.lane, offset }, message, body),
         receipt: sealReceipt(

@@ -48,7 +48,7 @@ export class Auditor {
 
   constructor(bounds: Bounds) {
     this.#bounds = bounds;
-    this.#order = new OrderAuditor(this.messages);
+    this.#order = new OrderAuditor(this.messages, bounds.skewMs);
     this.times = new TimeAuditor(bounds);
   }
 
@@ -123,6 +123,11 @@ export class Auditor {
       return;
     }
     this.#identify(message, result.id);
+  }
+
+  /** Of one call, each judged. */
+  sentInOrder(messages: readonly Sent[]): void {
+    this.#order.sent(messages);
   }
 
   #identify(message: Sent, id: string): void {

@@ -81,6 +81,7 @@ export class Operations {
       const due = message.span.from + (message.outgoing.delaySeconds ?? 0) * 1_000;
       this.leasedUntil = Math.max(this.leasedUntil, due);
     });
+    this.#sim.audit(() => auditor.sentInOrder(messages));
     if (call.value !== undefined && call.value.length !== count) {
       this.#sim.fail(new Violation("lost", `${label} has ${call.value.length} answers`));
     }

@@ -10,12 +10,14 @@ import { Violation } from "./violation.ts";
 
 export class OrderAuditor {
   readonly #messages: readonly Sent[];
+  readonly #skewMs: number;
   /** By queue and key, as far as `#messages` has been sorted. */
   readonly #byKey = new Map<string, Sent[]>();
   #sorted = 0;
 
-  constructor(messages: readonly Sent[]) {
+  constructor(messages: readonly Sent[], skewMs: number) {
     this.#messages = messages;
+    this.#skewMs = skewMs;
   }
 
   /** `before`: what stands before it in the same answer. */
@@ -26,7 +28,7 @@ export class OrderAuditor {
     if (message.queue.mayLoseToOthers && lease.place !== message.id) return;
     for (const other of this.#sameKey(message)) {
       if (other === message) continue;
-      if (isSurelyBefore(other, message) && !isPerhapsDone(other, span.to)) {
+      if (isSurelyBefore(other, message) && !this.#isPerhapsDone(other, span.to)) {
         const stands = before.some((one) => one.message === other);
         if (!stands)
           throw new Violation(
@@ -43,10 +45,25 @@ export class OrderAuditor {
           one.touchedAt > span.to &&
           !one.over,
       );
-      if (holder !== undefined && lease.untilLow > span.to && !isPerhapsDone(other, span.to))
+      if (holder !== undefined && lease.untilLow > span.to && !this.#isPerhapsDone(other, span.to))
         throw new Violation(
           "order",
           `m${message.number} of ${message.key} is delivered by a call that ended at ${span.to}, while m${other.number} is leased until ${holder.untilLow}`,
+        );
+    }
+  }
+
+  /** O1: of the messages of one call, none is stored behind one of its key that may not have been. */
+  sent(messages: readonly Sent[]): void {
+    const failed = new Map<string, Sent>();
+    for (const message of messages) {
+      if (message.key === undefined) continue;
+      const before = failed.get(message.key);
+      if (message.span.outcome !== "done") failed.set(message.key, message);
+      else if (before !== undefined)
+        throw new Violation(
+          "order",
+          `m${message.number} of ${message.key} is stored, and m${before.number} before it ended ${before.span.outcome}`,
         );
     }
   }
@@ -56,7 +73,8 @@ export class OrderAuditor {
    * then it kept what is behind it waiting, but for what was given to its own holder.
    */
   left(message: Sent, at: number): void {
-    if (message.key === undefined) return;
+    // What a purge has passed over may still be on its way, and keeps nothing waiting.
+    if (message.key === undefined || message.waived !== undefined) return;
     for (const other of this.#sameKey(message)) {
       if (!isSurelyBefore(message, other)) continue;
       const early = other.deliveries.find(
@@ -72,6 +90,15 @@ export class OrderAuditor {
           `m${other.number} of ${message.key} is delivered by a call that ended at ${early.span.to}, and m${message.number} left for the dead letters at ${at}`,
         );
     }
+  }
+
+  #isPerhapsDone(message: Sent, now: number): boolean {
+    return (
+      message.ackFrom <= now ||
+      message.waived !== undefined ||
+      message.expiresLow <= now + this.#skewMs ||
+      message.queue.mayLoseToOthers
+    );
   }
 
   #sameKey(message: Sent): readonly Sent[] {
@@ -92,9 +119,3 @@ const isSurelyBefore = (one: Sent, other: Sent): boolean =>
   one.queue === other.queue &&
   one.span.outcome === "done" &&
   (one.call === other.call ? one.number < other.number : one.span.to < other.span.from);
-
-const isPerhapsDone = (message: Sent, now: number): boolean =>
-  message.ackFrom <= now ||
-  message.waived !== undefined ||
-  message.expiresLow <= now ||
-  message.queue.mayLoseToOthers;

@@ -54,10 +54,16 @@ export async function runOrdered(sim: Simulation): Promise<Operations> {
   if (queue === undefined) return operations;
   sim.world.faults = sim.plan;
   for (let round = random.int(2, 6); round > 0; round -= 1) {
+    // Who moves a message to the dead letters does not get there, and its lease has to run out.
+    sim.world.ambush =
+      hasDead && random.chance(0.5)
+        ? { pk: "dedup#", on: "all", chance: 0.7, does: random.pick(["crash", "freeze"]) }
+        : undefined;
     const held: Delivered[] = [];
     await Promise.all(
       Array.from({ length: random.int(1, 4) }, () => caller(sim, operations, queue, held)),
     );
+    sim.world.ambush = undefined;
     await scheduler.sleep(
       random.pick([
         () => random.between(0, 2_000),
@@ -104,8 +110,13 @@ async function seldom(
       for (let entry = 0; entry < 40; entry += 1) await operations.send(queue, 1);
     },
     async () => {
-      const busy = Array.from({ length: 3 }, () => often(sim, operations, queue, held));
+      const busy = Array.from({ length: 4 }, async () => {
+        for (let act = 0; act < 5; act += 1) await often(sim, operations, queue, held);
+      });
+      // What it has to carry over came while it was held up.
+      sim.world.ambush = { pk: "cursor#", on: "writes", chance: 0.3, does: "late" };
       await Promise.all([operations.purge(queue), ...busy]);
+      sim.world.ambush = undefined;
     },
   ])();
 }

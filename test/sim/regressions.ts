@@ -13,4 +13,14 @@ export const REGRESSIONS: readonly (ScheduleKey & { readonly found: string })[] 
     seed: 352078188,
     found: "depth left out what lies behind a cut without a listed successor",
   },
+  {
+    kind: "ordered",
+    seed: 50373,
+    found: "a lease's entry stood behind one of its members, which was then taken for gone",
+  },
+  {
+    kind: "ordered",
+    seed: 51029,
+    found: "a message came though one of its key before it could not be read",
+  },
 ];

@@ -95,8 +95,8 @@ export const ORDERED_MUTANTS: readonly Mutant[] = [
     "Q3",
     "opens-before-the-end",
     "src/core/queue.ts",
-    "lanes.opening === undefined || lanes.ended.some(({ until }) => until === 0)",
-    "lanes.opening === undefined",
+    "    opening: count,\n  };",
+    "    open: Array.from({ length: count }, (_, at) => (lanes.next + at) as LaneId),\n    next: lanes.next + count,\n  };",
   ),
   damage(
     "Q3",
