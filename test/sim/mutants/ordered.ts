@@ -56,6 +56,13 @@ export const ORDERED_MUTANTS: readonly Mutant[] = [
   ),
   damage(
     "H1",
+    "members-before-their-entry",
+    PLAN,
+    "  draft.entry = offset(Math.min(draft.entry, from?.entry ?? entry));\n",
+    "",
+  ),
+  damage(
+    "H1",
     "held-is-forgotten",
     FRESH,
     "if (stretch.complete) {",
