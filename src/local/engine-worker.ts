@@ -8,12 +8,15 @@
  * E3  Every iterator is closed. dynalite forgets to, and each one that is left open holds a snapshot:
  *     memory would grow, and compaction could never give space back.
  * E4  Memory is bounded, whatever the backlog: few tables are mapped at once, and few large reads run
- *     side by side.
+ *     side by side. Scans, which only the sweeper makes, one at a time, do not wait for queries.
+ * E5  Compaction writes anew what stands around deletions, not the whole folder, so that its cost goes
+ *     by what was deleted.
  */
 import { EventEmitter } from "node:events";
 import type { IncomingMessage, Server, ServerResponse } from "node:http";
 import { createRequire } from "node:module";
 import { parentPort, workerData } from "node:worker_threads";
+import { Deletions } from "./deletions.ts";
 import type { EngineReport, EngineRequest, EngineSettings } from "./engine.ts";
 
 const MIB = 1024 * 1024;
@@ -49,6 +52,7 @@ const report = (message: EngineReport): void => port.postMessage(message);
 
 const load = createRequire(createRequire(import.meta.url).resolve("dynalite"));
 let database: Database | undefined;
+const deletions = new Deletions();
 
 function guarded(Base: DatabaseClass, options: object): DatabaseClass {
   return class extends Base {
@@ -69,6 +73,7 @@ function guarded(Base: DatabaseClass, options: object): DatabaseClass {
     }
     override async del(key: unknown): Promise<void> {
       await super.del(key).catch(asAnswer);
+      if (typeof key === "string") deletions.add(key);
     }
   };
 }
@@ -77,6 +82,10 @@ function guarded(Base: DatabaseClass, options: object): DatabaseClass {
 function closing(iterator: Closable): Closable {
   iterator.return = () => iterator.close();
   return iterator;
+}
+
+async function compact(): Promise<void> {
+  for (const [from, to] of deletions.take()) await database?.compactRange?.(from, to);
 }
 
 /** E2: an error with a status and a body is what dynalite answers with. The reason is not for callers. */
@@ -96,12 +105,8 @@ const internal = (message: string): object => ({
 function guard(server: Server): void {
   const handle = server.listeners("request")[0] as Handler;
   server.removeAllListeners("request");
-  let largeReads = 0;
-  const waiting: (() => void)[] = [];
-  const next = (): void => {
-    largeReads -= 1;
-    waiting.shift()?.();
-  };
+  const queries = createGate(LARGE_READS_AT_ONCE);
+  const scans = createGate(1);
   server.on("request", (request: IncomingMessage, response: ServerResponse) => {
     const chunks: Buffer[] = [];
     request.on("error", () => {});
@@ -109,19 +114,32 @@ function guard(server: Server): void {
     request.on("data", (chunk: Buffer) => chunks.push(chunk));
     request.on("end", () => {
       const start = (): void => replay(handle, request, Buffer.concat(chunks), response);
-      if (!/\.(Query|Scan)$/.test(request.headers["x-amz-target"]?.toString() ?? ""))
-        return start();
-      const startLarge = (): void => {
-        largeReads += 1;
-        response.once("close", next);
-        if (response.destroyed) response.emit("close");
-        else start();
-      };
-      if (largeReads < LARGE_READS_AT_ONCE) startLarge();
-      else waiting.push(startLarge);
-      return undefined;
+      const target = request.headers["x-amz-target"]?.toString() ?? "";
+      if (target.endsWith(".Query")) queries(response, start);
+      else if (target.endsWith(".Scan")) scans(response, start);
+      else start();
     });
   });
+}
+
+/** E4: lets so many requests through at once; the others wait in the order in which they came. */
+function createGate(atOnce: number): (response: ServerResponse, start: () => void) => void {
+  let underWay = 0;
+  const waiting: (() => void)[] = [];
+  const leave = (): void => {
+    underWay -= 1;
+    waiting.shift()?.();
+  };
+  return (response, start) => {
+    const enter = (): void => {
+      underWay += 1;
+      response.once("close", leave);
+      if (response.destroyed) response.emit("close");
+      else start();
+    };
+    if (underWay < atOnce) enter();
+    else waiting.push(enter);
+  };
 }
 
 function replay(
@@ -173,8 +191,7 @@ try {
 port.on("message", (message: EngineRequest) => {
   if (message.ask === "compact") {
     const done = (): void => report({ is: "compacted" });
-    // From before the first key of any table to behind the last.
-    (database?.compactRange?.("!", "~~") ?? Promise.resolve()).then(done, done);
+    compact().then(done, done);
     return;
   }
   server.close(() => {

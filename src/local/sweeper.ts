@@ -5,9 +5,11 @@
  * W1  An item is deleted only with the `ttl` that was read, and only once that has passed: an append
  *     that raises it meanwhile wins (L5).
  * W2  A round does not read a backlog: in a log `ttl` never falls (L4), so after the first entry that
- *     stays, the round goes on behind the log.
- * W3  Looking rests as long as it works. Deleting does not, or it would fall behind a constant load;
- *     what bounds it is the number of deletes under way.
+ *     stays, the round goes on behind the log. Entries are large, so that a page is small where a log
+ *     may begin, and grows only while what it shows is worth it.
+ * W3  Looking rests as long as it works, up to a bound: under load, most of that time is waiting.
+ *     Deleting does not rest, or it would fall behind a constant load; what bounds it is the number of
+ *     deletes under way.
  */
 import {
   ConditionalCheckFailedException,
@@ -29,12 +31,14 @@ export interface SweeperOptions {
 }
 
 const ROUND_MS = 30_000;
-const PAGE_ITEMS = 100;
+const PAGE_ITEMS_MIN = 4;
+const PAGE_ITEMS_MAX = 128;
 const DELETES_AT_ONCE = 16;
 const REST_MS_MIN = 20;
-/** Compaction writes the data folder anew, so it has to be worth it. */
+const REST_MS_MAX = 200;
+/** Compaction writes anew what stood around what was deleted, so it has to be worth it. */
 const COMPACT_ITEMS = 1_000;
-const COMPACT_MS = 5 * 60_000;
+const COMPACT_MS = 60_000;
 /** Behind every sort key of a partition. */
 const LAST_SK = "\uffff";
 
@@ -70,6 +74,7 @@ export async function sweep(
 ): Promise<{ read: number; deleted: number }> {
   const { client, table, now, sleep } = options;
   let from: Row | undefined;
+  let limit = PAGE_ITEMS_MIN;
   let read = 0;
   let deleted = 0;
   do {
@@ -77,7 +82,7 @@ export async function sweep(
     const page = await client.send(
       new ScanCommand({
         TableName: table,
-        Limit: PAGE_ITEMS,
+        Limit: limit,
         ProjectionExpression: "#p, #s, #t",
         ExpressionAttributeNames: { "#p": "pk", "#s": "sk", "#t": "ttl" },
         ...(from === undefined ? {} : { ExclusiveStartKey: from }),
@@ -94,10 +99,12 @@ export async function sweep(
     const last = rows.at(-1);
     const stays = last !== undefined && !expired.includes(last);
     const next: Row | undefined = page.LastEvaluatedKey;
-    from = next && stays && isLog(last) ? behindPartition(last) : next;
+    const isPassed = stays && isLog(last);
+    from = next && isPassed ? behindPartition(last) : next;
+    limit = isPassed ? PAGE_ITEMS_MIN : Math.min(PAGE_ITEMS_MAX, 2 * limit);
     const allWent = rows.length > 0 && expired.length === rows.length;
     if (from !== undefined && !allWent)
-      await sleep(Math.max(REST_MS_MIN, now() - startedAt), signal);
+      await sleep(Math.min(REST_MS_MAX, Math.max(REST_MS_MIN, now() - startedAt)), signal);
   } while (from !== undefined && !signal.aborted);
   return { read, deleted };
 }
