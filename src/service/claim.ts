@@ -122,12 +122,12 @@ export class Claims {
     for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
       const segment = parseSegment(place.start, current);
       if (segment.closed) return { is: "closed" };
-      // C7: closed segments vanish an hour after they left the list that this visit began with.
-      if (segment.absent && Math.abs(clock.now() - startedAt) > ABSENT_BELIEVED_MS)
-        return { is: "contended" };
       const view =
         (attempt === 0 ? seen?.view : undefined) ??
         (await this.#viewFor(record, place, segment, options));
+      // C7: closed segments vanish an hour after they left the list that this visit began with.
+      if (segment.absent && Math.abs(clock.now() - startedAt) > ABSENT_BELIEVED_MS)
+        return { is: "contended" };
       if (view.order === "none" && (await this.#isCutAhead(key, segment, view))) {
         current = await store.get("lanes", key, { consistent: true });
         continue;

@@ -185,12 +185,7 @@ export class Tails {
       this.believe(queue, lane, next);
       return next;
     }
-    await store.update(
-      "lanes",
-      key,
-      [set(["sealed"], true)],
-      all(exists("count"), equal(["ttl"], tail.last.ttl)),
-    );
+    await store.update("lanes", key, [set(["sealed"], true)], equal(["ttl"], tail.last.ttl));
     return undefined;
   }
 }

@@ -120,10 +120,12 @@ export class Visits {
     needs: readonly Need[],
     first?: { place: SegmentPlace; seen: Look },
   ): Promise<VisitResult> {
+    // Before the list is read: what it lists may be gone an hour later (C7).
+    const startedAt = this.#deps.clock.now();
     const cursor = await this.#cursors.get(stand);
     const state: Tour = {
       stand,
-      startedAt: this.#deps.clock.now(),
+      startedAt,
       cursor,
       ...this.#order(stand, cursor),
       visited: new Set(),

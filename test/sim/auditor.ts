@@ -27,6 +27,7 @@ interface ReceiveCall {
   readonly span: Span;
   /** What it claimed may have been claimed again before its own answer came, and then is not in that. */
   readonly isShort: boolean;
+  readonly leaseMs: number;
 }
 
 const DEFAULT_RETENTION_SECONDS = 345_600;
@@ -141,13 +142,20 @@ export class Auditor {
     this.#ids.set(id, message);
   }
 
-  delivered(queue: Incarnation, span: Span, views: readonly ReceivedMessage[]): Delivered[] {
+  /** `leaseSeconds`: as asked for. */
+  delivered(
+    queue: Incarnation,
+    span: Span,
+    views: readonly ReceivedMessage[],
+    leaseSeconds?: number,
+  ): Delivered[] {
     const others = this.#othersOf(queue, span);
     const given = views.map((view) => {
       const number = numberOf(view.body);
       const message = number === undefined ? undefined : this.messages[number - 1];
       if (message === undefined)
         throw new Violation("phantom", `${view.id}: ${view.body.length} bytes that nobody sent`);
+      if (leaseSeconds !== undefined) this.#checkClaimedAt(message, view, leaseSeconds);
       return this.#delivered(message, queue, span, view, others);
     });
     given.forEach((lease, index) => this.#order.check(lease, given.slice(0, index)));
@@ -231,6 +239,16 @@ export class Auditor {
     this.leases.push(lease);
     this.byReceipt.set(view.receipt, lease);
     return lease;
+  }
+
+  /** However long ago the call began: what it took after the ack was confirmed was not there to take. */
+  #checkClaimedAt(message: Sent, view: ReceivedMessage, leaseSeconds: number): void {
+    const claimedAt = view.leaseExpiresAt - Math.max(1, leaseSeconds * 1_000) - this.#bounds.skewMs;
+    if (claimedAt <= message.ackedAt) return;
+    throw new Violation(
+      "resurrected",
+      `m${message.number} (${view.id}) was acked at ${message.ackedAt}, claimed after ${claimedAt}`,
+    );
   }
 
   /** C8 */

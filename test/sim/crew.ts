@@ -7,7 +7,7 @@ import type { ScheduleKey } from "./kinds.ts";
 import { runSchedule } from "./schedule.ts";
 import type { ScheduleReport } from "./schedule.ts";
 
-const HANGS_AFTER_MS = 40_000;
+const HANGS_AFTER_MS = 120_000;
 const MARK = "LANEMQ_SIM_WORKER";
 /** A schedule is garbage when it ends: with room for all of it, little of it is ever copied. A worker has one core. */
 const GARBAGE = ["--max-semi-space-size=32", "--single-threaded-gc"];

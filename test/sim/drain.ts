@@ -19,6 +19,8 @@ const PASSES = 3;
 export async function drain(sim: Deployment, operations: Operations): Promise<void> {
   sim.calm();
   await sim.scheduler.sleep(APPLIED_LATE_MS + 10_000);
+  // Who was about to be suspended has been by now.
+  sim.calm();
   const queues = [...operations.queues.values()].sort(
     (a, b) => Number(a.takesDead) - Number(b.takesDead),
   );
@@ -26,6 +28,11 @@ export async function drain(sim: Deployment, operations: Operations): Promise<vo
   const blockedUntil = Math.max(
     operations.leasedUntil,
     ...sim.auditor.leases.filter((lease) => !lease.over).map((lease) => lease.untilLow),
+    // Whose caller had gone may have leased until its very end.
+    ...[...sim.auditor.receives.values()]
+      .flat()
+      .filter(({ span }) => span.outcome !== "done" && span.settledAt < Infinity)
+      .map(({ span, leaseMs }) => span.settledAt + leaseMs),
   );
   await sim.scheduler.sleep(
     Math.max(0, blockedUntil - sim.scheduler.now) + 4 * sim.plan.skewMs + 15_000,

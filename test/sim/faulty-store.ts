@@ -37,20 +37,22 @@ export function createFaultyStore(world: World, engine: Engine, instance: Instan
   const way = (): number => world.faults.latencyMs * random.skewed(0.3, 3);
 
   /** Whether the request walks into what waits for its sort. */
-  function meets(pk: string, isWrite: boolean): Ambush["does"] | undefined {
+  function meets(pk: string, sk: string | undefined, isWrite: boolean): Ambush | undefined {
     const { ambush } = world;
     if (ambush === undefined || !pk.startsWith(ambush.pk)) return undefined;
+    if (ambush.sk !== undefined && ambush.sk !== sk) return undefined;
     if ((ambush.on === "writes" && !isWrite) || !random.chance(ambush.chance)) return undefined;
+    if (ambush.once === true) world.ambush = undefined;
     world.counts.add(ambush.does === "lost" ? "requestLost" : ambush.does);
-    return ambush.does;
+    return ambush;
   }
 
   /** Time at which the request reaches the engine; `undefined`: the instance died before it left. */
-  function leave(ambushed: Ambush["does"] | undefined): number | undefined {
+  function leave(ambushed: Ambush | undefined): number | undefined {
     const arrivesAt = depart();
     if (arrivesAt === undefined) return undefined;
-    if (ambushed === "crash") scheduler.at(arrivesAt, () => instance.crash());
-    if (ambushed === "freeze") scheduler.at(arrivesAt, () => instance.ambushed());
+    if (ambushed?.does === "crash") scheduler.at(arrivesAt, () => instance.crash());
+    if (ambushed?.does === "freeze") scheduler.at(arrivesAt, () => instance.ambushed(ambushed));
     return arrivesAt;
   }
 
@@ -90,19 +92,20 @@ export function createFaultyStore(world: World, engine: Engine, instance: Instan
         );
       };
       const timesOutAt = scheduler.now + LIMITS.requestTimeoutMs;
-      const ambushed = meets(write.key.pk, true);
+      const ambushed = meets(write.key.pk, write.key.sk, true);
       const arrivesAt = leave(ambushed);
       if (arrivesAt === undefined) return;
       if (hits("throttled")) return fail("throttled", arrivesAt + way());
       if (hits("unavailable")) return fail("engine-unavailable", arrivesAt + way());
-      if (ambushed === "lost" || hits("requestLost")) return fail("outcome-unknown", timesOutAt);
+      if (ambushed?.does === "lost" || hits("requestLost"))
+        return fail("outcome-unknown", timesOutAt);
       if (hits("replyLost")) {
         scheduler.at(arrivesAt, () => void engine.writeUnheard(write));
         return fail("outcome-unknown", timesOutAt);
       }
-      if (ambushed === "late" || hits("late")) {
+      if (ambushed?.does === "late" || hits("late")) {
         const appliedAt =
-          ambushed === "late"
+          ambushed?.does === "late"
             ? timesOutAt + random.skewed(50, APPLIED_LATE_MS / 2)
             : arrivesAt + random.skewed(50, APPLIED_LATE_MS);
         if (appliedAt >= timesOutAt) {
@@ -132,7 +135,7 @@ export function createFaultyStore(world: World, engine: Engine, instance: Instan
   }
 
   function read<T>(
-    pk: string,
+    { pk, sk }: { readonly pk: string; readonly sk?: string },
     what: () => string,
     apply: (reply: (value: T) => void) => void,
   ): Promise<T> {
@@ -143,12 +146,12 @@ export function createFaultyStore(world: World, engine: Engine, instance: Instan
           reject(new LaneError(code, "simulated"));
         });
       const timesOutAt = scheduler.now + LIMITS.requestTimeoutMs;
-      const ambushed = meets(pk, false);
+      const ambushed = meets(pk, sk, false);
       const arrivesAt = leave(ambushed);
       if (arrivesAt === undefined) return;
       if (hits("throttled")) return fail("throttled", arrivesAt + way());
       if (hits("unavailable")) return fail("engine-unavailable", arrivesAt + way());
-      if (ambushed === "lost" || hits("requestLost") || hits("replyLost"))
+      if (ambushed?.does === "lost" || hits("requestLost") || hits("replyLost"))
         return fail("engine-unavailable", timesOutAt);
       const startsAt = hits("late")
         ? arrivesAt + random.skewed(50, LIMITS.requestTimeoutMs - 100)
@@ -169,7 +172,7 @@ export function createFaultyStore(world: World, engine: Engine, instance: Instan
       ? { ...asked, limit: Math.min(asked.limit ?? Infinity, random.int(1, 4)) }
       : asked;
     return read(
-      pk,
+      { pk },
       () => `query ${pk} ${range.from ?? ""}..${range.to ?? ""}`,
       (reply) => {
         if (!range.consistent && hits("staleRead")) {
@@ -196,7 +199,10 @@ export function createFaultyStore(world: World, engine: Engine, instance: Instan
     if (first.more || second.more) return cut(second.items, range, second.more);
     const keys = [...new Set([...first.items, ...second.items].map((item) => item.sk))];
     if (keys.length === 0) return second;
-    const split = random.pick(keys);
+    // Mostly within what came between the two, where holes show.
+    const known = new Set(first.items.map((item) => item.sk));
+    const fresh = keys.filter((key) => !known.has(key));
+    const split = random.pick(fresh.length > 1 && random.chance(0.5) ? fresh : keys);
     const isEarly = (item: Item): boolean =>
       range.reverse === true ? item.sk > split : item.sk < split;
     const items = [
@@ -209,7 +215,7 @@ export function createFaultyStore(world: World, engine: Engine, instance: Instan
   return {
     get: (table, key, { consistent }) =>
       read(
-        key.pk,
+        key,
         () => `get ${key.pk} ${key.sk}`,
         (reply) => {
           const stale = !consistent && hits("staleRead");

@@ -30,6 +30,7 @@ export async function runFences(sim: Simulation): Promise<Operations> {
     false,
   );
   const isClose = random.chance(0.5);
+  if (random.chance(0.2)) await overslept(sim, operations);
   for (let burst = random.int(4, 12); burst > 0; burst -= 1) {
     sim.world.faults = sim.plan;
     const longest = random.pick([10, SECOND, 20 * SECOND]);
@@ -42,6 +43,47 @@ export async function runFences(sim: Simulation): Promise<Operations> {
     await scheduler.sleep(untilFence(sim, isClose));
   }
   return operations;
+}
+
+/**
+ * A sender is suspended between two reads of one append, until what others have put meanwhile at the
+ * tail that it has just read of, or just made, has come and gone (L6).
+ */
+async function overslept(sim: Simulation, operations: Operations): Promise<void> {
+  const { random, scheduler } = sim;
+  sim.world.ambush = {
+    ...random.pick([
+      { pk: "anchor#", on: "writes" } as const,
+      { pk: "anchor#", on: "writes" } as const,
+      { pk: "log#", on: "all" } as const,
+    ]),
+    chance: 1,
+    does: "freeze",
+    forMs: 4 * 3_600_000,
+    once: true,
+  };
+  const sent = operations.send(undefined, random.int(1, 3));
+  await scheduler.sleep(30 * SECOND);
+  sim.world.ambush = undefined;
+  for (let left = random.int(1, 4); left > 0; left -= 1) {
+    await operations.send(undefined, random.int(1, 3));
+    await reader(sim, operations, SECOND);
+  }
+  const isGone = random.chance(0.5);
+  await scheduler.sleep(
+    isGone
+      ? Math.max(0, lastTtl(sim) - scheduler.now) + random.between(2, 60) * SECOND
+      : random.between(21, 50) * 60 * SECOND,
+  );
+  const pace = random.pick([SECOND, 10 * SECOND]);
+  const others = Array.from({ length: random.int(0, 2) }, () => [
+    sender(sim, operations, pace),
+    reader(sim, operations, pace),
+  ]);
+  await scheduler.sleep(random.between(0, pace));
+  for (const { instance } of sim.members) instance.thaw();
+  await Promise.all([sent, ...others.flat()]);
+  await checkpoint(sim, operations);
 }
 
 async function sender(sim: Simulation, operations: Operations, longest: number): Promise<void> {
@@ -90,20 +132,15 @@ async function checkpoint(sim: Simulation, operations: Operations): Promise<void
 function untilFence(sim: Simulation, isClose: boolean): number {
   const { random, scheduler, engine } = sim;
   const now = scheduler.now;
-  const lastTtl = Math.max(
-    0,
-    ...[...engine.ttls.values()]
-      .filter(({ key }) => key.pk.startsWith("log#"))
-      .map(({ ttl }) => ttl * SECOND),
-  );
+  const last = lastTtl(sim);
   const anchors = [...engine.anchoredAt.values()].flatMap((since) => [
     since + LIMITS.anchorTrustedMs,
     since + LIMITS.anchorRenewableMs,
   ]);
   const fences = [
-    lastTtl,
-    lastTtl - LIMITS.sealTtlMarginMs,
-    lastTtl - LIMITS.appendTtlMarginMs,
+    last,
+    last - LIMITS.sealTtlMarginMs,
+    last - LIMITS.appendTtlMarginMs,
     ...anchors,
   ].filter((at) => at > now);
   const offBy = isClose ? sim.plan.skewMs + 10 * sim.plan.latencyMs : 40 * SECOND;
@@ -111,3 +148,11 @@ function untilFence(sim: Simulation, isClose: boolean): number {
     return random.pick([30 * SECOND, 5 * SECOND, 900 * SECOND, 4_000 * SECOND]);
   return Math.max(0, random.pick(fences) - now + random.pick([-1, 1]) * random.skewed(1, offBy));
 }
+
+const lastTtl = ({ engine }: Simulation): number =>
+  Math.max(
+    0,
+    ...[...engine.ttls.values()]
+      .filter(({ key }) => key.pk.startsWith("log#"))
+      .map(({ ttl }) => ttl * SECOND),
+  );

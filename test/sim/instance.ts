@@ -25,10 +25,16 @@ export interface World {
 export interface Ambush {
   /** What the keys of the requests begin with. */
   readonly pk: string;
+  /** Their sort key, where only one item is meant. */
+  readonly sk?: string;
   readonly on: "writes" | "all";
   readonly chance: number;
   /** The instance dies or is suspended as the request arrives; it never does, or past its time-out (writes). */
   readonly does: "crash" | "freeze" | "lost" | "late";
+  /** About how long it is suspended; else for one or two minutes. */
+  readonly forMs?: number;
+  /** Over when one request has met it. */
+  readonly once?: boolean;
 }
 
 const AMBUSH_FREEZES_MS = [70_000, 100_000] as const;
@@ -96,8 +102,8 @@ export class Instance {
     for (const run of running) run();
   }
 
-  ambushed(): void {
-    this.freeze(AMBUSH_FREEZES_MS);
+  ambushed({ forMs }: Ambush): void {
+    this.freeze(forMs === undefined ? AMBUSH_FREEZES_MS : [forMs]);
   }
 
   freeze(lengths: readonly number[] = FREEZES_MS): void {

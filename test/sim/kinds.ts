@@ -3,6 +3,7 @@
  * go on making the same one, whatever kinds come to stand here.
  */
 import { drawCrowdFaults, runCrowd } from "./crowd.ts";
+import { drawCutFaults, runCuts } from "./cuts.ts";
 import { drawExpiryFaults, runExpiry } from "./expiry.ts";
 import { drawFaults, drawFenceFaults } from "./faults.ts";
 import type { FaultPlan } from "./faults.ts";
@@ -29,6 +30,7 @@ const TABLE = {
   mix: { faults: drawFaults, run: runWorkload, turns: 2 },
   fences: { faults: drawFenceFaults, run: runFences },
   crowd: { faults: drawCrowdFaults, run: runCrowd },
+  cuts: { faults: drawCutFaults, run: runCuts },
   leases: { faults: drawLeaseFaults, run: runLeases },
   letters: { faults: drawLetterFaults, run: runLetters },
   purges: { faults: drawPurgeFaults, run: runPurges },

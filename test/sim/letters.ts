@@ -69,7 +69,7 @@ export async function runLetters(sim: Simulation): Promise<Operations> {
     // What has arrived is taken at once, and what is left half way goes on only when that is forgotten.
     const isForgotten = random.chance(0.25);
     if (isForgotten) await operations.receiveFrom(dead, { max: 100, leaseSeconds: 2 });
-    const pauses = isForgotten ? [4_500] : [2, 3, 3, 10, 63, 65, 80, 130, 4_000, 8_000];
+    const pauses = isForgotten ? [4_500] : [2, 3, 3, 10, 34, 36, 40, 63, 65, 80, 130, 4_000, 8_000];
     await scheduler.sleep(random.pick(pauses) * SECOND + 2 * sim.plan.skewMs);
   }
   return operations;
@@ -84,6 +84,9 @@ const ambushesOf = (dead: string): readonly (Ambush | undefined)[] => [
   { pk: `log#${dead}#`, on: "writes", chance: 0.5, does: "late" },
   // Between a record as read and as written.
   { pk: "dedup#", on: "all", chance: 0.3, does: "freeze" },
+  // Named, and put there by somebody else meanwhile.
+  { pk: "dedup#", on: "writes", chance: 0.5, does: "freeze", forMs: 130_000 },
+  { pk: `log#${dead}#`, on: "writes", chance: 0.5, does: "freeze", forMs: 130_000 },
   // The ack of what leaves meanwhile.
   { pk: "cursor#", on: "writes", chance: 0.2, does: "lost" },
 ];
@@ -103,6 +106,8 @@ async function caller(
       async () => {
         const given = await operations.receiveFrom(source, { max: 10, leaseSeconds: 1 });
         if (given === undefined || given.length === 0) return;
+        if (random.chance(0.5))
+          sim.world.ambush = { pk: "cursor#", on: "writes", chance: 1, does: "lost", once: true };
         await Promise.all([
           operations.ackAll(given),
           // While the ack is in doubt, the last of its receives has run out.

@@ -133,7 +133,7 @@ export class Operations {
     const spans = auditor.receives.get(queue) ?? [];
     auditor.receives.set(queue, spans);
     const leaseSeconds = request.leaseSeconds ?? queue.latest().leaseSeconds ?? 0;
-    spans.push({ span, isShort: leaseSeconds < 10 });
+    spans.push({ span, isShort: leaseSeconds < 10, leaseMs: leaseSeconds * 1_000 });
     const call = await this.#sim.call(
       `receive ${queue.name} ${JSON.stringify(request)}`,
       (service) => service.receive(queue.name, { ...request, group: "default" }),
@@ -149,7 +149,7 @@ export class Operations {
     if (views.length > request.max)
       this.#sim.fail(new Violation("phantom", `${views.length} messages for ${request.max} asked`));
     let given: Delivered[] = [];
-    this.#sim.audit(() => (given = auditor.delivered(queue, span, views)));
+    this.#sim.audit(() => (given = auditor.delivered(queue, span, views, request.leaseSeconds)));
     this.#sim.trace?.(`  gives ${given.map((lease) => `m${lease.message.number}`).join(" ")}`);
     return given;
   }

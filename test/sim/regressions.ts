@@ -23,4 +23,9 @@ export const REGRESSIONS: readonly (ScheduleKey & { readonly found: string })[] 
     seed: 51029,
     found: "a message came though one of its key before it could not be read",
   },
+  {
+    kind: "cuts",
+    seed: 4,
+    found: "who slept for an hour over the list of segments claimed again what had been acked",
+  },
 ];

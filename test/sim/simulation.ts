@@ -23,8 +23,6 @@ import { Random } from "./random.ts";
 import { Scheduler } from "./scheduler.ts";
 import { Violation } from "./violation.ts";
 
-/** API Gateway gives up after 30 s. */
-const PATIENCE_MS = 30_000;
 /** What an instance needs of its settings beyond their 10 s: reading them, and a clock set back. */
 const SETTINGS_SLACK_MS = 25_000;
 
@@ -43,6 +41,8 @@ export class Simulation implements Deployment {
   readonly members: Member[] = [];
   /** The first thing found wrong. */
   failure: Error | undefined;
+  /** How long a caller waits: API Gateway gives up after 30 s. Who sleeps with the server does not notice. */
+  patienceMs = 30_000;
   /** C5, as every instance is told. */
   readonly skewMarginMs: number;
   readonly #log: LogAuditor;
@@ -143,7 +143,7 @@ export class Simulation implements Deployment {
           span.settledAt = Math.min(span.settledAt, this.scheduler.now);
           resolve({ outcome: "unknown" });
         });
-        this.scheduler.after(PATIENCE_MS, () => resolve({ outcome: "unknown" }));
+        this.scheduler.after(this.patienceMs, () => resolve({ outcome: "unknown" }));
         instance.enter(() => {
           run(service).then(
             (value) => {
