@@ -47,4 +47,18 @@ export const CLAIM_MUTANTS: readonly Mutant[] = [
     "message.visibleAt > now + 60_000",
     ["mix"],
   ),
+  damage(
+    "C1",
+    "claim-past-a-cut",
+    CLAIM_FRESH,
+    'segment.end === undefined ? absent("end") :',
+    'segment.end === undefined ? absent("nothing") :',
+  ),
+  damage(
+    "C1",
+    "cut-ahead-without-head",
+    CLAIM_FRESH,
+    'guards: [...headGuards(segment), absent(segment.absent ? "version" : "closed")]',
+    'guards: [absent(segment.absent ? "version" : "closed")]',
+  ),
 ];

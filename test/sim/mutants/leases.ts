@@ -7,6 +7,8 @@ const SEGMENT = "src/core/segment.ts";
 const MOVES = "src/core/moves.ts";
 const ACK = "src/service/ack.ts";
 
+const CHANGE = "src/service/change-leases.ts";
+
 const damage = damages(["leases"]);
 
 export const LEASE_MUTANTS: readonly Mutant[] = [
@@ -86,5 +88,20 @@ export const LEASE_MUTANTS: readonly Mutant[] = [
     SEGMENT,
     "now >= lease.until + skewMarginMs",
     "now >= lease.until",
+  ),
+  damage(
+    "C4",
+    "moves-the-whole-unguarded",
+    MOVES,
+    ": [equal([pendingName(lease.id)], lease.pending)],\n  };",
+    ": [],\n  };",
+  ),
+  damage(
+    "C4",
+    "moves-within-the-closed",
+    CHANGE,
+    'all(...planned.guards, absent("closed"))',
+    "all(...planned.guards)",
+    ["purges"],
   ),
 ];

@@ -93,8 +93,8 @@ export const LOG_MUTANTS: readonly Mutant[] = [
     "L5",
     "seals-the-touched",
     TAIL,
-    'all(exists("count"), equal(["ttl"], tail.last.ttl))',
-    'exists("count")',
+    '[set(["sealed"], true)], equal(["ttl"], tail.last.ttl)',
+    '[set(["sealed"], true)], exists("count")',
   ),
   damage(
     "L5",
@@ -117,6 +117,20 @@ export const LOG_MUTANTS: readonly Mutant[] = [
     TAIL,
     'token === undefined ? absent("token") : all(equal(["token"], token), absent("ended"))',
     "undefined",
+  ),
+  damage(
+    "L7",
+    "first-anchor-without-guard",
+    TAIL,
+    'token === undefined ? absent("token") :',
+    'token === undefined ? absent("nothing") :',
+  ),
+  damage(
+    "L7",
+    "anchor-of-any-token",
+    TAIL,
+    'all(equal(["token"], token), absent("ended"))',
+    'absent("ended")',
   ),
   damage("L7", "sealed-is-a-tail", TAIL, 'last["sealed"] !== true', 'last["sealed"] !== 1'),
   damage(

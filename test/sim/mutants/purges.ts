@@ -5,6 +5,8 @@ import type { Mutant } from "./mutant.ts";
 const CURSOR = "src/service/cursor.ts";
 const QUEUES = "src/service/queues.ts";
 
+const JANITOR = "src/service/janitor.ts";
+
 const damage = damages(["purges"]);
 
 export const PURGE_MUTANTS: readonly Mutant[] = [
@@ -38,4 +40,33 @@ export const PURGE_MUTANTS: readonly Mutant[] = [
     ");\n    this.forget(stand);",
   ),
   damage("D4", "name-is-free-at-once", QUEUES, "age < LIMITS.deletedNameMs", "age < 0"),
+  damage(
+    "C8",
+    "purge-without-version",
+    CURSOR,
+    "versionGuard(cursor),\n      );\n      if (!ok) continue;",
+    ");\n      if (!ok) continue;",
+  ),
+  damage(
+    "C8",
+    "closes-over-a-first-claim",
+    CURSOR,
+    'set(["version"], 0),\n          ],\n          absent("version"),',
+    'set(["version"], 0),\n          ],',
+  ),
+  damage("C8", "leaves-a-first-claim-open", CURSOR, "if (!created.ok)", "if (key.sk === '')"),
+  damage(
+    "C8",
+    "carries-over-what-goes-on",
+    CURSOR,
+    '...segmentAttributes(segment) }, absent("version"))',
+    "...segmentAttributes(segment) })",
+  ),
+  damage(
+    "D4",
+    "buries-the-living",
+    JANITOR,
+    '      all(equal(["queueId"], record.queueId), exists("deletedAt")),\n    );\n  }\n\n  async #clearGraves',
+    "    );\n  }\n\n  async #clearGraves",
+  ),
 ];

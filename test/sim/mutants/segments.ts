@@ -38,6 +38,7 @@ export const SEGMENT_MUTANTS: readonly Mutant[] = [
     CURSOR,
     "if (next.generation === cursor.generation && next.segments.includes(start)) continue;",
     "",
+    ["cuts"],
   ),
   damage(
     "C7",
@@ -53,6 +54,7 @@ export const SEGMENT_MUTANTS: readonly Mutant[] = [
     CLAIM,
     "Math.abs(clock.now() - startedAt) > ABSENT_BELIEVED_MS",
     "startedAt < 0",
+    ["cuts"],
   ),
   damage(
     "X1",
@@ -68,5 +70,15 @@ export const SEGMENT_MUTANTS: readonly Mutant[] = [
     ERASE,
     "if (last?.end !== undefined && last.end < entryEnd) return false;",
     "",
+    ["cuts"],
   ),
+  damage(
+    "C7",
+    "first-list-unguarded",
+    CURSOR,
+    'cursor.absent ? absent("version") :',
+    'cursor.absent ? absent("nothing") :',
+    ["purges", "crowd", "cuts"],
+  ),
+  damage("X1", "erases-what-has-gone", ERASE, '      exists("count"),\n', "", ["cuts"]),
 ];
