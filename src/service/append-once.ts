@@ -10,8 +10,8 @@
  *     past it, and a strong read begun after the tail was read shows nothing there.
  * E4  The entry lives at least as long as every record that names it (L4), so that while a record
  *     lives, an absent entry was never there.
- * E5  A call ends with the window that began with it, and puts only under records that outlive the put:
- *     what it has left behind is not stored beside what others store when the window is over.
+ * E5  A call ends with the window that began with it, and puts only under records that live as long:
+ *     what it leaves behind is not stored beside what others store when the window is over.
  *
  * So a message stands at one offset only, whatever crashes in between.
  */
@@ -142,8 +142,10 @@ export class OnceAppender {
   ): Promise<Attempted | "ended"> {
     const tail = await this.#appender.tails.appendable(record.queueId, lane);
     if (tail === "ended") return tail;
-    const isHere = ({ intent }: OnceUnit) =>
-      intent?.lane === lane && intent.offset === tail.offset && this.#intents.isLasting(intent);
+    const isHere = (unit: OnceUnit) =>
+      unit.intent?.lane === lane &&
+      unit.intent.offset === tail.offset &&
+      this.#intents.isLasting(unit);
     const isElsewhere = (unit: OnceUnit) =>
       unit.intent !== undefined &&
       this.#intents.isAlive(unit.intent) &&
@@ -222,8 +224,7 @@ export class OnceAppender {
     const lasting = await Promise.all(
       units.map(
         async (unit) =>
-          (unit.intent !== undefined && this.#intents.isLasting(unit.intent)) ||
-          this.#intents.name(record.queueId, unit, lane, at),
+          this.#intents.isLasting(unit) || this.#intents.name(record.queueId, unit, lane, at),
       ),
     );
     const ready = units.filter((_, index) => lasting[index]);

@@ -42,11 +42,11 @@ export interface OnceUnit {
   /** Name of its record. */
   readonly record: string;
   readonly slot: number;
-  /** The record is a request's: made as a whole beforehand, and never renewed (I2). */
-  readonly isShared: boolean;
+  /** Of a request's record, which is made as a whole beforehand (I2): how long it lives, as last seen. */
+  sharedTtl: number | undefined;
   /** Where order is kept, a request's messages of several keys stay on the lane that they were first for. */
   readonly onlyOn: LaneId | undefined;
-  /** How long the record lives that this call makes, or shares. */
+  /** How long a record lives under which this call puts; the call itself ends a minute earlier (E5). */
   readonly ttl: number;
   readonly count: number;
   /** Made when it is to be stored, and once. */
@@ -64,12 +64,12 @@ export interface OnceUnit {
 
 export function onceUnit(
   of: Pick<OnceUnit, "id" | "ttl" | "count" | "messages"> &
-    Partial<Pick<OnceUnit, "record" | "slot" | "isShared" | "onlyOn" | "intent">>,
+    Partial<Pick<OnceUnit, "record" | "slot" | "sharedTtl" | "onlyOn" | "intent">>,
 ): OnceUnit {
   return {
     record: of.id,
     slot: 0,
-    isShared: false,
+    sharedTtl: undefined,
     onlyOn: undefined,
     intent: undefined,
     ...of,
@@ -106,15 +106,14 @@ export class Intents {
     return intent.ttl * 1000 > this.#deps.clock.now();
   }
 
-  /** E5: whether the record lives for long enough to put under it. */
-  isLasting(intent: Intent): boolean {
-    return intent.ttl * 1000 - this.#deps.clock.now() >= LIMITS.dedupSpareMs / 2;
+  /** E5: whether the unit may be put where its record says: that lives as long as the call's own window. */
+  isLasting({ intent, ttl }: OnceUnit): boolean {
+    return intent !== undefined && intent.ttl >= ttl;
   }
 
   /** E5: whether the call must end, for what it would store may no longer be remembered. */
-  isOver({ ttl, isShared }: OnceUnit): boolean {
-    const spare = isShared ? LIMITS.dedupSpareMs / 2 : LIMITS.dedupSpareMs;
-    return ttl * 1000 - spare <= this.#deps.clock.now();
+  isOver({ ttl }: OnceUnit): boolean {
+    return ttl * 1000 - LIMITS.dedupSpareMs <= this.#deps.clock.now();
   }
 
   /**
@@ -134,12 +133,14 @@ export class Intents {
       set([slotAttribute("lane", unit.slot)], lane),
       set([slotAttribute("offset", unit.slot)], at),
       set([slotAttribute("version", unit.slot)], next.version),
-      ...(unit.isShared ? [] : [set(["ttl"], next.ttl)]),
+      set(["ttl"], next.ttl),
     ];
     try {
       const key = dedupKey(queue, unit.record);
       const result = await this.#deps.store.update("lanes", key, edits, this.#guard(unit, known));
       unit.intent = result.ok ? next : intentOf(result.found, unit.slot);
+      if (unit.sharedTtl !== undefined && !result.ok)
+        unit.sharedTtl = (result.found?.["ttl"] as number | undefined) ?? unit.sharedTtl;
       unit.isLost = false;
       return result.ok;
     } catch (error) {
@@ -153,7 +154,7 @@ export class Intents {
   #guard(unit: OnceUnit, known: Intent | undefined): Condition {
     const version = slotAttribute("version", unit.slot);
     if (known !== undefined) return all(equal([version], known.version), equal(["ttl"], known.ttl));
-    if (unit.isShared) return all(absent(version), equal(["ttl"], unit.ttl));
+    if (unit.sharedTtl !== undefined) return all(absent(version), equal(["ttl"], unit.sharedTtl));
     const nowSeconds = Math.floor(this.#deps.clock.now() / 1000);
     return any(absent("version"), less(["ttl"], nowSeconds + 1));
   }

@@ -89,7 +89,7 @@ export class Requests {
       indexes,
       unit: this.#unit(
         record,
-        request.key,
+        request,
         found,
         slot,
         indexes.flatMap((at) => messages[at] ?? []),
@@ -131,7 +131,7 @@ export class Requests {
 
   #unit(
     record: QueueRecord,
-    key: string,
+    { key, ttl }: KeyedRequest,
     item: Item,
     slot: number,
     messages: readonly StoredMessage[],
@@ -144,9 +144,9 @@ export class Requests {
       id,
       record: requestName(key),
       slot,
-      isShared: true,
+      sharedTtl: item["ttl"] as number,
       onlyOn: isBound ? laneId(item[slotAttribute("lane", slot)] as number) : undefined,
-      ttl: item["ttl"] as number,
+      ttl,
       count: messages.length,
       intent: intentOf(item, slot),
       messages: () =>

@@ -10,6 +10,7 @@ import type { FaultPlan } from "./faults.ts";
 import { runFences } from "./fences.ts";
 import { drawLeaseFaults, runLeases } from "./leases.ts";
 import { drawLetterFaults, runLetters } from "./letters.ts";
+import { drawOnceFaults, runOnce } from "./once.ts";
 import type { Operations } from "./operations.ts";
 import { drawOrderedFaults, runOrdered } from "./ordered.ts";
 import { drawPurgeFaults, runPurges } from "./purges.ts";
@@ -38,6 +39,7 @@ const TABLE = {
   ordered: { faults: drawOrderedFaults, run: runOrdered },
   timers: { faults: drawTimerFaults, run: runTimers },
   expiry: { faults: drawExpiryFaults, run: runExpiry },
+  once: { faults: drawOnceFaults, run: runOnce },
 } satisfies Readonly<Record<string, Kind>>;
 
 export type KindName = keyof typeof TABLE;

@@ -28,6 +28,8 @@ export class Operations {
   times: (() => Pick<OutgoingMessage, "delaySeconds" | "ttlSeconds">) | undefined;
   /** Messages may be in other queues than they were sent to. */
   haveMoved = false;
+  /** What is judged when everything has drained. */
+  readonly verdicts: (() => Promise<void>)[] = [];
   readonly #redrives: Span[] = [];
   readonly #sim: Deployment;
   /** Names whose queue may or may not exist. */

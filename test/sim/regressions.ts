@@ -28,4 +28,9 @@ export const REGRESSIONS: readonly (ScheduleKey & { readonly found: string })[] 
     seed: 4,
     found: "who slept for an hour over the list of segments claimed again what had been acked",
   },
+  {
+    kind: "once",
+    seed: 531579924,
+    found: "what was put under an old record was forgotten before its own window was over",
+  },
 ];

@@ -32,7 +32,9 @@ export async function runSchedule(
   let failure: ScheduleReport["failure"];
   try {
     await sim.scheduler.run(async () => {
-      await drain(sim, await run(sim));
+      const operations = await run(sim);
+      await drain(sim, operations);
+      for (const verdict of operations.verdicts) await verdict();
     }, EVENTS_MAX);
     sim.check();
   } catch (error) {

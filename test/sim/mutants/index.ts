@@ -22,6 +22,7 @@ import { LEASE_MUTANTS } from "./leases.ts";
 import { LETTER_MUTANTS } from "./letters.ts";
 import { LOG_MUTANTS } from "./log.ts";
 import type { Mutant } from "./mutant.ts";
+import { ONCE_MUTANTS } from "./once.ts";
 import { ORDERED_MUTANTS } from "./ordered.ts";
 import { PURGE_MUTANTS } from "./purges.ts";
 import { SEGMENT_MUTANTS } from "./segments.ts";
@@ -35,6 +36,7 @@ export const MUTANTS: readonly Mutant[] = [
   ...LETTER_MUTANTS,
   ...SEGMENT_MUTANTS,
   ...PURGE_MUTANTS,
+  ...ONCE_MUTANTS,
   ...ORDERED_MUTANTS,
   ...TIME_MUTANTS,
 ];
