@@ -28,6 +28,7 @@ export const CODES = {
   "group-not-found": { status: 404, retryable: false, title: "The consumer group does not exist." },
   "exchange-not-found": { status: 404, retryable: false, title: "The exchange does not exist." },
   "binding-not-found": { status: 404, retryable: false, title: "The binding does not exist." },
+  "schedule-not-found": { status: 404, retryable: false, title: "The schedule does not exist." },
   "key-not-found": { status: 404, retryable: false, title: "The API key does not exist." },
   "queue-recently-deleted": {
     status: 409,

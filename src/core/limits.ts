@@ -78,6 +78,8 @@ export const LIMITS = {
   inlineMessageBytes: 256 * KIB,
   partBytes: 380 * KIB,
 
+  /** Of a recurring schedule's message: its record is read at each firing. */
+  scheduleBodyBytes: 64 * KIB,
   /** Packed: with its key, an item of 1 KB at most. The body of a larger one stands in parts, which are written once. */
   timerInlineBytes: 900,
   /** A partition takes 1,000 writes/s; a receive looks at each. */

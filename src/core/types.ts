@@ -24,6 +24,9 @@ export type GroupId = Branded<string, "GroupId">;
 /** 1–80 characters of `A-Z a-z 0-9 _ - .`; what users call a consumer group. */
 export type GroupName = Branded<string, "GroupName">;
 
+/** What users call a recurring schedule; as a queue's name. */
+export type ScheduleName = Branded<string, "ScheduleName">;
+
 const QUEUE_NAME = /^[A-Za-z0-9_.-]{1,80}$/;
 
 export const DEFAULT_GROUP = "default" as GroupId;
@@ -52,6 +55,11 @@ const badName = (what: string, path: string): LaneError =>
 export function exchangeName(text: string, path = "exchange"): ExchangeName {
   if (QUEUE_NAME.test(text)) return text as ExchangeName;
   throw badName("exchange", path);
+}
+
+export function scheduleName(text: string, path = "schedule"): ScheduleName {
+  if (QUEUE_NAME.test(text)) return text as ScheduleName;
+  throw badName("schedule", path);
 }
 
 export const offset = (value: number): Offset => value as Offset;

@@ -88,6 +88,7 @@ export function createFace(options: FaceOptions): Face {
 const WITH_QUERY: ReadonlySet<Operation> = new Set([
   "send",
   "listScheduled",
+  "listSchedules",
   "publish",
   "listQueues",
   "listExchanges",

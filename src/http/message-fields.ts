@@ -53,6 +53,14 @@ export const MESSAGE_FIELDS = {
   ttlSeconds: numberField(1, LIMITS.retentionSecondsMax),
 } as const satisfies Partial<Record<keyof OutgoingMessage, Field>>;
 
+/** Those of a recurring schedule's message: when it is sent, and once, is the schedule's affair. */
+export const RECURRING_FIELDS = {
+  key: MESSAGE_FIELDS.key,
+  priority: MESSAGE_FIELDS.priority,
+  tenant: MESSAGE_FIELDS.tenant,
+  ttlSeconds: MESSAGE_FIELDS.ttlSeconds,
+} as const satisfies Partial<Record<keyof OutgoingMessage, Field>>;
+
 /** Those of a message for an exchange. */
 export const PUBLISH_FIELDS = {
   ...MESSAGE_FIELDS,

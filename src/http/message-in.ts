@@ -15,7 +15,7 @@ import { LIMITS } from "../core/limits.ts";
 import type { OutgoingMessage } from "../core/message.ts";
 import { elementMemberTexts, memberText } from "../core/json-span.ts";
 import { bodyOf, isUtf8, mediaType, parseJson, strictText } from "./request-body.ts";
-import { fieldNamed, fieldsOf, MESSAGE_FIELDS } from "./message-fields.ts";
+import { fieldNamed, fieldsOf, MESSAGE_FIELDS, RECURRING_FIELDS } from "./message-fields.ts";
 import type { Fields } from "./message-fields.ts";
 import { checkHeaders, contentTypeError, isObject, sizeWithin } from "./message-rules.ts";
 import { LANE_HEADER, rawMessage } from "./raw-message.ts";
@@ -36,6 +36,20 @@ export function messagesOf(
   }
   const text = strictText(bodyOf(event));
   return isJson ? jsonMessages(text, fields) : lineMessages(text, fields);
+}
+
+/** The message of a recurring schedule: what stands at `message` in the request. */
+export function recurringMessageOf(event: APIGatewayProxyEventV2): OutgoingMessage {
+  const text = strictText(bodyOf(event));
+  const value = parseJson(text) as { message?: unknown };
+  const [message] = checked(
+    [value.message],
+    RECURRING_FIELDS,
+    () => "message",
+    () => memberText(memberText(text, "message") ?? "", "body"),
+  );
+  if (message === undefined) throw invalid([{ path: "message", message: "is required" }]);
+  return message;
 }
 
 function jsonMessages(text: string, fields: Fields): OutgoingMessage[] {

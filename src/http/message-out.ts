@@ -2,7 +2,7 @@
  * The JSON of messages in answers. JSON bodies stand in it as they were sent, so this builds text,
  * not values. What it writes is never more than `wireBytes` says (W1).
  */
-import type { DeadLetterInfo } from "../core/message.ts";
+import type { DeadLetterInfo, OutgoingMessage } from "../core/message.ts";
 import type { EpochMs } from "../core/types.ts";
 import { goesAsBase64 } from "../core/wire-size.ts";
 import type {
@@ -60,7 +60,25 @@ const viewJson = (message: MessageView, time: (at: EpochMs) => string): string =
   `"id":${quote(message.id)},${contentJson(message)},"sentAt":${time(message.sentAt)}` +
   `,"expiresAt":${time(message.expiresAt)}${originJson(message)}`;
 
-function contentJson(message: MessageView): string {
+/** A message as it was given to be sent. */
+export const outgoingJson = (message: OutgoingMessage): string =>
+  `{${contentJson(message)}` +
+  `${message.ttlSeconds === undefined ? "" : `,"ttlSeconds":${message.ttlSeconds}`}}`;
+
+type Content = Pick<
+  MessageView,
+  | "kind"
+  | "body"
+  | "contentType"
+  | "headers"
+  | "key"
+  | "priority"
+  | "tenant"
+  | "exchange"
+  | "routingKey"
+>;
+
+function contentJson(message: Content): string {
   const rest =
     `,"contentType":${quote(message.contentType)}` +
     `,"headers":${JSON.stringify(message.headers)}` +

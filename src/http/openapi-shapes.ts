@@ -185,6 +185,29 @@ const keyFields = {
 
 const cursor = v.exactOptional(v.string());
 
+const schedule = v.strictObject({
+  name: v.string(),
+  cron: v.exactOptional(v.string()),
+  timeZone: v.exactOptional(v.string()),
+  everySeconds: v.exactOptional(count),
+  queue: v.exactOptional(v.string()),
+  exchange: v.exactOptional(v.string()),
+  routingKey: v.exactOptional(v.string()),
+  onMissed: v.picklist(["fire", "skip"]),
+  message: v.strictObject({
+    body: content.body,
+    contentType: v.string(),
+    encoding: v.exactOptional(v.literal("base64")),
+    headers: v.record(v.string(), v.string()),
+    key: v.exactOptional(v.string()),
+    priority: v.exactOptional(count),
+    tenant: v.exactOptional(v.string()),
+    ttlSeconds: v.exactOptional(count),
+  }),
+  createdAt: time,
+  nextAt: v.exactOptional(time),
+});
+
 export const problemSchema = v.object({
   type: v.string(),
   title: v.string(),
@@ -286,6 +309,18 @@ const EXACT = {
     answer: v.strictObject({ messages: v.array(scheduled), cursor }),
   },
   cancelScheduled: { statuses: { 204: "Cancelled; it will not be delivered." } },
+  putSchedule: {
+    body: v.strictObject({ ...requests.scheduleFields, message: requests.outgoingMessage }),
+    statuses: { 201: "Created.", 200: "Replaced." },
+    answer: schedule,
+  },
+  getSchedule: { statuses: { 200: "The schedule." }, answer: schedule },
+  listSchedules: {
+    query: requests.listScheduledQuery,
+    statuses: { 200: "A page of schedules; with a cursor, there are more." },
+    answer: v.strictObject({ schedules: v.array(schedule), cursor }),
+  },
+  deleteSchedule: { statuses: { 204: "Deleted." } },
   putExchange: {
     body: requests.exchangeSettings,
     statuses: { 201: "Created.", 200: "Updated." },

@@ -110,7 +110,7 @@ const IDEMPOTENCY_KEY = {
 
 const QUEUE_NAME = { type: "string", pattern: "^[A-Za-z0-9_.-]{1,80}$" };
 
-const NAMES: ReadonlySet<string> = new Set(["queue", "group", "exchange"]);
+const NAMES: ReadonlySet<string> = new Set(["queue", "group", "exchange", "schedule"]);
 
 const pathParameters = (path: string): Json[] =>
   [...path.matchAll(/\{(\w+)\}/g)].map(([, name]) => ({

@@ -16,6 +16,7 @@ import type { Answer } from "./answer.ts";
 import { demand, demandDeadLetter } from "./authorise.ts";
 import { deleteGroup, getGroup, listGroups, putGroup } from "./groups.ts";
 import { EXCHANGE_OPERATIONS } from "./exchanges.ts";
+import { SCHEDULE_OPERATIONS } from "./schedules.ts";
 import { bodyAs, idOf, objectOf, queueOf } from "./call.ts";
 import type { Call, Handler } from "./call.ts";
 import { browse, listKeys, listQueues, listScheduled, keyJson } from "./listings.ts";
@@ -89,6 +90,7 @@ export const OPERATIONS: Readonly<Record<Operation, Handler>> = {
     return noContent();
   },
   ...EXCHANGE_OPERATIONS,
+  ...SCHEDULE_OPERATIONS,
   createKey: async (call) => {
     const { expiresAt, ...request } = bodyAs(schemas.createKeyRequest, call);
     const expires = expiresAt === undefined ? {} : { expiresAt: epochMs(Date.parse(expiresAt)) };

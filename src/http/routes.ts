@@ -25,6 +25,7 @@ export interface Route {
 
 const QUEUE = "/v1/queues/{queue}";
 const GROUP = `${QUEUE}/groups/{group}` as const;
+const SCHEDULE = "/v1/schedules/{schedule}";
 const EXCHANGE = "/v1/exchanges/{exchange}";
 
 const TABLE = [
@@ -286,6 +287,40 @@ const TABLE = [
     auth: "key",
     action: "send",
     summary: "Publish one message or a batch; the exchange routes each to queues.",
+  },
+  {
+    method: "PUT",
+    path: SCHEDULE,
+    operation: "putSchedule",
+    role: "admin",
+    auth: "key",
+    summary:
+      "Create a recurring schedule, or replace it; a key needs to be allowed to send to its target.",
+  },
+  {
+    method: "GET",
+    path: SCHEDULE,
+    operation: "getSchedule",
+    role: "admin",
+    auth: "key",
+    summary: "Read a recurring schedule and when it is due next.",
+  },
+  {
+    method: "GET",
+    path: "/v1/schedules",
+    operation: "listSchedules",
+    role: "admin",
+    auth: "key",
+    summary:
+      "List recurring schedules by name; a key sees those of targets that it may do something with.",
+  },
+  {
+    method: "DELETE",
+    path: SCHEDULE,
+    operation: "deleteSchedule",
+    role: "admin",
+    auth: "key",
+    summary: "Delete a recurring schedule; what it has sent stays.",
   },
   {
     method: "POST",

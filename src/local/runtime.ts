@@ -54,6 +54,9 @@ export interface Local {
 
 const JANITOR_EVERY_MS = 60_000;
 const JANITOR_ROUND_MS = 50_000;
+/** So that schedules of each second are fired each second; deployed, the janitor does it each minute. */
+const FIRE_EVERY_MS = 1_000;
+const FIRE_ROUND_MS = 20_000;
 /** Clocks of processes that share an endpoint; one process has one clock. */
 const SHARED_SKEW_MARGIN_MS = 1_000;
 /** A full disk fails every write; it is said once in a while. */
@@ -108,7 +111,13 @@ export async function startLocal(options: LocalOptions): Promise<Local> {
   const runJanitor = async (): Promise<void> => {
     await janitor.runJanitor(epochMs(Date.now() + JANITOR_ROUND_MS));
   };
-  const byItself = [everyMinute(runJanitor, log, stop.signal)];
+  const fire = async (): Promise<void> => {
+    await janitor.fireSchedules(epochMs(Date.now() + FIRE_ROUND_MS));
+  };
+  const byItself = [
+    every(JANITOR_EVERY_MS, runJanitor, "the janitor failed; it tries again in a minute"),
+    every(FIRE_EVERY_MS, fire, "schedules could not be fired; that is tried again in a second"),
+  ].map((run) => run(log, stop.signal));
   if (storage.lacksTtl) {
     const { client, tables } = storage;
     const compact = (): Promise<void> => storage.compact();
@@ -185,19 +194,17 @@ function troubleLog(
   };
 }
 
-async function everyMinute(
-  run: () => Promise<void>,
-  log: (message: string, error: unknown) => void,
-  signal: AbortSignal,
-): Promise<void> {
-  await sleep(JANITOR_EVERY_MS, signal);
-  while (!signal.aborted) {
-    await run().catch((error: unknown) => {
-      if (!signal.aborted) log("the janitor failed; it tries again in a minute", error);
-    });
-    await sleep(JANITOR_EVERY_MS, signal);
-  }
-}
+const every =
+  (ms: number, run: () => Promise<void>, trouble: string) =>
+  async (log: (message: string, error: unknown) => void, signal: AbortSignal): Promise<void> => {
+    await sleep(ms, signal);
+    while (!signal.aborted) {
+      await run().catch((error: unknown) => {
+        if (!signal.aborted) log(trouble, error);
+      });
+      await sleep(ms, signal);
+    }
+  };
 
 const sleepUnref = (ms: number): Promise<void> => new Promise((resolve) => void after(ms, resolve));
 

@@ -10,11 +10,13 @@ import type {
   LaneId,
   QueueId,
   QueueName,
+  ScheduleName,
 } from "../core/types.ts";
 import type { Binding, BindingSettings, Exchange, ExchangeSettings } from "../core/exchange.ts";
 import type { Code } from "../core/errors.ts";
 import type { GroupSettings } from "../core/group.ts";
 import type { QueueSettings } from "../core/queue.ts";
+import type { Schedule, ScheduleSettings } from "../core/schedule.ts";
 import type { Place } from "../core/receipt.ts";
 
 export type { GroupSettings, QueueSettings };
@@ -166,6 +168,8 @@ export interface ApiKeyView {
 }
 
 export interface JanitorReport {
+  /** Due times of recurring schedules. */
+  readonly fired: number;
   readonly queues: readonly {
     readonly name: QueueName;
     readonly depth: Depth;
@@ -287,6 +291,20 @@ export interface Service {
     messages: readonly OutgoingMessage[],
     request?: { idempotencyKey?: string },
   ): Promise<readonly PublishResult[]>;
+
+  /** Creates or replaces. */
+  putSchedule(
+    name: ScheduleName,
+    settings: ScheduleSettings,
+  ): Promise<{ created: boolean; schedule: Schedule }>;
+  getSchedule(name: ScheduleName): Promise<Schedule>;
+  listSchedules(request: {
+    limit: number;
+    after?: ScheduleName;
+  }): Promise<{ schedules: readonly Schedule[]; next?: ScheduleName }>;
+  deleteSchedule(name: ScheduleName): Promise<void>;
+  /** Fires what recurring schedules have due; cheap while nothing is. Gives how many due times that were. */
+  fireSchedules(deadline: EpochMs): Promise<number>;
 
   createKey(request: {
     name: string;

@@ -22,6 +22,7 @@ export type ServiceEvent =
   | { readonly type: "appendConflict" | "claimConflict" | "laneGrown" | "segmentCut" }
   | { readonly type: "unroutable"; readonly exchange: string; readonly messages: number }
   | { readonly type: "eraseFailed"; readonly error: unknown }
+  | { readonly type: "scheduleFailed"; readonly schedule: string; readonly error: unknown }
   | {
       readonly type: "deadLetterFailed" | "tendFailed" | "promotionFailed";
       readonly queue: string;

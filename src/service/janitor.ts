@@ -10,6 +10,7 @@
  * J2  A queue of many lanes is written down before it is tended, so that one that takes longer than
  *     the function lives is passed by the next round.
  */
+import { isLaneError } from "../core/errors.ts";
 import { LIMITS } from "../core/limits.ts";
 import { asSeenBy, asSeenByDefault, receivableLanes } from "../core/group.ts";
 import type { GroupQueue } from "../core/group.ts";
@@ -34,6 +35,7 @@ import { parseRecord } from "./catalog.ts";
 import type { DeadLetters } from "./dead-letter.ts";
 import type { Gauge, Measured } from "./depth.ts";
 import type { Deps } from "./deps.ts";
+import type { Schedules } from "./schedules.ts";
 import type { DueTimers } from "./due.ts";
 import type { Groups } from "./group-catalog.ts";
 import type { GroupKeeper } from "./group-keeper.ts";
@@ -47,6 +49,7 @@ const GRAVE_MS = 3_600_000;
 const PAGE = 50;
 /** Of one round for one queue; its receivers go on with what is left, or the next round. */
 const PROMOTE_MS = 15_000;
+const FIRE_MS = 20_000;
 /** A queue with more lanes may take as long as the function lives. */
 const SLOW_LANES = 16;
 
@@ -67,6 +70,7 @@ export class Janitor {
   readonly #lanes: LaneKeeper;
   readonly #deadLetters: DeadLetters;
   readonly #due: DueTimers;
+  readonly #schedules: Schedules;
 
   constructor(
     deps: Deps,
@@ -77,6 +81,7 @@ export class Janitor {
     lanes: LaneKeeper,
     deadLetters: DeadLetters,
     due: DueTimers,
+    schedules: Schedules,
   ) {
     this.#deps = deps;
     this.#groups = groups;
@@ -86,11 +91,13 @@ export class Janitor {
     this.#lanes = lanes;
     this.#deadLetters = deadLetters;
     this.#due = due;
+    this.#schedules = schedules;
   }
 
   async run(deadline: EpochMs): Promise<JanitorReport> {
     const { store, clock } = this.#deps;
     const before = this.#deadLetters.moved;
+    const fired = await this.#fire(deadline);
     const round: Round = {
       deadline,
       queues: [],
@@ -118,12 +125,25 @@ export class Janitor {
     const deletedQueuesCleared = clock.now() < deadline ? await this.#clearGraves(deadline) : 0;
     const { queues, lanesRetired } = round;
     return {
+      fired,
       queues,
       lanesRetired,
       deadLettered: this.#deadLetters.moved - before,
       deletedQueuesCleared,
       complete,
     };
+  }
+
+  /** First, for due times are what others wait for; a trouble there must not keep queues waiting. */
+  async #fire(deadline: EpochMs): Promise<number> {
+    const until = Math.min(deadline, this.#deps.clock.now() + FIRE_MS);
+    try {
+      return await this.#schedules.fire(epochMs(until));
+    } catch (error) {
+      if (!isLaneError(error)) throw error;
+      this.#deps.onEvent?.({ type: "scheduleFailed", schedule: "", error });
+      return 0;
+    }
   }
 
   async #save(round: Round, after: string | undefined): Promise<void> {

@@ -13,6 +13,7 @@
  */
 import { isLaneError, LaneError } from "../core/errors.ts";
 import { LIMITS } from "../core/limits.ts";
+import type { StoredMessage } from "../core/message.ts";
 import { unpack } from "../core/packing.ts";
 import { ttlOf } from "../core/queue.ts";
 import type { QueueRecord } from "../core/queue.ts";
@@ -38,6 +39,7 @@ import { boundedCache } from "./cache.ts";
 import type { Catalog } from "./catalog.ts";
 import { backoffMs, randomId } from "./deps.ts";
 import type { Deps } from "./deps.ts";
+import { lanesFor } from "./lane-choice.ts";
 import type { LogReader } from "./log.ts";
 import type { Tail } from "./tail.ts";
 
@@ -105,10 +107,10 @@ export class Promoter {
     const now = this.#deps.clock.now();
     if (state.by !== this.#name && state.until > now)
       return { count: 0, againAt: epochMs(state.until) };
-    const spot = await this.#spot(record, shard, state);
+    const spot = await this.#spot(record, shard, { state, first: timers[0]?.message });
     if (spot === undefined) return "contended";
     const fresh = await this.#neverPromoted(queueId, shard, timers);
-    const batch = entryOf(fresh);
+    const batch = entryOf(fitting(fresh, record, spot.lane));
     if (batch.length === 0) return { count: 0, againAt: more ? now : undefined };
     const version = await this.#take(queueId, shard, state, spot);
     if (version === undefined) return "contended";
@@ -165,7 +167,7 @@ export class Promoter {
   async #spot(
     record: QueueRecord,
     shard: number,
-    { intent, version }: State,
+    { state: { intent, version }, first }: { state: State; first: StoredMessage | undefined },
   ): Promise<Spot | undefined> {
     const { queueId } = record;
     const { tails } = this.#appender;
@@ -181,7 +183,7 @@ export class Promoter {
       if (item === undefined && tail !== "ended" && tail.offset === at) return { lane, tail };
       if (item !== undefined) await this.#settle(record, shard, lane, item);
     }
-    const { open } = record.lanes;
+    const open = first === undefined ? [] : lanesFor(record, first);
     const lane = open[Math.floor(this.#deps.random() * open.length)];
     if (lane === undefined) return undefined;
     const tail = await tails.appendable(queueId, lane);
@@ -348,6 +350,12 @@ export class Promoter {
       await write();
     }
   }
+}
+
+/** Those that may go to a lane, as priorities ask; to a place that is named already, any rather than none. */
+function fitting(timers: readonly Timer[], record: QueueRecord, lane: LaneId): readonly Timer[] {
+  const some = timers.filter(({ message }) => lanesFor(record, message).includes(lane));
+  return some.length > 0 ? some : timers;
 }
 
 const sortKey = ({ at, tag }: TimerPlace): string => timerSortKey(at, tag);

@@ -27,6 +27,11 @@ import type { Routing } from "./routing.ts";
 import { checkSchedules, messageBytes } from "./send-checks.ts";
 import type { Sender } from "./send.ts";
 
+/** How long dedup ids are remembered, where that is more than a queue's window. */
+interface Remember {
+  readonly rememberSeconds?: number;
+}
+
 interface Copy {
   readonly queue: QueueName;
   readonly message: OutgoingMessage;
@@ -59,7 +64,7 @@ export class Publisher {
   async publish(
     name: ExchangeName,
     given: readonly OutgoingMessage[],
-    { idempotencyKey: key }: { idempotencyKey?: string } = {},
+    { idempotencyKey: key, ...remember }: { idempotencyKey?: string } & Remember = {},
   ): Promise<readonly PublishResult[]> {
     checkSchedules(given, this.#deps.clock.now());
     const messages = key === undefined ? given : repeatable(name, key, given);
@@ -74,7 +79,10 @@ export class Publisher {
         this.#copies(inputs[index] as RouteInput, messages[index] as OutgoingMessage, one),
       ),
     );
-    await this.#send(published.flatMap(({ copies }) => copies));
+    await this.#send(
+      published.flatMap(({ copies }) => copies),
+      remember,
+    );
     const lost = published.filter(({ copies, refused }) => copies.length === 0 && !refused).length;
     if (lost > 0) this.#deps.onEvent?.({ type: "unroutable", exchange: name, messages: lost });
     return published.map((one) => answer(one, settings.mandatory));
@@ -152,7 +160,7 @@ export class Publisher {
     return { token, copies, refused: undefined };
   }
 
-  async #send(copies: readonly Copy[]): Promise<void> {
+  async #send(copies: readonly Copy[], remember: Remember): Promise<void> {
     const byQueue = new Map<QueueName, Copy[]>();
     for (const copy of copies) {
       const others = byQueue.get(copy.queue);
@@ -164,6 +172,7 @@ export class Publisher {
         const results = await this.#resultsOf(
           queue,
           group.map(({ message }) => message),
+          remember,
         );
         for (const [index, copy] of group.entries()) copy.result = results[index];
       }),
@@ -174,9 +183,10 @@ export class Publisher {
   async #resultsOf(
     queue: QueueName,
     messages: readonly OutgoingMessage[],
+    remember: Remember,
   ): Promise<readonly SendResult[]> {
     try {
-      return await this.#sender.send(queue, messages);
+      return await this.#sender.send(queue, messages, remember);
     } catch (error) {
       if (!isLaneError(error)) throw error;
       const { code, message: detail, retryable } = error;

@@ -74,7 +74,10 @@ export class Sender {
   async send(
     name: QueueName,
     messages: readonly OutgoingMessage[],
-    { idempotencyKey }: { idempotencyKey?: string } = {},
+    {
+      idempotencyKey,
+      rememberSeconds = 0,
+    }: { idempotencyKey?: string; rememberSeconds?: number } = {},
   ): Promise<readonly SendResult[]> {
     const record = await this.#catalog.get(name);
     if (messages.length === 0) return [];
@@ -95,6 +98,7 @@ export class Sender {
         idempotencyKey === undefined
           ? undefined
           : { key: idempotencyKey, fingerprint: fingerprint(messages) },
+        rememberSeconds,
       ),
       this.#schedule(record, stamped),
     ]);
@@ -113,8 +117,9 @@ export class Sender {
     messages: readonly StoredMessage[],
     now: EpochMs,
     keyed: Pick<KeyedRequest, "key" | "fingerprint"> | undefined,
+    rememberSeconds: number,
   ): Promise<Outcome[]> {
-    const windowMs = dedupOf(record.settings).windowSeconds * 1000;
+    const windowMs = Math.max(dedupOf(record.settings).windowSeconds, rememberSeconds) * 1000;
     const ttl = Math.ceil((now + windowMs + LIMITS.dedupSpareMs) / 1000);
     const outcomes: Outcome[] = [];
     const { parcels, indexes } =

@@ -34,6 +34,7 @@ import { Receiver } from "./receive.ts";
 import { Redriver } from "./redrive.ts";
 import { Requests } from "./requests.ts";
 import { Routing } from "./routing.ts";
+import { Schedules } from "./schedules.ts";
 import { Sender } from "./send.ts";
 import { Sources } from "./sources.ts";
 import { Starts } from "./starts.ts";
@@ -83,7 +84,18 @@ export function createService(deps: Deps, bell: Bell = new Bell(deps)): Service 
   const redriver = new Redriver(deps, catalog, visits, deadLetters, gauge);
   const keys = new ApiKeys(deps);
   const keeper = new GroupKeeper(deps, catalog, groups);
-  const janitor = new Janitor(deps, groups, keeper, visits, gauge, lanes, deadLetters, due);
+  const schedules = new Schedules(deps, catalog, routing, sender, publisher);
+  const janitor = new Janitor(
+    deps,
+    groups,
+    keeper,
+    visits,
+    gauge,
+    lanes,
+    deadLetters,
+    due,
+    schedules,
+  );
 
   return {
     putQueue: (name, settings) => queues.put(name, settings),
@@ -115,6 +127,11 @@ export function createService(deps: Deps, bell: Bell = new Bell(deps)): Service 
     listBindings: (name, request) => exchanges.listBindings(name, request),
     deleteBinding: (name, id) => exchanges.deleteBinding(name, id),
     publish: (name, messages, request) => publisher.publish(name, messages, request),
+    putSchedule: (name, settings) => schedules.put(name, settings),
+    getSchedule: (name) => schedules.get(name),
+    listSchedules: (request) => schedules.list(request),
+    deleteSchedule: (name) => schedules.delete(name),
+    fireSchedules: (deadline) => schedules.tick(deadline),
     createKey: (request) => keys.create(request),
     listKeys: (request) => keys.list(request),
     deleteKey: (id) => keys.delete(id),

@@ -58,6 +58,9 @@
  *          Written by the group operations and the janitor; read by receive, cached 10 s.
  *          sk `#<groupId>`: deletedAt. The grave of a group whose name is used again before that.
  * grave    pk `grave`, sk queueId: lanes (count ever used), timerShards, deletedAt. What the janitor has still to clear.
+ * schedule pk `schedule`, sk name: scheduleId (new for every creation), settings (JSON, the message without its
+ *          body), body, createdAt, since (what an interval counts from), nextAt (the first due time not yet
+ *          fired), version. Written by the schedule operations and by who fires; read by the janitor.
  * key      pk `key`, sk id: name, hash (SHA-256 of the secret), scopes, createdAt, expiresAt.
  * exchange pk `exchange`, sk name: exchangeId, settings (JSON), createdAt, `revision` (random, another
  *          one after every change of settings or bindings), `deleting` once its bindings are being cleared.
@@ -74,6 +77,7 @@ import type {
   Offset,
   QueueId,
   QueueName,
+  ScheduleName,
 } from "../core/types.ts";
 import type { Key } from "./port.ts";
 
@@ -151,6 +155,8 @@ export const groupGraveKey = (queue: QueueId, group: GroupId): Key => ({
 });
 export const GRAVES = "grave";
 export const graveKey = (queue: QueueId): Key => ({ pk: GRAVES, sk: queue });
+export const SCHEDULES = "schedule";
+export const scheduleKey = (name: ScheduleName): Key => ({ pk: SCHEDULES, sk: name });
 export const API_KEYS = "key";
 export const apiKeyKey = (id: string): Key => ({ pk: API_KEYS, sk: id });
 export const EXCHANGES = "exchange";

@@ -9,6 +9,7 @@ const report = (
   queues: Record<string, { ready?: number; leased?: number; age?: number }>,
   deadLettered = 0,
 ): JanitorReport => ({
+  fired: 0,
   queues: Object.entries(queues).map(([name, { ready = 0, leased = 0, age = 0 }]) => ({
     name: queueName(name),
     depth: { ready, leased, delayed: 0 },

@@ -37,6 +37,7 @@ beforeAll(async () => {
     groups,
     crowdedLane,
     schedules,
+    recurring,
     janitor,
   ])
     await scenario();
@@ -302,6 +303,19 @@ async function schedules(): Promise<void> {
   deployed.advance(20 * MINUTE);
   await deployed.runJanitor();
   expect(await receive("later")).toHaveLength(1);
+}
+
+async function recurring(): Promise<void> {
+  await call("putQueue", { queue: "ticks", body: {} }, 201);
+  const body = { everySeconds: 30, queue: "ticks", message: { body: "tick" } };
+  await call("putSchedule", { id: "ticking", body }, 201);
+  await call("putSchedule", { id: "ticking", body });
+  deployed.advance(MINUTE);
+  await deployed.runJanitor();
+  expect(await receive("ticks")).toHaveLength(2);
+  await call("getSchedule", { id: "ticking" });
+  await call("listSchedules");
+  await call("deleteSchedule", { id: "ticking" }, 204);
 }
 
 async function janitor(): Promise<void> {

@@ -33,6 +33,7 @@ const BODIES: Partial<Record<Operation, unknown>> = {
   putExchange: { type: "direct" },
   putBinding: { exchange: "orders-eu" },
   publish: { body: 1 },
+  putSchedule: { everySeconds: 60, queue: "orders", message: { body: 1 } },
   createKey: { name: "n", scopes: [{ actions: ["send"], queues: "*" }] },
 };
 

@@ -164,6 +164,7 @@ export function eventOf(operation: Operation, request: Request): APIGatewayProxy
   if (route.path.includes("{queue}")) pathParameters["queue"] = request.queue ?? "orders";
   if (route.path.includes("{group}")) pathParameters["group"] = request.group ?? "audit";
   if (route.path.includes("{exchange}")) pathParameters["exchange"] = request.exchange ?? "events";
+  if (route.path.includes("{schedule}")) pathParameters["schedule"] = request.id ?? "daily";
   if (route.path.includes("{id}")) pathParameters["id"] = request.id ?? "abcdefghijkl-1-2";
   const iam = request.iam === undefined ? {} : { authorizer: { iam: { userArn: request.iam } } };
   const payload = bytes?.toString("base64") ?? text;

@@ -9,6 +9,7 @@ import { problemSchema, SHAPES } from "../../src/http/openapi-shapes.ts";
 import { openApiDocument } from "../../src/http/openapi.ts";
 import { ROUTES } from "../../src/http/routes.ts";
 import type { Operation } from "../../src/http/routes.ts";
+import { scheduleName } from "../../src/core/types.ts";
 import { exchangeOf, fixture, NOW, queueView, receivedMessage } from "./face-fixture.ts";
 
 test("docs/openapi.json is what bin/openapi.ts writes", () => {
@@ -75,6 +76,18 @@ describe("answers are as described", () => {
     createdAt: NOW,
     expiresAt: NOW,
   };
+  const schedule = {
+    name: scheduleName("daily"),
+    scheduleId: "abc",
+    recurrence: { cron: "0 9 * * *", timeZone: "UTC" },
+    target: { exchange: exchangeOf("a").name, routingKey: "x" },
+    message: { ...message, ttlSeconds: 5 },
+    onMissed: "fire" as const,
+    createdAt: NOW,
+    since: NOW,
+    nextAt: NOW,
+    version: 1,
+  };
   const service = {
     receive: async () => [message, dead],
     browse: async () => ({ messages: [message, dead] }),
@@ -83,6 +96,10 @@ describe("answers are as described", () => {
       groups: { default: { state: "leased" as const, leaseExpiresAt: NOW, receives: 1 } },
     }),
     listScheduled: async () => ({ messages: [{ ...message, deliverAt: NOW }], next: "1" }),
+    putSchedule: async () => ({ created: true, schedule }),
+    getSchedule: async () => schedule,
+    listSchedules: async () => ({ schedules: [schedule], next: schedule.name }),
+    deleteSchedule: async () => undefined,
     listQueues: async () => ({ queues: [queueView("a")], next: queueView("a").name }),
     listKeys: async () => ({ keys: [key], next: "k" }),
     createKey: async () => ({ key, secret: "s" }),
@@ -127,6 +144,7 @@ describe("answers are as described", () => {
     putBinding: { queue: "orders", weight: 2, transform: { body: "/a" } },
     publish: { messages: [{ body: 1, routingKey: "a" }, { body: 2 }, { body: 3 }, { body: 4 }] },
     createKey: { name: "n", scopes: key.scopes },
+    putSchedule: { everySeconds: 60, queue: "a", message: { body: 1 } },
   };
 
   test.each(ROUTES)("$operation", async ({ operation }) => {
