@@ -4,6 +4,8 @@
  * C1  Guarded by `head` and `end` as read.
  * C6  What has expired before anyone has received it moves to a lease that leaves, where the queue asks
  *     for that; else it is passed over.
+ * C9  What the group is not to get is passed over without a lease. The head goes with the next claim,
+ *     or by itself once enough has been passed.
  * C7  A segment is cut where a claim stopped for want of room, or left too little for another like it.
  */
 import type { Condition, Edit } from "../store/port.ts";
@@ -24,6 +26,7 @@ interface Fresh {
   readonly dead: DeadLetter[];
   head: Offset;
   headEntry: Offset;
+  passed: number;
   cutAt: Offset | undefined;
   nextEventAt: EpochMs | undefined;
   ended: boolean;
@@ -48,8 +51,9 @@ export function claimFresh(
     guards: [],
     newLeases: [],
     dead: [],
-    head: segment.head,
-    headEntry: segment.headEntry,
+    head: input.walked?.head ?? segment.head,
+    headEntry: input.walked?.headEntry ?? segment.headEntry,
+    passed: input.walked?.passed ?? 0,
     cutAt: undefined,
     nextEventAt: undefined,
     ended: false,
@@ -83,7 +87,12 @@ export function claimFresh(
     const stop = segment.end === undefined ? entryEnd : offset(Math.min(entryEnd, segment.end));
     while (result.head < stop) {
       const message = entry.messages?.[result.head - entry.offset];
-      if (message !== undefined && message.expiresAt <= now && leaving !== undefined) {
+      const isLive = message !== undefined && message.expiresAt > now;
+      const verdict =
+        message !== undefined && (isLive || leaving !== undefined) && input.accepts(message);
+      if (verdict === "notLoaded") break walk;
+      if (isLive && !verdict) result.passed += 1;
+      if (verdict && message.expiresAt <= now && leaving !== undefined) {
         if (last === undefined || last.placed.length >= LIMITS.leaseMessages) {
           if (drafts.length + expired.length >= room) break walk;
           last = { entry: entry.offset, placed: [] };
@@ -99,7 +108,7 @@ export function claimFresh(
         bytes += cost;
         deadRoom -= deliveredBytes(message);
         last.placed.push({ offset: result.head, message });
-      } else if (message !== undefined && message.expiresAt > now) {
+      } else if (verdict && isLive) {
         if (message.visibleAt > now) {
           result.nextEventAt = message.visibleAt;
           break walk;
@@ -168,7 +177,12 @@ export function claimFresh(
   const another = lastLease === undefined ? 0 : leaseBytes(membersOf(lastLease, lastLease.placed));
   const isCrowded = another > 0 && bytes + another > LIMITS.segmentRoomyBytes;
   if (segment.end === undefined && (full || isCrowded)) result.cutAt = result.head;
-  if (result.head !== segment.head || result.cutAt !== undefined) {
+  const isMerelyPassed =
+    result.newLeases.length === 0 &&
+    result.passed > 0 &&
+    result.passed < input.passFreely &&
+    segment.end === undefined;
+  if ((result.head !== segment.head && !isMerelyPassed) || result.cutAt !== undefined) {
     result.edits.push(set(["head"], result.head), set(["headEntry"], result.headEntry));
     result.guards.push(...headGuards(segment));
     if (result.cutAt !== undefined) result.edits.push(set(["end"], result.cutAt));

@@ -9,11 +9,15 @@
  */
 import { setsOf } from "./queue.ts";
 import type { Lanes, QueueRecord, QueueSettings } from "./queue.ts";
+import { parsePattern } from "./pattern.ts";
+import type { Pattern } from "./pattern.ts";
 import { DEFAULT_GROUP, groupName } from "./types.ts";
 import type { EpochMs, GroupId, GroupName, LaneId } from "./types.ts";
 
-/** What is absent is as the queue has it. */
+/** What is absent is as the queue has it; without a filter it gets everything. */
 export interface GroupSettings {
+  /** An event pattern. What it does not let through is passed over. */
+  readonly filter?: Readonly<Record<string, unknown>>;
   /** 1–1,000; null: no limit */
   readonly maxReceives?: number | null;
   readonly deadLetter?: QueueSettings["deadLetter"];
@@ -23,10 +27,12 @@ export interface GroupRecord {
   readonly name: GroupName;
   readonly groupId: GroupId;
   readonly settings: GroupSettings;
+  /** The filter, parsed. */
+  readonly pattern: Pattern | undefined;
   readonly createdAt: EpochMs;
   /** One more with every change of the record. */
   readonly version: number;
-  /** Two more with every seek. */
+  /** Number of the last seek, plus one when it has ended (U2). */
   readonly seeks: number;
   /** Ended lanes that the group is through with. */
   readonly drained: ReadonlySet<LaneId>;
@@ -53,6 +59,7 @@ export const defaultGroup = (record: QueueRecord): GroupRecord => ({
   name: groupName(DEFAULT_GROUP),
   groupId: DEFAULT_GROUP,
   settings: {},
+  pattern: undefined,
   createdAt: record.createdAt,
   version: record.version,
   seeks: record.lanes.seeks ?? 0,
@@ -64,6 +71,10 @@ export const defaultGroup = (record: QueueRecord): GroupRecord => ({
 
 export const asSeenByDefault = (record: QueueRecord): GroupQueue =>
   asSeenBy(record, defaultGroup(record));
+
+/** @throws LaneError `invalid-request`, which names the place in the filter. */
+export const patternOf = ({ filter }: GroupSettings): Pattern | undefined =>
+  filter === undefined ? undefined : parsePattern(filter);
 
 /** U2 */
 export const isSeeking = ({ seeks }: Pick<GroupRecord, "seeks">): boolean => seeks % 2 === 1;

@@ -6,7 +6,7 @@
  *     digits and no key order changes.
  * M2  `expiresAt` and `visibleAt` are fixed when the message is appended and never change.
  */
-import type { EpochMs } from "./types.ts";
+import type { EpochMs, GroupId } from "./types.ts";
 
 /** `text`: UTF-8. `json`: UTF-8, one JSON value. `bytes`: anything. */
 export type BodyKind = "text" | "json" | "bytes";
@@ -66,6 +66,8 @@ export interface StoredMessage extends Omit<
   /** Exactly-once appends: the id that the entry holds, made by `core/dedup.ts` or of a place. */
   readonly dedupId?: string;
   readonly deadLetter?: DeadLetterInfo;
+  /** Redriven for one group, whose dead letter it was: others pass it over. */
+  readonly group?: GroupId;
   /** The body stands in parts of its own (`part#` items); `body` is empty. */
   readonly parts?: { readonly name: string; readonly count: number; readonly bytes: number };
 }

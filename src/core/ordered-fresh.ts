@@ -36,6 +36,14 @@ function follow(work: Work, tag: string): void {
       const message = entry.messages?.[index];
       if (message === undefined || work.tagOf(message) !== tag) continue;
       const isLive = message.expiresAt > input.now;
+      const verdict = isLive && input.accepts(message);
+      if (verdict === "notLoaded") {
+        work.held.set(tag, { entry: entry.offset, index, count });
+        work.blocked.add(tag);
+        work.more = true;
+        return;
+      }
+      if (isLive && !verdict) continue;
       if (isLive && !give(work, tag, { offset: at, message }, entry.offset)) {
         work.held.set(tag, { entry: entry.offset, index, count });
         return;
@@ -78,6 +86,8 @@ function passes(work: Work, entry: LogEntry): boolean {
   const index = work.head - entry.offset;
   const message = entry.messages?.[index];
   if (message === undefined || message.expiresAt <= input.now) return true;
+  const verdict = input.accepts(message);
+  if (verdict !== true) return verdict === false;
   if (message.visibleAt > input.now) {
     work.nextEventAt = earlier(work.nextEventAt, message.visibleAt);
     return false;

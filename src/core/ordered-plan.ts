@@ -207,6 +207,7 @@ function finished(work: Work): Plan {
     ownLease: work.dead[0]?.lease.id ?? [...leases.values()][0]?.id,
     head: work.head,
     headEntry: work.headEntry,
+    passed: 0,
     cutAt: undefined,
     nextEventAt: work.nextEventAt,
     ended: work.ended && work.held.size === 0,

@@ -13,7 +13,7 @@ import { deflateRawSync, inflateRawSync } from "node:zlib";
 import { invariant } from "./errors.ts";
 import { LIMITS } from "./limits.ts";
 import type { BodyKind, DeadLetterInfo, StoredMessage } from "./message.ts";
-import { epochMs } from "./types.ts";
+import { epochMs, groupId } from "./types.ts";
 
 // One of each for good: making one costs more than most entries do.
 const encoder = new Encoder();
@@ -54,6 +54,8 @@ interface PackedRest {
   k?: string;
   n?: string;
   y?: number;
+  /** The group that it is for. */
+  g?: string;
 }
 
 /** @throws nothing; the caller keeps batches within `entryRawBytes` by `packedBytes`. */
@@ -112,6 +114,7 @@ function packMessage(message: StoredMessage, times: PackedTimes): PackedMessage 
   if (message.key !== undefined) rest.k = message.key;
   if (message.tenant !== undefined) rest.n = message.tenant;
   if (message.priority !== undefined) rest.y = message.priority;
+  if (message.group !== undefined) rest.g = message.group;
   return [
     KINDS.indexOf(message.kind),
     message.body,
@@ -147,6 +150,7 @@ function unpackMessage(
     ...(rest.k === undefined ? {} : { key: rest.k }),
     ...(rest.n === undefined ? {} : { tenant: rest.n }),
     ...(rest.y === undefined ? {} : { priority: rest.y }),
+    ...(rest.g === undefined ? {} : { group: groupId(rest.g) }),
     ...(rest.p === undefined
       ? {}
       : { parts: { name: rest.p[0], count: rest.p[1], bytes: rest.p[2] } }),

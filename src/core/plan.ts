@@ -31,8 +31,25 @@ export interface ClaimRequest {
   readonly isStarted?: boolean;
 }
 
+/** Whether a group is to get a message; `notLoaded`: its body has to be fetched first. */
+export type Verdict = boolean | "notLoaded";
+
+/** How far a group has looked beyond the head as stored, past messages that it is not to get. */
+export interface Walked {
+  readonly head: Offset;
+  readonly headEntry: Offset;
+  /** So many messages lie between. */
+  readonly passed: number;
+}
+
 export interface PlanInput {
   readonly segment: Segment;
+  /** Where the walk begins, if that is beyond the segment's head. */
+  readonly walked: Walked | undefined;
+  /** What is not accepted is passed over without a lease. */
+  readonly accepts: (message: StoredMessage) => Verdict;
+  /** So many messages may be passed over before that alone is worth a write of the head. */
+  readonly passFreely: number;
   /** From the entry that holds `head` on, without holes but for confirmed gaps (L8). */
   readonly fresh: readonly LogEntry[];
   /** Cut segments: a consistent query begun after the cut was seen showed nothing below `end`; all of it has expired. */
@@ -98,6 +115,8 @@ export interface Plan {
   readonly ownLease: string | undefined;
   readonly head: Offset;
   readonly headEntry: Offset;
+  /** Messages between the head as stored and as planned that were not accepted. */
+  readonly passed: number;
   /** Where this plan cuts the segment. */
   readonly cutAt: Offset | undefined;
   /** When something of this segment may become claimable without anyone's doing. */

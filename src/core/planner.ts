@@ -51,6 +51,7 @@ export function plan(input: PlanInput): Plan {
     ownLease: reclaimed.newLeases[0] ?? claimed.newLeases[0],
     head: claimed.head,
     headEntry: claimed.headEntry,
+    passed: claimed.passed,
     cutAt: claimed.cutAt,
     nextEventAt: earliest(reclaimed.nextEventAt, claimed.nextEventAt),
     ended: claimed.ended,

@@ -80,7 +80,7 @@ export interface Lanes {
   readonly grownAt?: number;
   /** A tenant has sent to it: receives take its lanes by turns. */
   readonly isShared?: true;
-  /** Of the default group, whose place on each lane they change: two more with every seek (U2). */
+  /** Of the default group, whose place on each lane it changes: number of the last one, plus one when it has ended (U2). */
   readonly seeks?: number;
   /** Q3: the set of the open lanes; absent: 0. */
   readonly set?: number;

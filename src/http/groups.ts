@@ -1,8 +1,6 @@
 /** The calls on consumer groups: from requests to the service and back. */
-import { LaneError } from "../core/errors.ts";
 import { epochMs, groupName } from "../core/types.ts";
 import type { GroupName, QueueName } from "../core/types.ts";
-import { parseMessageId } from "../core/receipt.ts";
 import type { Begins, GroupSummary, GroupView, StartFrom } from "../service/api.ts";
 import { json, noContent } from "./answer.ts";
 import type { Answer } from "./answer.ts";
@@ -10,7 +8,6 @@ import { demandDeadLetter } from "./authorise.ts";
 import { iso } from "./message-out.ts";
 import type { Call } from "./call.ts";
 import * as schemas from "./schemas.ts";
-import { UNSUPPORTED, withoutUnsupported } from "./unsupported.ts";
 import { validate } from "./validate.ts";
 
 export async function putGroup(
@@ -18,8 +15,7 @@ export async function putGroup(
   queue: QueueName,
   body: Readonly<Record<string, unknown>>,
 ): Promise<Answer> {
-  const given = withoutUnsupported(UNSUPPORTED.group, body);
-  const { from, ...rest } = validate(schemas.groupRequest, given);
+  const { from, ...rest } = validate(schemas.groupRequest, body);
   const settings = rest as GroupView["settings"];
   // Else a key for some queues could have messages moved into others.
   demandDeadLetter(call.caller, settings.deadLetter);
@@ -43,19 +39,20 @@ export async function deleteGroup(call: Call, queue: QueueName): Promise<Answer>
   return noContent();
 }
 
+export async function seekGroup(
+  call: Call,
+  queue: QueueName,
+  body: Readonly<Record<string, unknown>>,
+): Promise<Answer> {
+  const { from } = validate(schemas.seekRequest, body);
+  const { group, begins } = await call.service.seekGroup(queue, groupOf(call), startOf(from));
+  return json(200, groupJson(group, begins));
+}
+
 const groupOf = ({ event }: Call): GroupName => groupName(event.pathParameters?.["group"] ?? "");
 
-function startOf(from: "earliest" | "latest" | { time: string } | { id: string }): StartFrom {
-  if (typeof from === "string") return from;
-  if ("time" in from) return { time: epochMs(Date.parse(from.time)) };
-  const place = parseMessageId(from.id);
-  if (place === undefined) {
-    throw new LaneError("invalid-request", "from.id is not a message id.", {
-      errors: [{ path: "from.id", message: "is not a message id" }],
-    });
-  }
-  return { place };
-}
+const startOf = (from: schemas.StartFrom): StartFrom =>
+  typeof from === "object" && "time" in from ? { time: epochMs(Date.parse(from.time)) } : from;
 
 const summaryOf = (group: GroupSummary): Record<string, unknown> => ({
   name: group.name,

@@ -63,6 +63,7 @@ const queue = v.strictObject({
 const groupSummary = {
   name: v.string(),
   settings: v.strictObject({
+    filter: v.exactOptional(requests.filter),
     maxReceives: v.exactOptional(settings.entries.maxReceives),
     deadLetter: v.exactOptional(settings.entries.deadLetter),
   }),
@@ -264,6 +265,11 @@ const EXACT = {
     answer: v.strictObject({ groups: v.array(v.strictObject(groupSummary)) }),
   },
   deleteGroup: { statuses: { 204: "Deleted." } },
+  seekGroup: {
+    body: requests.seekRequest,
+    statuses: { 200: "The group, and where it has come to stand." },
+    answer: group,
+  },
   redrive: {
     body: requests.redriveRequest,
     statuses: { 200: "How many were moved, and how many are left." },

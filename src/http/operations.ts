@@ -14,7 +14,7 @@ import type {
 import { json, noContent, problem } from "./answer.ts";
 import type { Answer } from "./answer.ts";
 import { demand, demandDeadLetter } from "./authorise.ts";
-import { deleteGroup, getGroup, listGroups, putGroup } from "./groups.ts";
+import { deleteGroup, getGroup, listGroups, putGroup, seekGroup } from "./groups.ts";
 import { EXCHANGE_OPERATIONS } from "./exchanges.ts";
 import { SCHEDULE_OPERATIONS } from "./schedules.ts";
 import { bodyAs, idOf, objectOf, queueOf } from "./call.ts";
@@ -59,6 +59,7 @@ export const OPERATIONS: Readonly<Record<Operation, Handler>> = {
   getGroup: async (call) => getGroup(call, queueOf(call)),
   listGroups: async (call) => listGroups(call, queueOf(call)),
   deleteGroup: async (call) => deleteGroup(call, queueOf(call)),
+  seekGroup: async (call) => seekGroup(call, queueOf(call), objectOf(call)),
   send: async (call) => {
     const idempotencyKey = idempotencyKeyOf(call.event);
     const request = idempotencyKey === undefined ? undefined : { idempotencyKey };

@@ -120,6 +120,15 @@ const TABLE = [
   },
   {
     method: "POST",
+    path: `${GROUP}/seek`,
+    operation: "seekGroup",
+    role: "admin",
+    auth: "key",
+    action: "manage",
+    summary: "Move a consumer group to another place: what stands there comes anew, acked or not.",
+  },
+  {
+    method: "POST",
     path: `${QUEUE}/redrive`,
     operation: "redrive",
     role: "admin",

@@ -174,6 +174,12 @@ export const queueSettings = v.strictObject({
   tags: v.exactOptional(tags),
 });
 
+/** `core/pattern.ts` says what is wrong with one. */
+export const filter = v.custom<Readonly<Record<string, unknown>>>(
+  isPlainObject,
+  "must be an object",
+);
+
 const startFrom = v.union(
   [
     v.picklist(["earliest", "latest"]),
@@ -183,8 +189,13 @@ const startFrom = v.union(
   'must be "earliest", "latest", { "time": … } or { "id": … }',
 );
 
+export type StartFrom = v.InferOutput<typeof startFrom>;
+
+export const seekRequest = v.strictObject({ from: startFrom });
+
 export const groupRequest = v.strictObject({
   from: v.optional(startFrom, "earliest"),
+  filter: v.exactOptional(filter),
   maxReceives: queueSettings.entries.maxReceives,
   deadLetter: queueSettings.entries.deadLetter,
 });
@@ -292,12 +303,6 @@ const bindingHeaders = v.pipe(
       addIssue({ message: `must have at most ${LIMITS.bindingHeaders} headers` });
     }
   }),
-);
-
-/** `core/pattern.ts` says what is wrong with one. */
-export const filter = v.custom<Readonly<Record<string, unknown>>>(
-  isPlainObject,
-  "must be an object",
 );
 
 export const bindingFields = {

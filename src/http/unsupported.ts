@@ -11,7 +11,6 @@ interface Row {
 
 export const UNSUPPORTED = {
   settings: {},
-  group: { filter: {} },
   /** Fields of a message, and query parameters of a raw one. */
   message: {},
 } as const satisfies Record<string, Record<string, Row>>;

@@ -108,7 +108,7 @@ export class Acker {
     const done = group.receipts.filter((receipt) => isDone(answers.get(receipt)));
     if (done.length > 0)
       await this.#eraser.erase(
-        group.place,
+        group.stand,
         done.map((receipt) => receipt.offset),
       );
   }

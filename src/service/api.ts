@@ -17,7 +17,6 @@ import type { Code } from "../core/errors.ts";
 import type { GroupSettings } from "../core/group.ts";
 import type { QueueSettings } from "../core/queue.ts";
 import type { Schedule, ScheduleSettings } from "../core/schedule.ts";
-import type { Place } from "../core/receipt.ts";
 
 export type { GroupSettings, QueueSettings };
 
@@ -47,7 +46,8 @@ export type StartFrom =
   | "latest"
   /** Not to come. */
   | { readonly time: EpochMs }
-  | { readonly place: Place };
+  /** As issued, or a `place`. */
+  | { readonly id: string };
 
 /**
  * Where it has come to stand: `earliest`, with nothing that is left before it, also where an earlier
@@ -213,6 +213,12 @@ export interface Service {
   /** The default one first, then by name. */
   listGroups(queue: QueueName): Promise<readonly GroupSummary[]>;
   deleteGroup(queue: QueueName, name: GroupName): Promise<void>;
+  /** Everything from there on is delivered to the group anew, everything before it is passed over. */
+  seekGroup(
+    queue: QueueName,
+    name: GroupName,
+    from: StartFrom,
+  ): Promise<{ group: GroupView; begins: Begins }>;
 
   send(
     name: QueueName,

@@ -142,7 +142,7 @@ export class LeaseChanger {
     change: Extract<LeaseChange, { to: "release" }>,
     item: Item,
   ): Planned | undefined {
-    const { leases } = parseSegment(group.place.start, item);
+    const { leases } = parseSegment(group.start, item);
     const held = receipts.filter((one) => leases.get(one.lease)?.pending.has(memberOf(one)));
     const move = planReleaseInOrder(
       leases.values(),

@@ -4,12 +4,13 @@
  *
  * C1  A refused claim that finds its own new lease id in the item has succeeded.
  * C7  After two conflicts in a row the segment is cut ahead, so that two heads serve the lane.
+ * C9  What was passed over without a write is remembered, so that it is read once.
  */
 import { isLaneError } from "../core/errors.ts";
 import { LIMITS } from "../core/limits.ts";
 import { cutAhead } from "../core/claim-fresh.ts";
 import { plan } from "../core/planner.ts";
-import type { ClaimRequest, DeadLetter, Delivery, Plan } from "../core/plan.ts";
+import type { ClaimRequest, DeadLetter, Delivery, Plan, Walked } from "../core/plan.ts";
 import type { GroupQueue } from "../core/group.ts";
 import { leaseName, parseSegment } from "../core/segment.ts";
 import type { Segment } from "../core/segment.ts";
@@ -44,6 +45,8 @@ export interface ClaimOptions {
 export interface SegmentPlace extends Stand {
   readonly generation: number;
   readonly start: Offset;
+  /** Number of the group's last seek there (Y5). */
+  readonly sought: number;
 }
 
 export type Claim =
@@ -75,6 +78,12 @@ export interface Look {
   readonly view: View | undefined;
 }
 
+interface Walk extends Walked {
+  /** The head as stored, and the version of the group's record. */
+  readonly from: Offset;
+  readonly version: number;
+}
+
 const nameOf = (key: Key): string => `${key.pk}/${key.sk}`;
 
 const keyOf = (place: SegmentPlace) =>
@@ -83,6 +92,8 @@ const keyOf = (place: SegmentPlace) =>
 export class Claims {
   readonly #deps: Deps;
   readonly #views: Views;
+  /** C9: what was passed over without a write, by segment. */
+  readonly #walks = boundedCache<Walk>(2_000);
   /** Claims refused in a row, by segment. */
   readonly #refused = boundedCache<number>(2_000);
 
@@ -103,7 +114,14 @@ export class Claims {
       item,
       view: segment.closed
         ? undefined
-        : await this.#views.of(record, { place, segment, requests, stride: 1, freshFirst: false }),
+        : await this.#views.of(record, {
+            place,
+            segment,
+            walked: this.#walkedOn(record, place, segment),
+            requests,
+            stride: 1,
+            freshFirst: false,
+          }),
     };
   }
 
@@ -133,12 +151,15 @@ export class Claims {
         continue;
       }
       const planned = this.#plan(segment, view, options);
-      if (planned.edits.length === 0) return claimed(segment, planned, view.isPartial);
+      if (planned.edits.length === 0) {
+        if (planned.head > segment.head) this.#walk(record, key, segment, planned);
+        return claimed(segment, planned, view);
+      }
       const applied = await this.#apply(key, planned);
       if (applied === "applied") {
         this.#refused.delete(nameOf(key));
         if (planned.cutAt !== undefined) this.#deps.onEvent?.({ type: "segmentCut" });
-        return claimed(segment, planned, view.isPartial);
+        return claimed(segment, planned, view);
       }
       this.#refused.set(nameOf(key), (this.#refused.get(nameOf(key)) ?? 0) + 1);
       this.#deps.onEvent?.({ type: "claimConflict" });
@@ -169,10 +190,12 @@ export class Claims {
     options: ClaimOptions,
   ): Promise<View> {
     const { requests, stride } = options;
+    const walked = this.#walkedOn(record, place, segment);
     if (requests.length > 0 && segment.leases.size > 0 && this.#deps.random() < FRESH_FIRST) {
       const view = await this.#views.of(record, {
         place,
         segment,
+        walked,
         requests,
         stride,
         freshFirst: true,
@@ -180,7 +203,28 @@ export class Claims {
       if (this.#plan(segment, view, options).deliveries.some((given) => given.length > 0))
         return view;
     }
-    return this.#views.of(record, { place, segment, requests, stride, freshFirst: false });
+    return this.#views.of(record, {
+      place,
+      segment,
+      walked,
+      requests,
+      stride,
+      freshFirst: false,
+    });
+  }
+
+  /** C9: how far this instance has looked past what the group is not to get. */
+  #walkedOn({ group }: GroupQueue, place: SegmentPlace, segment: Segment): Walked | undefined {
+    const walk = this.#walks.get(nameOf(keyOf(place)));
+    const isCurrent =
+      walk?.from === segment.head && walk.version === group.version && segment.end === undefined;
+    return isCurrent ? walk : undefined;
+  }
+
+  #walk({ group }: GroupQueue, key: Key, segment: Segment, planned: Plan): void {
+    const { head, headEntry, passed } = planned;
+    const { version } = group;
+    this.#walks.set(nameOf(key), { from: segment.head, version, head, headEntry, passed });
   }
 
   /** C7 */
@@ -215,7 +259,7 @@ export class Claims {
   }
 }
 
-function claimed(segment: Segment, planned: Plan, isPartial: boolean): Claim {
+function claimed(segment: Segment, planned: Plan, { isPartial, walked }: View): Claim {
   const end = planned.cutAt ?? segment.end;
   const isHolding = segment.leases.size > 0 || planned.deliveries.some((given) => given.length > 0);
   return {
@@ -226,7 +270,8 @@ function claimed(segment: Segment, planned: Plan, isPartial: boolean): Claim {
     passed: end !== undefined && planned.head >= end,
     drained: end !== undefined && planned.head >= end && !isHolding,
     advanced:
-      planned.head > segment.head || ((isPartial || planned.more) && planned.edits.length > 0),
+      planned.head > (walked?.head ?? segment.head) ||
+      ((isPartial || planned.more) && planned.edits.length > 0),
     more: planned.more && planned.edits.length > 0,
     capped: planned.capped,
     nextEventAt: planned.nextEventAt,

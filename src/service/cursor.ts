@@ -7,9 +7,10 @@
  *     segment leaves the list only once it is closed, and gets a ttl only once it has left. A cached
  *     list (10 min at most) does no harm, because the guards refuse cut and closed segments.
  * C8  An absent cursor means one segment at offset 0 of generation 0. Purge and seek write `next`,
- *     close every listed segment, creating absent ones as closed, carry over what stands at or behind
- *     `start`, then switch; whoever meets `next` finishes it, however late, and nothing sent after the
- *     purge began is passed over.
+ *     close every listed segment, creating absent ones as closed, then switch; whoever meets `next`
+ *     finishes it, however late. A purge carries over what stands at or behind `start`, so that nothing
+ *     sent after it began is passed over; a seek carries over nothing, so that all of it comes again.
+ * Y5  A lane takes no seek whose number is not greater than that of its last one.
  */
 import { LIMITS } from "../core/limits.ts";
 import { offset } from "../core/types.ts";
@@ -34,7 +35,16 @@ export interface Cursor {
   /** Starts, ascending. Never empty. */
   readonly segments: readonly Offset[];
   readonly version: number;
-  readonly next: { readonly generation: number; readonly start: Offset } | undefined;
+  /** Number of the last seek; what dead letters and redriven messages are named by, for they may come again. */
+  readonly sought: number;
+  readonly next: Next | undefined;
+}
+
+interface Next {
+  readonly generation: number;
+  readonly start: Offset;
+  /** Set: a seek of that number. */
+  readonly seek?: number;
 }
 
 interface Cached {
@@ -135,11 +145,21 @@ export class Cursors {
     }
   }
 
-  /** C8: everything before `start`, the beginning of an entry, is passed over. */
-  async moveTo(stand: Stand, start: Offset): Promise<void> {
+  /** C8: everything before `start`, the beginning of an entry, is passed over; nothing else changes. */
+  purgeTo(stand: Stand, start: Offset): Promise<void> {
+    return this.#moveTo(stand, { start });
+  }
+
+  /** C8, Y5: the group begins anew at `start`, which may be within an entry. */
+  seekTo(stand: Stand, start: Offset, seek: number): Promise<void> {
+    return this.#moveTo(stand, { start, seek });
+  }
+
+  async #moveTo(stand: Stand, to: Omit<Next, "generation">): Promise<void> {
     for (;;) {
       const cursor = await this.refresh(stand);
-      const next = { generation: cursor.generation + 1, start };
+      if (to.seek !== undefined && cursor.sought >= to.seek) return;
+      const next = { ...to, generation: cursor.generation + 1 };
       const { ok } = await this.#deps.store.update(
         "lanes",
         cursorKey(stand.queue, stand.lane, stand.group),
@@ -178,11 +198,7 @@ export class Cursors {
     this.#cache.delete(standKey(stand));
   }
 
-  async #switch(
-    stand: Stand,
-    cursor: Cursor,
-    next: { generation: number; start: Offset },
-  ): Promise<void> {
+  async #switch(stand: Stand, cursor: Cursor, next: Next): Promise<void> {
     const { store } = this.#deps;
     for (const start of cursor.segments) {
       const key = this.#segment(stand, cursor.generation, start);
@@ -211,7 +227,7 @@ export class Cursors {
         return parseSegment(start, await store.get("lanes", key, { consistent: true }));
       }),
     );
-    const carried = carryOver(closed, next.start);
+    const carried = next.seek === undefined ? carryOver(closed, next.start) : [];
     const starts = carried.length === 0 ? [next.start] : carried.map((segment) => segment.start);
     for (const segment of carried) {
       if (segment.absent) continue;
@@ -225,6 +241,7 @@ export class Cursors {
         set(["generation"], next.generation),
         set(["segments"], encodeStarts(starts)),
         set(["version"], cursor.version + 1),
+        ...(next.seek === undefined ? [] : [set(["sought"], next.seek)]),
         remove("next"),
       ],
       versionGuard(cursor),
@@ -285,14 +302,21 @@ export function decodeStarts(text: string): Offset[] {
 
 export function parseCursor(item: Item | undefined): Cursor {
   if (item === undefined)
-    return { absent: true, generation: 0, segments: [offset(0)], version: 0, next: undefined };
-  const next = item["next"] as { generation: number; start: number } | undefined;
+    return {
+      absent: true,
+      generation: 0,
+      segments: [offset(0)],
+      version: 0,
+      sought: 0,
+      next: undefined,
+    };
+  const next = item["next"] as { generation: number; start: number; seek?: number } | undefined;
   return {
     absent: false,
     generation: item["generation"] as number,
     segments: decodeStarts(item["segments"] as string),
     version: item["version"] as number,
-    next:
-      next === undefined ? undefined : { generation: next.generation, start: offset(next.start) },
+    sought: (item["sought"] as number | undefined) ?? 0,
+    next: next === undefined ? undefined : { ...next, start: offset(next.start) },
   };
 }

@@ -22,9 +22,9 @@ import type { QueueRecord } from "../core/queue.ts";
 import { ttlOf } from "../core/queue.ts";
 import { messageId } from "../core/receipt.ts";
 import { membersAt, pendingName } from "../core/segment.ts";
-import type { Lease } from "../core/segment.ts";
-import { epochMs, isQueueName } from "../core/types.ts";
-import type { EpochMs, ExchangeName, Offset } from "../core/types.ts";
+import type { Lease, Leaving } from "../core/segment.ts";
+import { DEFAULT_GROUP, epochMs, isQueueName } from "../core/types.ts";
+import type { EpochMs, ExchangeName, GroupId, GroupName, Offset } from "../core/types.ts";
 import { segmentKey } from "../store/keys.ts";
 import { all, discard, exists } from "../store/port.ts";
 import type { OnceAppender, OnceMessage } from "./append-once.ts";
@@ -36,6 +36,8 @@ import { nameOf } from "./dead-letter-routes.ts";
 import type { DeadLetterRoutes } from "./dead-letter-routes.ts";
 import type { Deps } from "./deps.ts";
 import type { Eraser } from "./erase.ts";
+import { isDefault } from "./group-catalog.ts";
+import type { Groups } from "./group-catalog.ts";
 import type { LogReader } from "./log.ts";
 import { writeParts } from "./parts.ts";
 import { chunksOf } from "./send.ts";
@@ -45,6 +47,7 @@ type Leaver = DeadLetter["messages"][number];
 export class DeadLetters {
   readonly #deps: Deps;
   readonly #catalog: Catalog;
+  readonly #groups: Groups;
   readonly #once: OnceAppender;
   readonly #log: LogReader;
   readonly #routes: DeadLetterRoutes;
@@ -55,6 +58,7 @@ export class DeadLetters {
   constructor(
     deps: Deps,
     catalog: Catalog,
+    groups: Groups,
     once: OnceAppender,
     log: LogReader,
     routes: DeadLetterRoutes,
@@ -63,6 +67,7 @@ export class DeadLetters {
   ) {
     this.#deps = deps;
     this.#catalog = catalog;
+    this.#groups = groups;
     this.#once = once;
     this.#log = log;
     this.#routes = routes;
@@ -96,13 +101,15 @@ export class DeadLetters {
     place: SegmentPlace,
     dead: DeadLetter,
   ): Promise<{ moved: number; stuck: number }> {
-    const groups = new Map<string, Leaver[]>();
+    const batches = new Map<string, { to: string; group: string; messages: Leaver[] }>();
     for (const one of dead.messages) {
-      const to = dead.leaving.to === "" ? (one.message.deadLetter?.queue ?? "") : dead.leaving.to;
-      groups.set(to, [...(groups.get(to) ?? []), one]);
+      const { queue: to, group } = goesBack(dead.leaving, one.message);
+      const batch = batches.get(`${to}/${group}`) ?? { to, group, messages: [] };
+      batch.messages.push(one);
+      batches.set(`${to}/${group}`, batch);
     }
     const result = { moved: 0, stuck: 0 };
-    for (const [to, messages] of groups) {
+    for (const { to, group, messages } of batches.values()) {
       const exchange = leavingThrough(to);
       if (exchange !== undefined) {
         const stuck = await this.#through(exchange, record, place, dead, messages);
@@ -111,11 +118,12 @@ export class DeadLetters {
         continue;
       }
       const target = await this.#find(to);
-      if (target === undefined) {
+      const only = target === undefined ? "missing" : await this.#onlyFor(target, group);
+      if (target === undefined || only === "missing") {
         await this.#release(place, dead.lease, messages, true);
         result.stuck += messages.length;
       } else {
-        await this.#append(record, place, dead, messages, target);
+        await this.#append(record, place, dead, messages, { target, only });
         await this.#remove(record, place, dead.lease, messages);
         result.moved += messages.length;
         this.#bell.ring(target.queueId);
@@ -138,7 +146,7 @@ export class DeadLetters {
     const { copies, stuck } = await this.#routes.route(exchange, from, messages);
     for (const [queue, leavers] of copies) {
       const target = await this.#catalog.get(queue);
-      await this.#append(record, place, dead, leavers, target);
+      await this.#append(record, place, dead, leavers, { target, only: undefined });
       this.#bell.ring(target.queueId);
     }
     // What has expired is delivered no more: it is dropped.
@@ -156,7 +164,7 @@ export class DeadLetters {
     place: SegmentPlace,
     { lease, leaving }: DeadLetter,
     messages: readonly Leaver[],
-    target: QueueRecord,
+    { target, only }: { target: QueueRecord; only: GroupId | undefined },
   ): Promise<void> {
     const now = this.#deps.clock.now();
     const copies: OnceMessage[] = [];
@@ -167,7 +175,8 @@ export class DeadLetters {
       // One name for all ways to a dead-letter queue: at one place a message dies once.
       const way = leaving.why === "redrive" ? "redrive" : "deadLetter";
       const dedupId = `${way}#${nameOf(place, offset)}`;
-      const copy = carry(message, { id, dedupId, body, target, now });
+      const carried = carry(message, { id, dedupId, body, target, now });
+      const copy = only === undefined ? carried : { ...carried, group: only };
       const info =
         leaving.why === "redrive"
           ? undefined
@@ -221,6 +230,15 @@ export class DeadLetters {
     await this.#deps.store.update("lanes", keyOf(place), edits, all(...guards));
   }
 
+  /** What one group's consumers could not handle is not sent to the others again. */
+  async #onlyFor(target: QueueRecord, group: string): Promise<GroupId | "missing" | undefined> {
+    if (group === "" || target.groups.size === 0)
+      return group === "" || isDefault(group as GroupName) ? undefined : "missing";
+    if (isDefault(group as GroupName)) return DEFAULT_GROUP;
+    const found = await this.#groups.find(target.queueId, group as GroupName);
+    return found === undefined || found.deletedAt !== undefined ? "missing" : found.groupId;
+  }
+
   async #find(name: string): Promise<QueueRecord | undefined> {
     if (!isQueueName(name)) return undefined;
     try {
@@ -231,6 +249,15 @@ export class DeadLetters {
     }
   }
 }
+
+/** To the queue, and for the group, that a dead letter came from; `group` empty: for all of them. */
+const goesBack = (
+  { to }: Leaving,
+  { deadLetter }: StoredMessage,
+): { queue: string; group: string } =>
+  to === ""
+    ? { queue: deadLetter?.queue ?? "", group: deadLetter?.group ?? "" }
+    : { queue: to, group: "" };
 
 const keyOf = (place: SegmentPlace) =>
   segmentKey(place.queue, place.lane, place.group, place.generation, place.start);

@@ -15,8 +15,7 @@ import { offset } from "../core/types.ts";
 import type { Offset } from "../core/types.ts";
 import { entryKey, partKey, segmentKey } from "../store/keys.ts";
 import { exists, remove, set } from "../store/port.ts";
-import type { SegmentPlace } from "./claim.ts";
-import type { Cursors } from "./cursor.ts";
+import type { Cursors, Stand } from "./cursor.ts";
 import type { Deps } from "./deps.ts";
 import type { LogReader } from "./log.ts";
 
@@ -35,7 +34,7 @@ export class Eraser {
    * Erases those of the entries holding `offsets` that are done with. Never throws: what was acked or
    * moved stays so, and what could not be erased goes with its entry's ttl.
    */
-  async erase(place: SegmentPlace, offsets: readonly Offset[]): Promise<void> {
+  async erase(place: Stand, offsets: readonly Offset[]): Promise<void> {
     try {
       await this.#eraseDone(place, offsets);
     } catch (error) {
@@ -43,7 +42,7 @@ export class Eraser {
     }
   }
 
-  async #eraseDone(place: SegmentPlace, offsets: readonly Offset[]): Promise<void> {
+  async #eraseDone(place: Stand, offsets: readonly Offset[]): Promise<void> {
     const entries = new Map<Offset, LogEntry>();
     for (const at of offsets) {
       if (
@@ -59,7 +58,7 @@ export class Eraser {
   }
 
   /** X1, by the listed segments that overlap the entry, read after the entry was known. */
-  async #isDone(place: SegmentPlace, entry: LogEntry): Promise<boolean> {
+  async #isDone(place: Stand, entry: LogEntry): Promise<boolean> {
     const cursor = await this.#cursors.refresh(place);
     const entryEnd = entry.offset + entry.count;
     const starts = cursor.segments.filter((start, index) => {
@@ -78,7 +77,7 @@ export class Eraser {
     return segments.every((segment) => isDone(segment, entry));
   }
 
-  async #erase(place: SegmentPlace, entry: LogEntry): Promise<void> {
+  async #erase(place: Stand, entry: LogEntry): Promise<void> {
     const ids = entry.messages?.map((message) => message.dedupId ?? "") ?? [];
     const timers =
       entry.messages?.flatMap(({ id }) =>

@@ -8,7 +8,7 @@
  * Y2  Every change is conditional on the version that it was made from, and on the id.
  */
 import { LaneError } from "../core/errors.ts";
-import { asSeenBy, asSeenByDefault } from "../core/group.ts";
+import { asSeenBy, asSeenByDefault, patternOf } from "../core/group.ts";
 import type { GroupQueue, GroupRecord, GroupSettings } from "../core/group.ts";
 import { LIMITS } from "../core/limits.ts";
 import type { QueueRecord } from "../core/queue.ts";
@@ -148,7 +148,7 @@ export class Groups {
   async change(
     queue: QueueId,
     group: GroupRecord,
-    change: Partial<Pick<GroupRecord, "settings" | "seeks" | "drained" | "deletedAt">>,
+    change: Partial<Pick<GroupRecord, "settings" | "pattern" | "seeks" | "drained" | "deletedAt">>,
   ): Promise<GroupRecord | undefined> {
     const next: GroupRecord = { ...group, ...change, version: group.version + 1 };
     const readAt = this.#deps.clock.now();
@@ -179,10 +179,12 @@ const attributesOf = (group: GroupRecord) => ({
 });
 
 function parseGroup(item: Item): GroupRecord {
+  const settings = JSON.parse(item["settings"] as string) as GroupSettings;
   return {
     name: item.sk as GroupName,
     groupId: groupId(item["groupId"] as string),
-    settings: JSON.parse(item["settings"] as string) as GroupSettings,
+    settings,
+    pattern: patternOf(settings),
     createdAt: epochMs(item["createdAt"] as number),
     version: item["version"] as number,
     seeks: item["seeks"] as number,

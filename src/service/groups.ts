@@ -9,7 +9,7 @@
  *     janitor clears its cursors an hour later.
  */
 import { afterChange, LaneError } from "../core/errors.ts";
-import { asSeenBy } from "../core/group.ts";
+import { asSeenBy, patternOf } from "../core/group.ts";
 import type { GroupQueue, GroupRecord, GroupSettings } from "../core/group.ts";
 import { LIMITS } from "../core/limits.ts";
 import type { QueueRecord } from "../core/queue.ts";
@@ -23,6 +23,7 @@ import type { Deps } from "./deps.ts";
 import type { Gauge } from "./depth.ts";
 import { isDefault } from "./group-catalog.ts";
 import type { Groups } from "./group-catalog.ts";
+import type { Seeker } from "./seek.ts";
 import type { Sources } from "./sources.ts";
 import type { Starts } from "./starts.ts";
 
@@ -42,6 +43,7 @@ export class ConsumerGroups {
   readonly #starts: Starts;
   readonly #cursors: Cursors;
   readonly #gauge: Gauge;
+  readonly #seeker: Seeker;
 
   constructor(
     deps: Deps,
@@ -51,6 +53,7 @@ export class ConsumerGroups {
     starts: Starts,
     cursors: Cursors,
     gauge: Gauge,
+    seeker: Seeker,
   ) {
     this.#deps = deps;
     this.#catalog = catalog;
@@ -59,6 +62,7 @@ export class ConsumerGroups {
     this.#starts = starts;
     this.#cursors = cursors;
     this.#gauge = gauge;
+    this.#seeker = seeker;
   }
 
   /** Creates the group, or makes its settings these. */
@@ -108,6 +112,18 @@ export class ConsumerGroups {
     throw conflict(name);
   }
 
+  async seek(
+    queue: QueueName,
+    name: GroupName,
+    from: StartFrom,
+  ): Promise<{ group: GroupView; begins: Begins }> {
+    const sought = await this.#seeker.seek(queue, name, from);
+    return {
+      group: await this.#viewChanged(sought.queue, sought.queue.group),
+      begins: sought.begins,
+    };
+  }
+
   async #update(
     record: QueueRecord,
     group: GroupRecord,
@@ -117,8 +133,11 @@ export class ConsumerGroups {
     const source = { queue: record.name, group: group.name };
     const rule = asSeenBy(record, { ...group, settings }).settings;
     await this.#sources.link(source, rule, before);
+    const pattern = patternOf(settings);
     const isSame = JSON.stringify(settings) === JSON.stringify(group.settings);
-    const changed = isSame ? group : await this.#groups.change(record.queueId, group, { settings });
+    const changed = isSame
+      ? group
+      : await this.#groups.change(record.queueId, group, { settings, pattern });
     if (changed === undefined) return undefined;
     await this.#sources.confirm(source, rule, before);
     if (before?.queue !== rule.deadLetter?.queue) await this.#sources.unlink(before?.queue, source);
@@ -131,12 +150,14 @@ export class ConsumerGroups {
     { from, settings }: GroupRequest,
     tombstone: GroupRecord | undefined,
   ): Promise<{ group: GroupRecord; begins: Begins } | undefined> {
+    const pattern = patternOf(settings);
     this.#checkFree(record, name, tombstone);
     await this.#checkRoom(record, name);
     const group: GroupRecord = {
       name,
       groupId: groupId(randomId(this.#deps, 12)),
       settings,
+      pattern,
       createdAt: this.#deps.clock.now(),
       version: 1,
       seeks: 0,

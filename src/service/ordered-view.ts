@@ -11,7 +11,7 @@ import { memberTag, pendingMembers } from "../core/segment.ts";
 import { tagOf } from "../core/order.ts";
 import type { Offset } from "../core/types.ts";
 import { lookUpIn } from "./view.ts";
-import type { Looking, View } from "./view.ts";
+import type { Looking, SeenView } from "./view.ts";
 
 /** Offsets so near each other are read as one stretch. */
 const NEAR = 300;
@@ -20,7 +20,7 @@ const HELD_TAGS = 16;
 /** Entries to look through for the next message of a held key: it may stand far from the one before. */
 const HELD_ENTRIES = 16;
 
-export async function viewInOrder(looking: Looking): Promise<View> {
+export async function viewInOrder(looking: Looking): Promise<SeenView> {
   const { log, place, segment, rules, wanted, freshFirst } = looking;
   const blocked = new Set<string>();
   const due = new Set(looking.due);

@@ -148,7 +148,7 @@ export class Queues {
         const { end } = await this.#tails.peek(record.queueId, lane);
         for (const { group } of end > 0 ? groups : []) {
           const stand = { queue: record.queueId, lane, group: group.groupId };
-          await this.#cursors.moveTo(stand, end);
+          await this.#cursors.purgeTo(stand, end);
         }
       }
     } catch (error) {

@@ -3,14 +3,17 @@ import { afterChange, LaneError } from "../core/errors.ts";
 import type { QueueRecord } from "../core/queue.ts";
 import { openReceipt } from "../core/receipt.ts";
 import type { Receipt } from "../core/receipt.ts";
+import type { Offset } from "../core/types.ts";
 import { segmentKey } from "../store/keys.ts";
 import type { Key } from "../store/port.ts";
 import type { ReceiptResult } from "./api.ts";
-import type { SegmentPlace } from "./claim.ts";
+import type { Stand } from "./cursor.ts";
 
 export interface SegmentReceipts {
   readonly key: Key;
-  readonly place: SegmentPlace;
+  readonly stand: Stand;
+  /** Start of the segment. */
+  readonly start: Offset;
   /** Each once, however often the call names it. */
   readonly receipts: readonly Receipt[];
 }
@@ -36,19 +39,14 @@ export async function byReceipt(
       `None of the receipts was issued by the queue "${record.name}".`,
     );
   }
-  const groups = new Map<string, { key: Key; place: SegmentPlace; receipts: Receipt[] }>();
+  const groups = new Map<string, SegmentReceipts & { receipts: Receipt[] }>();
   for (const receipt of opened.values()) {
     if (receipt === undefined) continue;
-    const place = {
-      queue: receipt.queueId,
-      lane: receipt.lane,
-      group: receipt.group,
-      generation: receipt.generation,
-      start: receipt.segment,
-    };
-    const key = segmentKey(place.queue, place.lane, place.group, place.generation, place.start);
+    const { lane, group: groupId, generation, segment } = receipt;
+    const stand = { queue: receipt.queueId, lane, group: groupId };
+    const key = segmentKey(stand.queue, lane, groupId, generation, segment);
     const name = `${key.pk}/${key.sk}`;
-    const group = groups.get(name) ?? { key, place, receipts: [] };
+    const group = groups.get(name) ?? { key, stand, start: segment, receipts: [] };
     group.receipts.push(receipt);
     groups.set(name, group);
   }

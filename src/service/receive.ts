@@ -58,6 +58,8 @@ interface RoundAnswer {
   readonly error: unknown;
   /** Something may be there that the round did not see: it must not be answered as empty (V2). */
   readonly unsure: boolean;
+  /** The greatest number of a seek that it met (Y5). */
+  readonly sought: number;
 }
 
 /** Lanes of the first wave, then of the next ones: the first mostly satisfies. */
@@ -132,6 +134,8 @@ export class Receiver {
       if (answer.unsure && unsureLooks < UNSURE_LOOKS) {
         unsureLooks += 1;
         await this.#deps.sleep(backoffMs(this.#deps, unsureLooks, 4, 60), request.signal);
+        if (answer.sought > queue.group.seeks)
+          queue = knowing(await this.#queue(name, group, 0), answer.sought);
         continue;
       }
       unsureLooks = 0;
@@ -179,9 +183,12 @@ export class Receiver {
     let nextEventAt: EpochMs | undefined;
     let isCapped = false;
     let unsure = false;
+    let sought = 0;
     let error: unknown;
     let wave = 0;
+    let asOf = queue.group.seeks;
     for (const set of receivableSets(queue, this.#deps.clock.now())) {
+      const through = new Map<LaneId, number>();
       let lanes = this.#inTurn(queue, set);
       for (; lanes.length > 0 && open.size > 0 && error === undefined; wave++) {
         const size = WAVES[Math.min(wave, WAVES.length - 1)] ?? 1;
@@ -196,10 +203,13 @@ export class Receiver {
               : await Promise.all(stands.map((stand) => this.#visits.look(queue, stand, needs)));
           for (const [index, stand] of stands.entries()) {
             if (open.size === 0) break;
-            const visit = await this.#visits.visit(queue, stand, [...open.values()], looks[index]);
+            const needs = [...open.values()];
+            const visit = await this.#visits.visit(queue, stand, needs, looks[index], asOf);
+            sought = Math.max(sought, visit.sought);
             nextEventAt = earlier(nextEventAt, visit.nextEventAt);
             isCapped ||= visit.capped;
             unsure ||= visit.unsure;
+            if (visit.finished) through.set(stand.lane, visit.sought);
             if (visit.finished) this.#finish(queue, stand);
             error ??= visit.error;
             if (visit.given.length > 0) this.#fruitful.set(turnKey(queue, stand.lane), stand.lane);
@@ -211,10 +221,12 @@ export class Receiver {
         for (const need of started) open.delete(need.place);
       }
       // L9: where order is kept, the next set waits until the group is through with every lane of this one.
-      if (!set.every((lane) => this.#isFinished(queue, lane))) break;
+      if (!set.every((lane) => through.has(lane) || this.#isFinished(queue, lane))) break;
+      // A seek moves older sets first: where it has been, it has been on the lanes just left, too.
+      asOf = Math.min(asOf, ...through.values());
     }
     if (isCapped) error ??= tooMany(queue);
-    return given.map((list) => ({ given: list, nextEventAt, error, unsure }));
+    return given.map((list) => ({ given: list, nextEventAt, error, unsure, sought }));
   }
 
   #hand(one: Given, given: Given[][], open: Map<number, Need>): void {
@@ -331,6 +343,10 @@ export class Receiver {
 }
 
 const nameOf = ({ queueId, group }: GroupQueue): string => `${queueId}#${group.groupId}`;
+
+/** A catalog restored to an earlier time may know less of seeks than the lanes do. */
+const knowing = (queue: GroupQueue, sought: number): GroupQueue =>
+  queue.group.seeks >= sought ? queue : { ...queue, group: { ...queue.group, seeks: sought + 1 } };
 
 const isSame = (a: GroupQueue, b: GroupQueue): boolean =>
   a.version === b.version && a.queueId === b.queueId && a.group.version === b.group.version;

@@ -130,9 +130,9 @@ function byLease(
       batch: { lease: Given["delivery"]["lease"]; messages: Given["delivery"][] };
     }
   >();
-  for (const { stand, generation, segment, delivery } of given) {
+  for (const { stand, generation, segment, sought, delivery } of given) {
     const one = leases.get(delivery.lease.id) ?? {
-      place: { ...stand, generation, start: segment },
+      place: { ...stand, generation, start: segment, sought },
       batch: { lease: delivery.lease, messages: [] },
     };
     one.batch.messages.push(delivery);

@@ -35,6 +35,7 @@ import { Redriver } from "./redrive.ts";
 import { Requests } from "./requests.ts";
 import { Routing } from "./routing.ts";
 import { Schedules } from "./schedules.ts";
+import { Seeker } from "./seek.ts";
 import { Sender } from "./send.ts";
 import { Sources } from "./sources.ts";
 import { Starts } from "./starts.ts";
@@ -57,6 +58,7 @@ export function createService(deps: Deps, bell: Bell = new Bell(deps)): Service 
   const deadLetters = new DeadLetters(
     deps,
     catalog,
+    groups,
     once,
     log,
     new DeadLetterRoutes(deps, routing, choices, log),
@@ -65,14 +67,23 @@ export function createService(deps: Deps, bell: Bell = new Bell(deps)): Service 
   );
   const visits = new Visits(deps, cursors, new Claims(deps, routing, log), deadLetters);
   const gauge = new Gauge(deps, tails, cursors, log);
-  const starts = new Starts(deps, tails, log);
   const lanes = new LaneKeeper(deps, catalog, tails);
   const sources = new Sources(deps, catalog, groups);
   const queues = new Queues(deps, catalog, groups, sources, tails, cursors, gauge, lanes);
-  const consumers = new ConsumerGroups(deps, catalog, groups, sources, starts, cursors, gauge);
   const due = new DueTimers(deps, new Promoter(deps, catalog, appender, log, bell));
   const timers = new Timers(deps, catalog, due, log);
   const chooser = new LaneChooser(deps, lanes, new FairLanes(deps, tails, cursors, log));
+  const starts = new Starts(deps, tails, log, timers);
+  const consumers = new ConsumerGroups(
+    deps,
+    catalog,
+    groups,
+    sources,
+    starts,
+    cursors,
+    gauge,
+    new Seeker(deps, catalog, groups, starts, cursors, bell),
+  );
   const writer = new LaneWriter(deps, catalog, appender, once, lanes, chooser);
   const sender = new Sender(deps, catalog, writer, new Requests(deps, tails), bell, timers);
   const exchanges = new Exchanges(deps, catalog, routing);
@@ -108,6 +119,7 @@ export function createService(deps: Deps, bell: Bell = new Bell(deps)): Service 
     getGroup: (name, group) => consumers.get(name, group),
     listGroups: (name) => consumers.list(name),
     deleteGroup: (name, group) => consumers.delete(name, group),
+    seekGroup: (name, group, from) => consumers.seek(name, group, from),
     redrive: (name, request) => redriver.redrive(name, request),
     send: (name, messages, request) => sender.send(name, messages, request),
     receive: (name, request) => receiver.receive(name, request),

@@ -12,13 +12,16 @@ import { LaneError } from "../core/errors.ts";
 import type { LogEntry } from "../core/plan.ts";
 import { readableLanes } from "../core/queue.ts";
 import type { QueueRecord } from "../core/queue.ts";
+import { parseMessageId } from "../core/receipt.ts";
 import type { Place } from "../core/receipt.ts";
+import { parseTimerId } from "../core/timer.ts";
 import { offset } from "../core/types.ts";
 import type { EpochMs, LaneId, Offset, QueueId } from "../core/types.ts";
 import type { Begins, StartFrom } from "./api.ts";
 import type { Deps } from "./deps.ts";
 import type { LogReader } from "./log.ts";
 import type { Tails } from "./tail.ts";
+import type { Timers } from "./timers.ts";
 
 interface LaneStart {
   readonly lane: LaneId;
@@ -46,11 +49,13 @@ export class Starts {
   readonly #deps: Deps;
   readonly #tails: Tails;
   readonly #log: LogReader;
+  readonly #timers: Timers;
 
-  constructor(deps: Deps, tails: Tails, log: LogReader) {
+  constructor(deps: Deps, tails: Tails, log: LogReader, timers: Timers) {
     this.#deps = deps;
     this.#tails = tails;
     this.#log = log;
+    this.#timers = timers;
   }
 
   /** @throws LaneError `invalid-request` for a time to come, `message-not-found`, and the store's. */
@@ -61,7 +66,7 @@ export class Starts {
         const { end, last } = await this.#tails.peek(record.queueId, lane);
         return { start: end, isFirst: last === undefined, isLast: true };
       });
-    if ("place" in from) return this.#fromMessage(record, from.place);
+    if ("id" in from) return this.#fromMessage(record, await this.#placeOf(record, from.id));
     if (from.time > this.#deps.clock.now()) {
       throw new LaneError("invalid-request", "A group cannot begin at a time that is to come.", {
         errors: [{ path: "from.time", message: "must not be in the future" }],
@@ -70,15 +75,32 @@ export class Starts {
     return this.#each(record, (lane) => this.#fromTime(record.queueId, lane, from.time));
   }
 
+  async #placeOf(record: QueueRecord, id: string): Promise<Place> {
+    const timer = parseTimerId(id);
+    const place = parseMessageId(id);
+    if (timer === undefined && place === undefined) {
+      throw new LaneError("invalid-request", "from.id is not a message id.", {
+        errors: [{ path: "from.id", message: "is not a message id" }],
+      });
+    }
+    if ((timer ?? place)?.queueId !== record.queueId) {
+      throw new LaneError(
+        "message-not-found",
+        `The message "${id}" was not sent to the queue "${record.name}"; a moved message is found by its place.`,
+      );
+    }
+    if (place !== undefined) return place;
+    const found = timer === undefined ? undefined : await this.#timers.find(timer);
+    if (found?.is === "promoted") return found.place;
+    throw new LaneError(
+      "message-not-found",
+      `The message "${id}" is not in the log: it waits for its time, was cancelled, or has expired.`,
+    );
+  }
+
   /** B3. One that has expired with all that stood before it: the group begins with the earliest. */
   async #fromMessage(record: QueueRecord, place: Place): Promise<Start> {
     const { queueId, lane, offset: at } = place;
-    if (queueId !== record.queueId) {
-      throw new LaneError(
-        "message-not-found",
-        `The message was not sent to the queue "${record.name}"; a moved message is found by its place.`,
-      );
-    }
     const isKnown = lane < record.lanes.next;
     const isReadable = readableLanes(record.lanes).includes(lane);
     const { end } = isReadable ? await this.#tails.peek(queueId, lane) : { end: offset(0) };

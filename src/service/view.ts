@@ -4,15 +4,18 @@
  */
 import { invariant } from "../core/errors.ts";
 import { claimableAt } from "../core/backoff.ts";
-import type { ClaimRequest, LogEntry, PlanInput } from "../core/plan.ts";
+import type { GroupQueue } from "../core/group.ts";
+import type { ClaimRequest, LogEntry, PlanInput, Walked } from "../core/plan.ts";
 import { leavingTo } from "../core/queue.ts";
-import type { QueueRecord, QueueSettings } from "../core/queue.ts";
+import type { QueueSettings } from "../core/queue.ts";
 import { expiredTo, leavingOf } from "../core/reclaim.ts";
 import { pendingOffsets } from "../core/segment.ts";
 import type { Lease, Segment } from "../core/segment.ts";
+import { offset } from "../core/types.ts";
 import type { EpochMs, Offset } from "../core/types.ts";
 import type { SegmentPlace } from "./claim.ts";
 import type { Deps } from "./deps.ts";
+import { Filters } from "./filters.ts";
 import type { Routing } from "./routing.ts";
 import type { LogReader } from "./log.ts";
 import { viewInOrder } from "./ordered-view.ts";
@@ -23,11 +26,17 @@ const WANTED_MAX = 450;
 /** Entries of a page that nobody asked messages of: enough to pass over what has expired. */
 const TIDY_ENTRIES = 8;
 const ENTRIES_MAX = 64;
+/** Of a page of which a group is to get only some. */
+const FILTERED_MAX = 256;
+/** C9: so many are read again at most, by an instance that has not seen them passed. */
+const PASS_FREELY = 1_000;
 /** Of a page that goes over what has expired; 1 MB ends it anyway. */
 const STRIDE_MAX = 1_024;
 
 /** `isPartial`: fresh entries were not read, as what was to come before them seemed to meet the need. */
-export type View = { readonly isPartial: boolean } & Rules &
+export type View = SeenView & Pick<PlanInput, "accepts" | "walked" | "passFreely">;
+
+export type SeenView = { readonly isPartial: boolean } & Rules &
   Pick<PlanInput, "fresh" | "exhausted" | "lookUp" | "heldEntries" | "freshFirst">;
 
 /** What the queue's settings say of claims. */
@@ -36,6 +45,8 @@ export type Rules = Pick<PlanInput, "deadLetter" | "backoff" | "missing" | "orde
 export interface ViewRequest {
   readonly place: SegmentPlace;
   readonly segment: Segment;
+  /** C9 */
+  readonly walked: Walked | undefined;
   readonly requests: readonly ClaimRequest[];
   /** How many times larger than usual a page may be. */
   readonly stride: number;
@@ -53,12 +64,15 @@ export interface Looking extends ViewRequest {
   readonly wanted: number;
   /** Entries of a page that hold about as many. */
   readonly entries: number;
+  /** What share of messages the group is to get. */
+  readonly share: number;
 }
 
 export class Views {
   readonly #deps: Deps;
   readonly #routing: Routing;
   readonly #log: LogReader;
+  readonly #filters: Filters;
   /** Messages per entry as last seen, by lane: how many entries a page should have. */
   readonly #density = boundedCache<number>(2_000);
 
@@ -66,10 +80,12 @@ export class Views {
     this.#deps = deps;
     this.#routing = routing;
     this.#log = log;
+    this.#filters = new Filters(log);
   }
 
-  async of(record: QueueRecord, request: ViewRequest): Promise<View> {
-    const { segment, requests, stride, place } = request;
+  async of(record: GroupQueue, request: ViewRequest): Promise<View> {
+    const { segment, requests, stride, place, walked } = request;
+    const { accepts, share } = this.#filters.of(record);
     const now = this.#deps.clock.now();
     const { skewMarginMs } = this.#deps;
     const retry = { skewMarginMs, ...retryOf(record.settings) };
@@ -83,7 +99,12 @@ export class Views {
     const laneKey = `${place.queue}#${place.lane}`;
     const density = this.#density.get(laneKey) ?? 1;
     const usual =
-      wanted === 0 ? TIDY_ENTRIES : Math.min(ENTRIES_MAX, Math.max(1, Math.ceil(wanted / density)));
+      wanted === 0
+        ? TIDY_ENTRIES
+        : Math.min(
+            share === 1 ? ENTRIES_MAX : FILTERED_MAX,
+            Math.max(1, Math.ceil(wanted / density / share)),
+          );
     const looking: Looking = {
       ...request,
       log: this.#log,
@@ -91,18 +112,24 @@ export class Views {
       now,
       due,
       wanted,
+      share,
       entries: Math.min(STRIDE_MAX, usual * stride),
     };
-    const view = await (record.settings.order === "none"
+    const view: SeenView = await (record.settings.order === "none"
       ? viewFreely(looking)
       : viewInOrder(looking));
     const last = view.fresh.at(-1);
     if (last !== undefined && last.count > 0) this.#density.set(laneKey, last.count);
-    return view;
+    const held = [...segment.held.keys()].flatMap((tag) => view.heldEntries(tag)?.entries ?? []);
+    await this.#filters.load(record, held, offset(0));
+    await this.#filters.load(record, view.fresh, walked?.head ?? segment.head);
+    // Upkeep writes the head down in any case, so that what was passed does not count as waiting.
+    const passFreely = requests.length === 0 ? 0 : PASS_FREELY;
+    return { ...view, accepts, walked, passFreely };
   }
 
   /** C6: which of the dead-letter queues and exchanges that matter now do not exist. */
-  async #rules({ settings }: QueueRecord, due: readonly Lease[]): Promise<Rules> {
+  async #rules({ settings }: GroupQueue, due: readonly Lease[]): Promise<Rules> {
     const { maxReceives, order } = settings;
     const { deadLetter: rule, backoff } = retryOf(settings);
     const targets = new Set(
@@ -136,8 +163,8 @@ export function retryOf(settings: QueueSettings): Pick<PlanInput, "deadLetter" |
   };
 }
 
-async function viewFreely(looking: Looking): Promise<View> {
-  const { log, place, segment, rules, now, due, wanted, freshFirst } = looking;
+async function viewFreely(looking: Looking): Promise<SeenView> {
+  const { log, place, segment, rules, now, due, wanted, freshFirst, walked, share } = looking;
   const expired = new Map<Offset, LogEntry | "gone">();
   let room = wanted;
   const keepsExpired = expiredTo(rules) !== undefined;
@@ -158,8 +185,9 @@ async function viewFreely(looking: Looking): Promise<View> {
   }
   const seen = { ...rules, lookUp: lookUpIn(expired), heldEntries: () => undefined, freshFirst };
   if (wanted > 0 && room <= 0) return { ...seen, isPartial: true, fresh: [], exhausted: false };
-  const fresh = await log.fresh(place.queue, place.lane, segment, {
-    messages: Math.max(1, room),
+  const from = walked === undefined ? segment : { ...segment, ...walked };
+  const fresh = await log.fresh(place.queue, place.lane, from, {
+    messages: Math.max(1, Math.ceil(room / share)),
     entries: looking.entries,
   });
   return { ...seen, isPartial: false, fresh: fresh.entries, exhausted: fresh.exhausted };

@@ -43,6 +43,7 @@ export interface Given {
   readonly stand: Stand;
   readonly generation: number;
   readonly segment: Offset;
+  readonly sought: number;
   readonly delivery: Delivery;
 }
 
@@ -55,6 +56,8 @@ export interface VisitResult {
   readonly unsure: boolean;
   /** L9: a retired lane that the group is through with for good. */
   readonly finished: boolean;
+  /** Number of the last seek on the lane (Y5). */
+  readonly sought: number;
   /** What ended the visit early; what had been leased by then is given all the same. */
   readonly error?: unknown;
 }
@@ -63,6 +66,7 @@ export interface VisitResult {
 interface Tour {
   readonly stand: Stand;
   readonly startedAt: EpochMs;
+  readonly asOf: number;
   cursor: Cursor;
   queue: readonly Offset[];
   /** Those of the queue that are only looked at where nothing else gave enough. */
@@ -113,18 +117,23 @@ export class Visits {
     return { place, seen: await this.#claims.look(record, place, needs) };
   }
 
-  /** `needs` empty: upkeep alone. Stops as soon as all needs are met. */
+  /**
+   * `needs` empty: upkeep alone. Stops as soon as all needs are met. `asOf`: the seek that the caller
+   * knows of; where a later one has been, it must look again at what it took for finished.
+   */
   async visit(
     record: GroupQueue,
     stand: Stand,
     needs: readonly Need[],
     first?: { place: SegmentPlace; seen: Look },
+    asOf: number = record.group.seeks,
   ): Promise<VisitResult> {
     // Before the list is read: what it lists may be gone an hour later (C7).
     const startedAt = this.#deps.clock.now();
     const cursor = await this.#cursors.get(stand);
     const state: Tour = {
       stand,
+      asOf,
       startedAt,
       cursor,
       ...this.#order(stand, cursor),
@@ -155,6 +164,7 @@ export class Visits {
       capped,
       unsure,
       finished,
+      sought: state.cursor.sought,
       ...(error === undefined ? {} : { error }),
     };
   }
@@ -170,8 +180,10 @@ export class Visits {
     if (state.open.length > 0 && unmet.length === 0) return false;
     const start = state.queue.find((one) => !visited.has(one));
     if (start === undefined) return false;
-    if (this.#deps.clock.now() - state.startedAt > VISIT_MS) {
+    const isLate = this.#deps.clock.now() - state.startedAt > VISIT_MS;
+    if (isLate || state.cursor.sought > state.asOf) {
       state.unsure = true;
+      state.finished = false;
       return false;
     }
     if (state.items === undefined && state.rest.has(start) && state.rest.size >= QUERY_FROM) {
@@ -215,12 +227,19 @@ export class Visits {
     claim: Extract<Claim, { is: "claimed" }>,
   ): Promise<void> {
     const { stand, cursor } = state;
-    const { generation, start } = place;
+    const { generation, start, sought } = place;
     claim.deliveries.forEach((deliveries, index) => {
       const need = unmet[index];
       if (need === undefined) return;
       for (const delivery of deliveries) {
-        state.given.push({ place: need.place, stand, generation, segment: start, delivery });
+        state.given.push({
+          place: need.place,
+          stand,
+          generation,
+          segment: start,
+          sought,
+          delivery,
+        });
         need.max -= 1;
         need.maxBytes -= deliveredBytes(delivery.message);
         need.isStarted = true;
@@ -275,7 +294,7 @@ export class Visits {
   }
 
   #placeOf(stand: Stand, cursor: Cursor, start: Offset): SegmentPlace {
-    return { ...stand, generation: cursor.generation, start };
+    return { ...stand, generation: cursor.generation, start, sought: cursor.sought };
   }
 }
 

@@ -12,8 +12,9 @@
  *          Written and read by append (L7), read by depth; deleted by the janitor with its queue or lane.
  * cursor   pk `cursor#<queueId>#<lane>`, sk `<groupId>`
  *          segments (string: base-36 start of the first, then base-36 distances), generation, version,
- *          `next` {generation, start} while a purge or seek is under way (C8).
- *          Absent: generation 0 with one segment at offset 0. Written by receive (cut, close), purge, and
+ *          `next` {generation, start, seek: its number} while a purge or seek is under way (C8),
+ *          sought: number of the last seek (Y5).
+ *          Absent: generation 0 with one segment at offset 0. Written by receive (cut, close), purge, seek, and
  *          by the making of a group that begins elsewhere.
  * segment  pk `cursor#<queueId>#<lane>`, sk `<groupId>#<generation>#<start>`
  *          head, headEntry, version, `end` once cut, `closed`, ttl once it left the cursor;

@@ -260,6 +260,8 @@ async function groups(): Promise<void> {
   expect((await receive("audit-dead")).length).toBeGreaterThan(0);
   await call("getGroup", { queue: "topic", group });
   await call("listGroups", { queue: "topic" });
+  await call("seekGroup", { queue: "topic", group, body: { from: "earliest" } });
+  await call("seekGroup", { queue: "topic", group: "default", body: { from: "latest" } });
   await call("deleteGroup", { queue: "topic", group }, 204);
   deployed.advance(2 * MINUTE);
   const from = { time: "2020-01-01T00:00:00Z" };

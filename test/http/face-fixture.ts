@@ -133,6 +133,7 @@ const DEFAULTS: Partial<Service> = {
   getGroup: async (_, name) => groupView(name),
   listGroups: async () => [groupView("default"), groupView("audit")],
   deleteGroup: async () => undefined,
+  seekGroup: async (_, name) => ({ group: groupView(name), begins: "within" }),
   redrive: async () => ({ moved: 2, remaining: 1 }),
   browse: async () => ({ messages: [] }),
   listScheduled: async () => ({ messages: [] }),

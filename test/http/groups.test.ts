@@ -10,7 +10,7 @@ describe("a group to be made", () => {
       { time: "2026-01-02T03:04:05.678+01:00" },
       { time: epochMs(Date.UTC(2026, 0, 2, 2, 4, 5, 678)) },
     ],
-    [{ id: "abcdefghijkl-1-2" }, { place: { queueId: "abcdefghijkl", lane: 1, offset: 2 } }],
+    [{ id: "abcdefghijkl-1-2" }, { id: "abcdefghijkl-1-2" }],
   ])("from %o begins there", async (from, start) => {
     const { call, calls } = fixture();
     const body = from === undefined ? {} : { from };
@@ -23,7 +23,7 @@ describe("a group to be made", () => {
     ["end", "from"],
     [{ time: "2026-01-02" }, "from"],
     [{ time: "2026-02-30T00:00:00Z" }, "from"],
-    [{ id: "not-an-id" }, "from.id"],
+    [{ id: "" }, "from"],
     [{ id: "abcdefghijkl-1-2", time: "2026-01-02T00:00:00Z" }, "from"],
     [{}, "from"],
     [7, "from"],
@@ -51,6 +51,7 @@ describe("a group to be made", () => {
 
   test.each([
     [{ maxReceives: 0 }, "maxReceives"],
+    [{ filter: "tag" }, "filter"],
     [{ leaseSeconds: 3 }, "leaseSeconds"],
     [{ deadLetter: { exchange: "x", queue: "y" } }, "deadLetter"],
   ])("%o is refused", async (body, path) => {
@@ -63,4 +64,12 @@ describe("a group to be made", () => {
     for (const operation of ["putGroup", "getGroup", "deleteGroup"] as const)
       expect((await call(operation, { group })).fault()).toEqual([400, "invalid-request", "group"]);
   });
+});
+
+test("a seek says where the group has come to stand", async () => {
+  const { call, calls } = fixture();
+  const reply = await call("seekGroup", { group: "default", body: { from: "latest" } });
+  expect([reply.status, reply.json()["begins"]]).toEqual([200, "within"]);
+  expect(calls[0]?.args).toEqual(["orders", "default", "latest"]);
+  expect((await call("seekGroup", { body: {} })).fault()).toEqual([400, "invalid-request", "from"]);
 });

@@ -138,6 +138,7 @@ describe("answers are as described", () => {
   const bodies: Partial<Record<Operation, unknown>> = {
     send: { messages: [{ body: 1 }, { body: 2 }] },
     ack: { receipts: ["a"] },
+    seekGroup: { from: "earliest" },
     release: { receipts: ["a"] },
     extend: { receipts: ["a"], leaseSeconds: 1 },
     putExchange: { type: "balance", by: "hash", hashHeader: "user" },

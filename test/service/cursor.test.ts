@@ -71,6 +71,7 @@ describe("a list of starts", () => {
       generation: 0,
       segments: [0],
       version: 0,
+      sought: 0,
       next: undefined,
     });
   });

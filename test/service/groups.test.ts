@@ -1,8 +1,8 @@
 import { describe, expect, it } from "vitest";
 import type { LaneError } from "../../src/core/errors.ts";
 import { LIMITS } from "../../src/core/limits.ts";
-import { parseMessageId } from "../../src/core/receipt.ts";
-import { epochMs, groupName, queueName } from "../../src/core/types.ts";
+import { messageId, parseMessageId } from "../../src/core/receipt.ts";
+import { epochMs, groupName, laneId, offset, queueName } from "../../src/core/types.ts";
 import type { GroupName } from "../../src/core/types.ts";
 import type { Service, StartFrom } from "../../src/service/api.ts";
 import { groupsKey } from "../../src/store/keys.ts";
@@ -148,9 +148,7 @@ describe("consumer groups", () => {
       }
       await world.advance(HOUR);
     }
-    const place = parseMessageId(ids.get("b3-m1") ?? "");
-    if (place === undefined) throw new Error("the message has no id");
-    expect((await put(service, { place })).begins).toBe("within");
+    expect((await put(service, { id: ids.get("b3-m1") ?? "" })).begins).toBe("within");
     const got = await drainGroup(service);
     expect(got).toContain("b3-1");
     expect(got).not.toContain("b3-0");
@@ -323,16 +321,15 @@ describe("the life of a group", () => {
     const [elsewhere = ""] = idsOf(await service.send(DEAD, [text("a")]));
     const [id = ""] = idsOf(await service.send(Q, [text("b")]));
     const place = parseMessageId(id);
-    const other = parseMessageId(elsewhere);
-    if (place === undefined || other === undefined) throw new Error("no ids");
+    if (place === undefined) throw new Error("no id");
     const code = (from: StartFrom) =>
       put(service, from).catch((error: unknown) => (error as LaneError).code);
     expect(await code({ time: epochMs(world.now() + 5_000) })).toBe("invalid-request");
-    expect(await code({ place: { ...place, offset: (place.offset + 1) as never } })).toBe(
-      "message-not-found",
-    );
-    expect(await code({ place: { ...place, lane: 7 as never } })).toBe("message-not-found");
-    expect(await code({ place: other })).toBe("message-not-found");
+    const next = messageId({ ...place, offset: offset(place.offset + 1) });
+    expect(await code({ id: next })).toBe("message-not-found");
+    expect(await code({ id: messageId({ ...place, lane: laneId(7) }) })).toBe("message-not-found");
+    expect(await code({ id: elsewhere })).toBe("message-not-found");
+    expect(await code({ id: "no-id" })).toBe("invalid-request");
   });
 });
 

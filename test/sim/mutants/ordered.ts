@@ -109,7 +109,7 @@ export const ORDERED_MUTANTS: readonly Mutant[] = [
     "Q3",
     "reads-all-sets-at-once",
     "src/service/receive.ts",
-    "if (!set.every((lane) => this.#isFinished(queue, lane))) break;",
+    "if (!set.every((lane) => through.has(lane) || this.#isFinished(queue, lane))) break;",
     "",
   ),
   damage(

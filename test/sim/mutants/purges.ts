@@ -29,8 +29,8 @@ export const PURGE_MUTANTS: readonly Mutant[] = [
     "C8",
     "purge-forgets-what-came-after",
     CURSOR,
-    "carryOver(closed, next.start);",
-    "carryOver([], next.start);",
+    "carryOver(closed, next.start) : []",
+    "carryOver([], next.start) : []",
   ),
   damage(
     "C8",
