@@ -8,6 +8,7 @@ import { writeMarkdown } from "./markdown.ts";
 import { memorySection } from "./memory.ts";
 import { orderedSection } from "./ordered.ts";
 import { machine, meets, printSection, writeJson } from "./report.ts";
+import { routingSection } from "./routing.ts";
 import type { Section } from "./report.ts";
 
 // The SDK would greet a reader on Node 20 with a notice about itself.
@@ -22,6 +23,7 @@ const BENCHES: Readonly<Record<string, Bench>> = {
   cost: costSection,
   ordered: orderedSection,
   contention: contentionSection,
+  routing: routingSection,
   http: httpSection,
   client: clientSection,
   memory: memorySection,

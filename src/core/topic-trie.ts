@@ -12,7 +12,7 @@ export class TopicTrie<T> {
   add(pattern: string, value: T): void {
     let node = this.#root;
     for (const word of wordsOf(pattern)) node = node.child(word);
-    node.values.push(value);
+    (node.values ??= []).push(value);
   }
 
   /** The values of all patterns that match, in no order. */
@@ -25,14 +25,14 @@ export class TopicTrie<T> {
       for (const node of active) {
         if (node.isHash) this.#enter(node, next, step);
         if (node.star !== undefined) this.#enter(node.star, next, step);
-        const exact = node.words.get(word);
+        const exact = node.exact(word);
         if (exact !== undefined) this.#enter(exact, next, step);
       }
       if (next.length === 0) return [];
       active = next;
     }
     const found: T[] = [];
-    for (const node of active) for (const value of node.values) found.push(value);
+    for (const { values = [] } of active) for (const value of values) found.push(value);
     return found;
   }
 
@@ -49,26 +49,45 @@ export class TopicTrie<T> {
   }
 }
 
+/** Most nodes have one child and many no value: what only some need is made when it is. */
 class Node<T> {
   readonly isHash: boolean;
-  readonly words = new Map<string, Node<T>>();
-  readonly values: T[] = [];
+  values: T[] | undefined;
   star: Node<T> | undefined;
   hash: Node<T> | undefined;
   /** The last step of a match that reached this node. */
   step = 0;
+  #word = "";
+  #only: Node<T> | undefined;
+  #words: Map<string, Node<T>> | undefined;
 
   constructor(isHash: boolean) {
     this.isHash = isHash;
+  }
+
+  exact(word: string): Node<T> | undefined {
+    if (this.#words !== undefined) return this.#words.get(word);
+    return this.#word === word ? this.#only : undefined;
   }
 
   child(word: string): Node<T> {
     if (word === "*") return (this.star ??= new Node<T>(false));
     // Two # in a row say what one says.
     if (word === "#") return this.isHash ? this : (this.hash ??= new Node<T>(true));
-    const found = this.words.get(word) ?? new Node<T>(false);
-    this.words.set(word, found);
-    return found;
+    const found = this.exact(word);
+    if (found !== undefined) return found;
+    const added = new Node<T>(false);
+    if (this.#words !== undefined) this.#words.set(word, added);
+    else if (this.#only === undefined) {
+      this.#word = word;
+      this.#only = added;
+    } else {
+      this.#words = new Map([
+        [this.#word, this.#only],
+        [word, added],
+      ]);
+    }
+    return added;
   }
 }
 
