@@ -64,7 +64,7 @@ export function route(input: RouteInput, world: RouteWorld): Routed {
         open.push({ exchange: binding.exchange, content: changed });
       }
     }
-    isChosen ||= taken && table.exchange.settings.type === "balance" && table.size > 1;
+    isChosen ||= taken && table.exchange.settings.type === "balance";
     const { alternate } = table.exchange.settings;
     if (!taken && alternate !== null && !passed.has(alternate)) {
       passed.add(alternate);
