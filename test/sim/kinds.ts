@@ -18,6 +18,7 @@ import type { Random } from "./random.ts";
 import { drawRetireFaults, runRetire } from "./retire.ts";
 import type { Simulation } from "./simulation.ts";
 import { drawTimerFaults, runTimers } from "./timers.ts";
+import { drawRoutedFaults, runRouted } from "./routed.ts";
 import { runWorkload } from "./workload.ts";
 
 interface Kind {
@@ -40,6 +41,7 @@ const TABLE = {
   timers: { faults: drawTimerFaults, run: runTimers },
   expiry: { faults: drawExpiryFaults, run: runExpiry },
   once: { faults: drawOnceFaults, run: runOnce },
+  routed: { faults: drawRoutedFaults, run: runRouted },
 } satisfies Readonly<Record<string, Kind>>;
 
 export type KindName = keyof typeof TABLE;

@@ -25,6 +25,7 @@ import type { Mutant } from "./mutant.ts";
 import { ONCE_MUTANTS } from "./once.ts";
 import { ORDERED_MUTANTS } from "./ordered.ts";
 import { PURGE_MUTANTS } from "./purges.ts";
+import { ROUTING_MUTANTS } from "./routing.ts";
 import { SEGMENT_MUTANTS } from "./segments.ts";
 import { TIME_MUTANTS } from "./time.ts";
 
@@ -39,4 +40,5 @@ export const MUTANTS: readonly Mutant[] = [
   ...ONCE_MUTANTS,
   ...ORDERED_MUTANTS,
   ...TIME_MUTANTS,
+  ...ROUTING_MUTANTS,
 ];
