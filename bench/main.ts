@@ -6,10 +6,12 @@ import { costSection } from "./cost.ts";
 import { httpSection } from "./http.ts";
 import { writeMarkdown } from "./markdown.ts";
 import { memorySection } from "./memory.ts";
+import { onceSection } from "./once.ts";
 import { orderedSection } from "./ordered.ts";
 import { machine, meets, printSection, writeJson } from "./report.ts";
 import { routingSection } from "./routing.ts";
 import type { Section } from "./report.ts";
+import { sharingSection } from "./sharing.ts";
 
 // The SDK would greet a reader on Node 20 with a notice about itself.
 process.env.AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED ??= "true";
@@ -22,6 +24,8 @@ type Bench = (quick: boolean, progress: (text: string) => void) => Promise<Secti
 const BENCHES: Readonly<Record<string, Bench>> = {
   cost: costSection,
   ordered: orderedSection,
+  once: onceSection,
+  sharing: sharingSection,
   contention: contentionSection,
   routing: routingSection,
   http: httpSection,

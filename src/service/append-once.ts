@@ -142,15 +142,14 @@ export class OnceAppender {
   ): Promise<Attempted | "ended"> {
     const tail = await this.#appender.tails.appendable(record.queueId, lane);
     if (tail === "ended") return tail;
-    const isHere = (unit: OnceUnit) =>
-      unit.intent?.lane === lane &&
-      unit.intent.offset === tail.offset &&
-      this.#intents.isLasting(unit);
+    const names = ({ intent }: OnceUnit) => intent?.lane === lane && intent.offset === tail.offset;
+    const isHere = (unit: OnceUnit) => names(unit) && this.#intents.isLasting(unit);
+    // What another call has named is mostly stored by now: a look is cheaper than a put in vain.
     const isElsewhere = (unit: OnceUnit) =>
       unit.intent !== undefined &&
       this.#intents.isAlive(unit.intent) &&
       !unit.isLost &&
-      !(unit.intent.lane === lane && unit.intent.offset === tail.offset);
+      !(unit.isNamed && names(unit));
     await this.#judge(record, open.filter(isElsewhere));
     for (const unit of open.filter(isOpen))
       if (this.#intents.isOver(unit)) fail(unit, "Its window ended before it could be stored.");

@@ -53,6 +53,8 @@ export interface OnceUnit {
   readonly messages: () => Promise<readonly StoredMessage[]>;
   /** `undefined`: not read, or there is none. */
   intent: Intent | undefined;
+  /** It was this call that made the record say so. */
+  isNamed: boolean;
   /** The named place was found to be another's for good. */
   isLost: boolean;
   /** A put of this call may have been applied. */
@@ -64,7 +66,7 @@ export interface OnceUnit {
 
 export function onceUnit(
   of: Pick<OnceUnit, "id" | "ttl" | "count" | "messages"> &
-    Partial<Pick<OnceUnit, "record" | "slot" | "sharedTtl" | "onlyOn" | "intent">>,
+    Partial<Pick<OnceUnit, "record" | "slot" | "sharedTtl" | "onlyOn" | "intent" | "isNamed">>,
 ): OnceUnit {
   return {
     record: of.id,
@@ -72,6 +74,7 @@ export function onceUnit(
     sharedTtl: undefined,
     onlyOn: undefined,
     intent: undefined,
+    isNamed: false,
     ...of,
     isLost: false,
     isDoubtful: false,
@@ -139,6 +142,7 @@ export class Intents {
       const key = dedupKey(queue, unit.record);
       const result = await this.#deps.store.update("lanes", key, edits, this.#guard(unit, known));
       unit.intent = result.ok ? next : intentOf(result.found, unit.slot);
+      unit.isNamed = result.ok;
       if (unit.sharedTtl !== undefined && !result.ok)
         unit.sharedTtl = (result.found?.["ttl"] as number | undefined) ?? unit.sharedTtl;
       unit.isLost = false;

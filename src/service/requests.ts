@@ -90,7 +90,7 @@ export class Requests {
       unit: this.#unit(
         record,
         request,
-        found,
+        { item: found, isOurs: found === item },
         slot,
         indexes.flatMap((at) => messages[at] ?? []),
       ),
@@ -132,7 +132,7 @@ export class Requests {
   #unit(
     record: QueueRecord,
     { key, ttl }: KeyedRequest,
-    item: Item,
+    { item, isOurs }: { readonly item: Item; readonly isOurs: boolean },
     slot: number,
     messages: readonly StoredMessage[],
   ): OnceUnit {
@@ -149,6 +149,7 @@ export class Requests {
       ttl,
       count: messages.length,
       intent: intentOf(item, slot),
+      isNamed: isOurs,
       messages: () =>
         (whole ??= Promise.all(
           messages.map((message, index) =>
