@@ -30,7 +30,7 @@ export interface Draft {
   readonly messages: readonly StoredMessage[];
   readonly body: Uint8Array;
   readonly writer: string;
-  /** Seconds since 1970; the entry lives at least as long. */
+  /** L4, as far as its messages and their records ask for it; seconds since 1970. */
   readonly minTtl: number;
 }
 
@@ -46,7 +46,7 @@ export type PutOutcome =
   | { readonly is: "occupied"; readonly by: Item }
   | { readonly is: "vanished" };
 
-export function draftEntry(deps: Deps, messages: readonly StoredMessage[], minTtl = 0): Draft {
+export function draftEntry(deps: Deps, messages: readonly StoredMessage[], minTtl: number): Draft {
   return { messages, body: pack(messages), writer: randomId(deps, 12), minTtl };
 }
 
@@ -64,7 +64,7 @@ export class Appender {
     queue: QueueId,
     lane: LaneId,
     messages: readonly StoredMessage[],
-    { patience = ATTEMPTS, minTtl = 0 }: { patience?: number | undefined; minTtl?: number } = {},
+    { patience = ATTEMPTS, minTtl }: { patience?: number | undefined; minTtl: number },
   ): Promise<Appended> {
     const draft = draftEntry(this.#deps, messages, minTtl);
     let conflicts = 0;
@@ -115,7 +115,7 @@ export class Appender {
     const startedAt = clock.now();
     // Of a send that was suspended for long, too: an entry never begins its life past its ttl.
     const soonest = Math.ceil((startedAt + LIMITS.entryTtlAfterExpiryMs) / 1000);
-    const ttl = Math.max(tail.last?.ttl ?? 0, draft.minTtl, soonest, ...ttlsOf(draft.messages));
+    const ttl = Math.max(tail.last?.ttl ?? 0, draft.minTtl, soonest);
     const result = await store.put(
       "lanes",
       {
@@ -151,7 +151,3 @@ export class Appender {
     return { is: "occupied", by: result.found };
   }
 }
-
-/** L4, in seconds, rounded up. */
-const ttlsOf = (messages: readonly StoredMessage[]): number[] =>
-  messages.map((message) => Math.ceil((message.expiresAt + LIMITS.entryTtlAfterExpiryMs) / 1000));

@@ -81,7 +81,7 @@ export class Caller {
 
   async #ack(): Promise<boolean> {
     const taken = this.#take();
-    for (const { message } of taken.values()) message.ackAsked = true;
+    for (const { message } of taken.values()) this.#options.ledger.acking(message);
     return this.#change(taken, "ack", {}, ({ message }, status) =>
       this.#options.ledger.acked(message, status),
     );

@@ -62,7 +62,10 @@ test(
     }
     const confirmed = ledger.messages.filter(({ sent }) => sent === "yes");
     expect(confirmed.length).toBeGreaterThan(KILLS * 5);
+    // It died in the middle of all of them.
     expect(ledger.messages.some(({ sent }) => sent === "perhaps")).toBe(true);
+    expect(ledger.messages.some(({ acksInDoubt }) => acksInDoubt > 0)).toBe(true);
+    expect(ledger.messages.some(({ ackedAt }) => ackedAt < Infinity)).toBe(true);
 
     const storage = await openStorage({ data });
     try {
@@ -106,7 +109,9 @@ async function empty(service: Service, queue: QueueName, ledger: Ledger): Promis
     const results = await service.ack(queue, receipts);
     results.forEach(({ status }, index) => {
       const message = messages[index];
-      if (message !== undefined) ledger.acked(message, status);
+      if (message === undefined) return;
+      ledger.acking(message);
+      ledger.acked(message, status);
     });
   }
 }

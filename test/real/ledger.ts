@@ -13,7 +13,8 @@ export interface Known {
   id: string | undefined;
   /** When the first answer came that confirmed its ack. */
   ackedAt: number;
-  ackAsked: boolean;
+  /** Acks that were asked for and not answered: each may have been applied. */
+  acksInDoubt: number;
   deliveries: number;
 }
 
@@ -35,7 +36,7 @@ export class Ledger {
       sent: "perhaps",
       id: undefined,
       ackedAt: Infinity,
-      ackAsked: false,
+      acksInDoubt: 0,
       deliveries: 0,
     };
     this.messages.push(message);
@@ -61,7 +62,13 @@ export class Ledger {
     return message;
   }
 
+  acking(message: Known): void {
+    message.acksInDoubt += 1;
+  }
+
+  /** `gone` is an answer, too: that call has acked nothing. */
   acked(message: Known, status: string): void {
+    if (status !== "unknown") message.acksInDoubt -= 1;
     if (status === "done") message.ackedAt = Math.min(message.ackedAt, this.#now());
     else if (status === "invalid")
       throw new Violation("falseGone", `m${message.number}: its receipt is called invalid`);
@@ -78,7 +85,8 @@ export class Ledger {
   /** Confirmed, and surely not acked. */
   outstanding(): Known[] {
     return this.messages.filter(
-      ({ sent, ackAsked, ackedAt }) => sent === "yes" && !ackAsked && ackedAt === Infinity,
+      ({ sent, acksInDoubt, ackedAt }) =>
+        sent === "yes" && acksInDoubt === 0 && ackedAt === Infinity,
     );
   }
 

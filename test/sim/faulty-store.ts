@@ -26,6 +26,14 @@ import type { Ambush, Instance, World } from "./instance.ts";
 /** A request that outlives its caller's time-out is applied at most this long after it left. */
 export const APPLIED_LATE_MS = 60_000;
 
+const COUNTED: Readonly<Record<Ambush["does"], FaultKind>> = {
+  crash: "crash",
+  freeze: "freeze",
+  lost: "requestLost",
+  late: "late",
+  slow: "late",
+};
+
 export function createFaultyStore(world: World, engine: Engine, instance: Instance): Store {
   const { scheduler, random } = world;
 
@@ -43,7 +51,7 @@ export function createFaultyStore(world: World, engine: Engine, instance: Instan
     if (ambush.sk !== undefined && ambush.sk !== sk) return undefined;
     if ((ambush.on === "writes" && !isWrite) || !random.chance(ambush.chance)) return undefined;
     if (ambush.once === true) world.ambush = undefined;
-    world.counts.add(ambush.does === "lost" ? "requestLost" : ambush.does);
+    world.counts.add(COUNTED[ambush.does]);
     return ambush;
   }
 
@@ -102,6 +110,10 @@ export function createFaultyStore(world: World, engine: Engine, instance: Instan
       if (hits("replyLost")) {
         scheduler.at(arrivesAt, () => void engine.writeUnheard(write));
         return fail("outcome-unknown", timesOutAt);
+      }
+      if (ambushed?.does === "slow") {
+        const appliedAt = arrivesAt + random.between(100, 3_000);
+        return scheduler.at(appliedAt, () => reply(engine.write(write), appliedAt + way()));
       }
       if (ambushed?.does === "late" || hits("late")) {
         const appliedAt =

@@ -29,8 +29,11 @@ export interface Ambush {
   readonly sk?: string;
   readonly on: "writes" | "all";
   readonly chance: number;
-  /** The instance dies or is suspended as the request arrives; it never does, or past its time-out (writes). */
-  readonly does: "crash" | "freeze" | "lost" | "late";
+  /**
+   * The instance dies or is suspended as the request arrives; or (writes) the request never arrives, only
+   * past its time-out, or seconds late, and is answered all the same.
+   */
+  readonly does: "crash" | "freeze" | "lost" | "late" | "slow";
   /** About how long it is suspended; else for one or two minutes. */
   readonly forMs?: number;
   /** Over when one request has met it. */

@@ -58,6 +58,8 @@ export async function runLetters(sim: Simulation): Promise<Operations> {
   const ambushes = ambushesOf(item?.["queueId"] as string);
   const sources = [...operations.queues.values()].filter((queue) => queue !== dead);
   if (dead === undefined) return operations;
+  if (random.chance(0.3))
+    await unfinished(sim, operations, random.pick(sources), dead, item?.["queueId"] as string);
   for (let round = random.int(3, 7); round > 0; round -= 1) {
     sim.world.faults = sim.plan;
     sim.world.ambush = random.pick(ambushes);
@@ -73,6 +75,49 @@ export async function runLetters(sim: Simulation): Promise<Operations> {
     await scheduler.sleep(random.pick(pauses) * SECOND + 2 * sim.plan.skewMs);
   }
   return operations;
+}
+
+/**
+ * One move, stopped at its weakest: its mover dies between the put and the removal, and comes back to it
+ * when what it put has gone by its ttl; or is suspended right before the put, while another goes on with it.
+ */
+async function unfinished(
+  sim: Simulation,
+  operations: Operations,
+  source: Incarnation,
+  dead: Incarnation,
+  deadId: string,
+): Promise<void> {
+  const { random, scheduler } = sim;
+  const runOut = SECOND + sim.skewMarginMs + 2 * sim.plan.skewMs + 100;
+  const one = { max: 10, leaseSeconds: 1 };
+  await operations.send(source, random.int(1, 3));
+  for (let left = 2; left > 0; left -= 1) {
+    await operations.receiveFrom(source, one);
+    await scheduler.sleep(runOut);
+  }
+  const isCrash = random.chance(0.5);
+  sim.world.ambush = {
+    pk: isCrash || random.chance(0.5) ? `log#${deadId}#` : "dedup#",
+    on: "writes",
+    chance: 1,
+    does: isCrash ? "crash" : "freeze",
+    forMs: 140 * SECOND,
+    once: true,
+  };
+  await operations.receiveFrom(source, one);
+  sim.world.ambush = undefined;
+  if (isCrash) {
+    const given = await operations.receiveFrom(dead, { max: 100, leaseSeconds: 2 });
+    if (given !== undefined && random.chance(0.7)) await operations.ackAll(given);
+    await scheduler.sleep(4_500 * SECOND);
+  } else {
+    await scheduler.sleep(random.between(34, 60) * SECOND);
+  }
+  for (let left = 3; left > 0; left -= 1) {
+    await operations.receiveFrom(source, one);
+    await scheduler.sleep(runOut);
+  }
 }
 
 /** Where a move is at its weakest. */

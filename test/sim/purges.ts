@@ -102,6 +102,9 @@ async function halfway(sim: Simulation, operations: Operations, name: QueueName)
   await Promise.all([
     soon().then(async () => {
       if (given === undefined || given.length === 0) return;
+      // It may be over by the time at which the change comes to be applied.
+      if (random.chance(0.5))
+        sim.world.ambush = { pk: "cursor#", on: "writes", chance: 1, does: "slow", once: true };
       const change = random.pick(["extend", "extend", "release", "ack"]);
       if (change === "extend") await operations.extendAll(given, 30);
       else if (change === "release") await operations.releaseAll(given);
@@ -111,6 +114,7 @@ async function halfway(sim: Simulation, operations: Operations, name: QueueName)
     soon().then(() => operations.receiveFrom(queue, lease)),
     soon().then(() => operations.janitor()),
   ]);
+  sim.world.ambush = undefined;
   await scheduler.sleep(2 * SECOND + sim.skewMarginMs + 2 * sim.plan.skewMs + 500);
   await operations.receiveFrom(queue, { max: 10, leaseSeconds: 2 });
 }

@@ -2,6 +2,7 @@
 import { damages } from "./mutant.ts";
 import type { Mutant } from "./mutant.ts";
 
+const QUEUE = "src/core/queue.ts";
 const APPEND = "src/service/append.ts";
 const ONCE = "src/service/append-once.ts";
 const TAIL = "src/service/tail.ts";
@@ -54,17 +55,17 @@ export const LOG_MUTANTS: readonly Mutant[] = [
   damage(
     "L4",
     "ttl-before-expiry",
-    APPEND,
-    "message.expiresAt + LIMITS.entryTtlAfterExpiryMs",
-    "0 * message.expiresAt",
+    QUEUE,
+    "Math.max(0, ...messages.map(({ expiresAt }) => expiresAt))",
+    "Math.min(0, ...messages.map(({ expiresAt }) => expiresAt))",
     ["crowd", "mix"],
   ),
   damage(
     "L4",
     "ttl-forgets-records",
     ONCE,
-    "draftEntry(this.#deps, messages, ttl)",
-    "draftEntry(this.#deps, messages)",
+    "...units.map((unit) => Math.max(unit.ttl, unit.intent?.ttl ?? 0)),",
+    "",
     ["letters"],
   ),
   damage(
