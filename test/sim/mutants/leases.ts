@@ -3,7 +3,7 @@ import { damages } from "./mutant.ts";
 import type { Mutant } from "./mutant.ts";
 
 const RECLAIM = "src/core/reclaim.ts";
-const SEGMENT = "src/core/segment.ts";
+const BACKOFF = "src/core/backoff.ts";
 const MOVES = "src/core/moves.ts";
 const ACK = "src/service/ack.ts";
 
@@ -82,13 +82,7 @@ export const LEASE_MUTANTS: readonly Mutant[] = [
     'equal([leaseName(lease.id), "u"], lease.until),',
     "",
   ),
-  damage(
-    "C5",
-    "no-skew-margin",
-    SEGMENT,
-    "now >= lease.until + skewMarginMs",
-    "now >= lease.until",
-  ),
+  damage("C5", "no-skew-margin", BACKOFF, "lease.until + skewMarginMs + ", "lease.until + "),
   damage(
     "C4",
     "moves-the-whole-unguarded",
