@@ -1,9 +1,9 @@
 /** The part of the ordered planner that gives what was not claimed yet: what is held, then from the head on (T3). */
 import { HELD_BYTES, heldOffset } from "./held.ts";
 import { LIMITS } from "./limits.ts";
-import { give, hasRoom } from "./ordered-plan.ts";
+import { give, hasRoom, letExpire } from "./ordered-plan.ts";
 import type { Work } from "./ordered-plan.ts";
-import type { LogEntry } from "./plan.ts";
+import type { LogEntry, Placed } from "./plan.ts";
 import { offset } from "./types.ts";
 import type { Offset } from "./types.ts";
 
@@ -11,7 +11,8 @@ import type { Offset } from "./types.ts";
 export function takeHeld(work: Work): void {
   const waiting = [...work.held].sort(([, a], [, b]) => heldOffset(a) - heldOffset(b));
   for (const [tag] of waiting) {
-    if (!hasRoom(work) || work.full) return;
+    // Without room there may still be something that has expired.
+    if ((!hasRoom(work) && work.expiredTo === undefined) || work.full) return;
     if (!work.blocked.has(tag)) follow(work, tag);
   }
 }
@@ -35,16 +36,16 @@ function follow(work: Work, tag: string): void {
       if (at >= input.segment.head) break;
       const message = entry.messages?.[index];
       if (message === undefined || work.tagOf(message) !== tag) continue;
-      const isLive = message.expiresAt > input.now;
-      const verdict = isLive && input.accepts(message);
+      const counts = message.expiresAt > input.now || work.expiredTo !== undefined;
+      const verdict = counts && input.accepts(message);
       if (verdict === "notLoaded") {
         work.held.set(tag, { entry: entry.offset, index, count });
         work.blocked.add(tag);
         work.more = true;
         return;
       }
-      if (isLive && !verdict) continue;
-      if (isLive && !give(work, tag, { offset: at, message }, entry.offset)) {
+      if (counts && !verdict) continue;
+      if (!settles(work, tag, { offset: at, message }, entry.offset)) {
         work.held.set(tag, { entry: entry.offset, index, count });
         return;
       }
@@ -59,6 +60,12 @@ function follow(work: Work, tag: string): void {
   }
   work.held.set(tag, { entry: next, index: 0, count });
   work.more = true;
+}
+
+/** Whether a held message is given, leaves because it has expired, or is dropped for that. */
+function settles(work: Work, tag: string, placed: Placed, entry: Offset): boolean {
+  if (placed.message.expiresAt > work.input.now) return give(work, tag, placed, entry);
+  return work.expiredTo === undefined || letExpire(work, tag, placed, entry);
 }
 
 export function walk(work: Work): void {
@@ -85,9 +92,13 @@ function passes(work: Work, entry: LogEntry): boolean {
   const { input } = work;
   const index = work.head - entry.offset;
   const message = entry.messages?.[index];
-  if (message === undefined || message.expiresAt <= input.now) return true;
+  if (message === undefined) return true;
+  const hasExpired = message.expiresAt <= input.now;
+  if (hasExpired && work.expiredTo === undefined) return true;
   const verdict = input.accepts(message);
   if (verdict !== true) return verdict === false;
+  if (hasExpired)
+    return letExpire(work, work.tagOf(message), { offset: work.head, message }, entry.offset);
   if (message.visibleAt > input.now) {
     work.nextEventAt = earlier(work.nextEventAt, message.visibleAt);
     return false;

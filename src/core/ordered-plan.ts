@@ -31,7 +31,8 @@ import {
   memberBytes,
   segmentBytes,
 } from "./segment.ts";
-import type { Lease } from "./segment.ts";
+import type { Lease, Leaving } from "./segment.ts";
+import { expiredTo, LEAVING_BYTES, LEAVING_LEASE_MS } from "./reclaim.ts";
 import { offset } from "./types.ts";
 import type { EpochMs, Offset } from "./types.ts";
 
@@ -52,6 +53,8 @@ interface Given {
   readonly tag: string;
 }
 
+type Leaver = Omit<Draft, "request">;
+
 /** A plan in the making. */
 export interface Work {
   readonly input: PlanInput;
@@ -62,6 +65,12 @@ export interface Work {
   /** T2: who got messages of a tag. */
   readonly owners: Map<string, OpenRequest>;
   readonly drafts: Draft[];
+  /** What has expired unread and leaves for that. */
+  readonly expired: Leaver[];
+  /** Where to; `undefined`: it is dropped. */
+  readonly expiredTo: Leaving | undefined;
+  /** Bytes that may still leave with this plan. */
+  deadRoom: number;
   /** In the order in which they were given. */
   readonly given: (Given & { readonly draft: Draft })[];
   readonly counts: Map<OpenRequest, number>;
@@ -91,6 +100,9 @@ export function planInOrder(input: PlanInput): Plan {
     blocked: new Set(),
     owners: new Map(),
     drafts: [],
+    expired: [],
+    expiredTo: expiredTo(input),
+    deadRoom: LEAVING_BYTES,
     given: [],
     counts: new Map(),
     dead: [],
@@ -137,6 +149,39 @@ export function give(
   return true;
 }
 
+/** Takes a message that has expired unread to where the queue keeps those; its key waits until it is there. */
+export function letExpire(
+  work: Work,
+  tag: string,
+  placed: Placed,
+  entry: Offset,
+  from?: Lease,
+): boolean {
+  work.blocked.add(tag);
+  const found = work.expired.findLast((one) => one.from === from && isRoomy(one, from, entry));
+  const isOver =
+    work.deadRoom <= 0 || (found === undefined && work.touched >= LIMITS.leasesPerUpdate);
+  if (isOver) {
+    work.full = true;
+    return false;
+  }
+  const draft: Leaver = found ?? { from, entry: from?.entry ?? entry, given: [] };
+  if (found === undefined) {
+    work.touched += 1;
+    work.bytes += leaseBytes([]);
+    work.expired.push(draft);
+  }
+  draft.entry = offset(Math.min(draft.entry, from?.entry ?? entry));
+  work.bytes += memberBytes(member(draft, placed.offset, tag));
+  work.deadRoom -= deliveredBytes(placed.message);
+  draft.given.push({ placed, tag });
+  return true;
+}
+
+const isRoomy = (draft: Leaver, from: Lease | undefined, entry: Offset): boolean =>
+  draft.given.length < LIMITS.leaseMessages &&
+  (from !== undefined || Math.abs(draft.entry - entry) <= LEASE_SPAN);
+
 function requestFor(work: Work, tag: string, { message }: Placed): OpenRequest | undefined {
   if (work.blocked.has(tag)) return undefined;
   const owner = work.owners.get(tag);
@@ -156,11 +201,7 @@ function draftFor(
   from: Lease | undefined,
 ): Draft | undefined {
   const found = work.drafts.findLast(
-    (one) =>
-      one.request === request &&
-      one.from === from &&
-      one.given.length < LIMITS.leaseMessages &&
-      (from !== undefined || Math.abs(one.entry - entry) <= LEASE_SPAN),
+    (one) => one.request === request && one.from === from && isRoomy(one, from, entry),
   );
   if (found !== undefined) return found;
   // What is taken back only changes its lease, so that a full segment can still be worked off.
@@ -183,6 +224,13 @@ function finished(work: Work): Plan {
   for (const { draft, placed, tag } of work.given) {
     const lease = leases.get(draft);
     if (lease !== undefined) draft.request.deliveries.push({ ...placed, lease, tag });
+  }
+  for (const draft of work.expired) {
+    const leaving = work.expiredTo;
+    if (leaving === undefined) continue;
+    const lease = leavingLease(draft, leaving, input);
+    edits.push(...leaseEdits(lease));
+    work.dead.push({ lease, leaving, messages: draft.given.map(({ placed }) => placed) });
   }
   const held = encodeHeld(work.held);
   if (held !== encodeHeld(segment.held))
@@ -216,6 +264,20 @@ function finished(work: Work): Plan {
   };
 }
 
+const membersOf = ({ entry, given }: Leaver): Set<string> =>
+  new Set(given.map(({ placed, tag }) => member({ entry }, placed.offset, tag)));
+
+const leavingLease = (draft: Leaver, leaving: Leaving, input: PlanInput): Lease => ({
+  id: input.newLeaseId(),
+  until: input.now + LEAVING_LEASE_MS,
+  receives: draft.from?.receives ?? 0,
+  entry: draft.entry,
+  firstAt: draft.from?.firstAt ?? input.now,
+  leaving,
+  waiting: false,
+  pending: membersOf(draft),
+});
+
 function leaseOf({ request, from, entry, given }: Draft, input: PlanInput): Lease {
   const counted = request.leaving === undefined ? 1 : 0;
   return {
@@ -226,6 +288,6 @@ function leaseOf({ request, from, entry, given }: Draft, input: PlanInput): Leas
     firstAt: from?.firstAt ?? input.now,
     leaving: request.leaving,
     waiting: false,
-    pending: new Set(given.map(({ placed, tag }) => member({ entry }, placed.offset, tag))),
+    pending: membersOf({ from, entry, given }),
   };
 }

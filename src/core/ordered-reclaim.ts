@@ -1,10 +1,10 @@
 /** The part of the ordered planner that takes from leases that have run out (T1, T2, C2, C6). */
 import { claimableAt } from "./backoff.ts";
 import { LIMITS } from "./limits.ts";
-import { give } from "./ordered-plan.ts";
+import { give, letExpire } from "./ordered-plan.ts";
 import type { Work } from "./ordered-plan.ts";
 import { deliveredBytes } from "./plan.ts";
-import { examine, leave, LEAVING_BYTES, leavingOf, takeFrom } from "./reclaim.ts";
+import { examine, leave, leavingOf, takeFrom } from "./reclaim.ts";
 import { leaseEdits, memberTag, pendingMembers } from "./segment.ts";
 import type { Lease, Leaving } from "./segment.ts";
 import { epochMs } from "./types.ts";
@@ -24,7 +24,6 @@ export function reclaimInOrder(work: Work): void {
   const { segment, now } = input;
   const gone: Gone = new Map();
   const members: Member[] = [];
-  let deadRoom = LEAVING_BYTES;
   for (const lease of [...segment.leases.values()].sort((a, b) => a.until - b.until)) {
     const at = claimableAt(lease, input);
     if (at > now || lease.until > input.startedAt) {
@@ -38,7 +37,7 @@ export function reclaimInOrder(work: Work): void {
       continue;
     }
     block(work, lease);
-    deadRoom = letGo(work, lease, leaving, deadRoom, gone);
+    letGo(work, lease, leaving, gone);
   }
   members.sort((a, b) => a.offset - b.offset);
   for (const one of members) takeBack(work, one, gone);
@@ -54,23 +53,23 @@ function block(work: Work, lease: Lease): void {
 }
 
 /** C6 */
-function letGo(work: Work, lease: Lease, leaving: Leaving, room: number, gone: Gone): number {
-  const found = examine(lease, work.input);
-  if (found === undefined) return room;
-  if (work.touched >= LIMITS.leasesPerUpdate || room <= 0) {
+function letGo(work: Work, lease: Lease, leaving: Leaving, gone: Gone): void {
+  const found = examine(lease, leaving, work.input);
+  if (found === undefined) return;
+  if (work.touched >= LIMITS.leasesPerUpdate || work.deadRoom <= 0) {
     work.more = true;
-    return room;
+    return;
   }
-  const dead = leave(lease, leaving, found.live, room, work.input);
+  const dead = leave(lease, leaving, found.live, work.deadRoom, work.input);
   if ((dead?.messages.length ?? 0) < found.live.length) work.more = true;
   const texts = new Set([...found.lost, ...(dead?.lease.pending ?? [])]);
-  if (texts.size === 0) return room;
+  if (texts.size === 0) return;
   gone.set(lease, texts);
   work.touched += 1;
-  if (dead === undefined) return room;
+  if (dead === undefined) return;
   work.dead.push(dead);
   work.edits.push(...leaseEdits(dead.lease));
-  return dead.messages.reduce((left, { message }) => left - deliveredBytes(message), room);
+  for (const { message } of dead.messages) work.deadRoom -= deliveredBytes(message);
 }
 
 /** T2 */
@@ -88,11 +87,12 @@ function takeBack(work: Work, { lease, text, offset }: Member, gone: Gone): void
     work.blocked.add(tag);
     return;
   }
-  const isLost = message === "gone" || message.expiresAt <= input.now;
   const isPoison = input.blocksAfter !== null && lease.receives >= input.blocksAfter;
-  if (!isLost) {
+  if (message !== "gone" && message.expiresAt > input.now) {
     if (isPoison || input.freshFirst) work.blocked.add(tag);
     if (!give(work, tag, { offset, message }, lease.entry, lease)) return;
+  } else if (message !== "gone" && work.expiredTo !== undefined) {
+    if (!letExpire(work, tag, { offset, message }, lease.entry, lease)) return;
   }
   if (isNew) work.touched += 1;
   gone.set(lease, (gone.get(lease) ?? new Set()).add(text));

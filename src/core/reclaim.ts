@@ -62,7 +62,7 @@ export function reclaim(input: PlanInput, requests: OpenRequest[]): Reclaimed {
     }
     const leaving = leavingOf(lease, input.deadLetter, input.missing);
     if (input.freshFirst && leaving === undefined) continue;
-    const members = examine(lease, input);
+    const members = examine(lease, leaving, input);
     if (members === undefined) continue;
     const leavers = leaving === undefined ? members.expired : members.live;
     if (touched >= LIMITS.leasesPerUpdate || (leavers.length > 0 && deadRoom <= 0)) {
@@ -178,6 +178,7 @@ export function expiredTo({
  */
 export function examine(
   lease: Lease,
+  leaving: Leaving | undefined,
   input: PlanInput,
 ): { live: Placed[]; expired: Placed[]; lost: string[] } | undefined {
   const live: Placed[] = [];
@@ -185,8 +186,9 @@ export function examine(
   const lost: string[] = [];
   const keeps = expiredTo(input) !== undefined;
   // Whatever the settings say by now: it left because of that.
-  const isLeavingExpired = lease.leaving?.why === "expired" && !input.missing.has(lease.leaving.to);
-  const staysDead = keeps && lease.leaving?.why === "deadLetter";
+  const isLeavingExpired = leaving?.why === "expired";
+  // What has had its receives leaves for that, though it has expired meanwhile.
+  const staysDead = keeps && leaving?.why === "deadLetter";
   for (const [text, at] of pendingMembers(lease)) {
     const message = input.lookUp(at);
     if (message === "notLoaded") return undefined;

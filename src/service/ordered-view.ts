@@ -6,7 +6,7 @@
  */
 import type { HeldStretch, LogEntry } from "../core/plan.ts";
 import { heldOffset } from "../core/held.ts";
-import { leavingOf } from "../core/reclaim.ts";
+import { expiredTo, leavingOf } from "../core/reclaim.ts";
 import { memberTag, pendingMembers } from "../core/segment.ts";
 import { tagOf } from "../core/order.ts";
 import type { Offset } from "../core/types.ts";
@@ -29,7 +29,8 @@ export async function viewInOrder(looking: Looking): Promise<SeenView> {
   const loaded = new Map<Offset, LogEntry | "gone">();
   let room = wanted - (await loadExpired(looking, blocked, loaded));
   const held = new Map<string, HeldStretch>();
-  if (room > 0) room -= await loadHeld(looking, blocked, held, room);
+  if (room > 0 || expiredTo(rules) !== undefined)
+    room -= await loadHeld(looking, blocked, held, Math.max(1, room));
   const seen = {
     ...rules,
     lookUp: lookUpIn(loaded),
@@ -75,8 +76,10 @@ async function loadExpired(
   await load(looking, leaving.sort(byPlace), loaded);
   free.sort(byPlace);
   let found = 0;
-  const candidates = freshFirst ? [] : free;
-  for (let first = 0; first < candidates.length && found < wanted; first += NEAR) {
+  const keepsExpired = expiredTo(rules) !== undefined;
+  const candidates = freshFirst && !keepsExpired ? [] : free;
+  for (let first = 0; first < candidates.length; first += NEAR) {
+    if (found >= wanted && !keepsExpired) break;
     const some = candidates.slice(first, first + NEAR);
     await load(looking, some, loaded);
     for (const { at } of some) {

@@ -292,8 +292,6 @@ function checkSettings(settings: QueueSettings): void {
   const { onExpired, backoff } = settings;
   if (onExpired === "deadLetter" && settings.deadLetter === null)
     throw badSetting("onExpired", "needs a deadLetter queue to move messages to");
-  if (onExpired === "deadLetter" && settings.order !== "none")
-    throw badSetting("onExpired", 'is not supported yet as "deadLetter" where order is kept');
   if (backoff !== null && backoff.maxSeconds < backoff.initialSeconds)
     throw badSetting("backoff.maxSeconds", "must be at least initialSeconds");
   if (settings.delaySeconds < settings.retentionSeconds) return;

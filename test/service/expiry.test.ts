@@ -1,6 +1,6 @@
 /** Messages that expire unread where the queue wants to know of them. */
 import { describe, expect, it } from "vitest";
-import { epochMs, queueName } from "../../src/core/types.ts";
+import { epochMs } from "../../src/core/types.ts";
 import type { Service } from "../../src/service/api.ts";
 import {
   ALL,
@@ -145,13 +145,19 @@ describe("a message that expires unread", () => {
     expect(await drain(service, DEAD)).toEqual([]);
   });
 
-  it("is not asked for without a queue to go to, nor yet where order is kept", async () => {
+  it("leaves, too, when it has had its receives before it expired", async () => {
+    const { world, service } = await queue({ maxReceives: 1 });
+    await service.send(Q, short("a"));
+    await service.receive(Q, ALL);
+    await world.advance(60_000);
+    await runJanitor(world);
+    expect(await drain(service, DEAD)).toEqual(["a"]);
+    expect((await service.getQueue(Q)).depth).toEqual({ ready: 0, leased: 0, delayed: 0 });
+  });
+
+  it("is not asked for without a queue to go to", async () => {
     const { service } = await queue();
     await expect(service.patchQueue(Q, { deadLetter: null })).rejects.toMatchObject({
-      errors: [{ path: "onExpired" }],
-    });
-    const ordered = { order: "key", deadLetter: { queue: DEAD }, onExpired: "deadLetter" } as const;
-    await expect(service.putQueue(queueName("ordered"), ordered)).rejects.toMatchObject({
       errors: [{ path: "onExpired" }],
     });
   });

@@ -1,6 +1,7 @@
 /** Hunts for messages of a key that overtake each other, and for keys that keep others waiting. */
 import { beforeEach, describe, expect, test } from "vitest";
 import type { OutgoingMessage } from "../../src/core/message.ts";
+import { epochMs } from "../../src/core/types.ts";
 import type { ReceivedMessage, Service } from "../../src/service/api.ts";
 import {
   ALL,
@@ -222,6 +223,43 @@ describe("poison", () => {
     await service.patchQueue(Q, { maxReceives: 3 });
     await world.advance(10_001);
     expect(bodies(await receive())).toEqual(["a1", "b1", "a2"]);
+  });
+});
+
+describe("what expires unread, where the queue keeps that", () => {
+  beforeEach(async () => {
+    await service.putQueue(DEAD, {});
+    await service.patchQueue(Q, { onExpired: "deadLetter", deadLetter: { queue: DEAD } });
+  });
+
+  const brief = (name: string): OutgoingMessage => ({ ...keyed(name), ttlSeconds: 60 });
+  const dead = async () =>
+    (await service.receive(DEAD, ALL)).map((one) => [bodyOf(one), one.key, one.deadLetter?.reason]);
+
+  test("at the head, held, and given back: each leaves once, in its key's order, and nothing else waits", async () => {
+    await send("a1");
+    const held = await receive();
+    await service.send(Q, [brief("a2"), brief("b1"), keyed("a3"), keyed("c1")]);
+    const other = await receive();
+    expect(bodies(other)).toEqual(["b1", "c1"]);
+    await release(pick(other, "b1"));
+    await service.send(Q, [brief("d1"), keyed("d2")]);
+    await world.advance(61_000);
+    await ack(held);
+    expect(bodies(await receive()).sort()).toEqual(["a3", "c1", "d2"]);
+    const left = await dead();
+    expect(new Set(left.map((one) => one.join(" ")))).toEqual(
+      new Set(["a2 a expired", "b1 b expired", "d1 d expired"]),
+    );
+    expect(left).toHaveLength(3);
+  });
+
+  test("the janitor finds it, too", async () => {
+    await service.send(Q, [brief("a1"), brief("b1")]);
+    await world.advance(61_000);
+    await service.runJanitor(epochMs(world.now() + 30_000));
+    expect((await dead()).map(([name]) => name)).toEqual(["a1", "b1"]);
+    expect((await service.getQueue(Q)).depth).toEqual({ ready: 0, leased: 0, delayed: 0 });
   });
 });
 

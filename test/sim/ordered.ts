@@ -46,7 +46,13 @@ export async function runOrdered(sim: Simulation): Promise<Operations> {
       lanes: random.pick([1, 1, 2, 3]),
       ...(random.chance(0.15) ? { eraseOnAck: true } : {}),
       ...(random.chance(0.1) ? { delaySeconds: 2 } : {}),
-      ...(hasDead ? { maxReceives: random.int(1, 3), deadLetter: { queue: DEAD } } : {}),
+      ...(hasDead
+        ? {
+            maxReceives: random.int(1, 3),
+            deadLetter: { queue: DEAD },
+            ...(random.chance(0.3) ? { onExpired: "deadLetter" as const } : {}),
+          }
+        : {}),
     },
     false,
   );

@@ -33,4 +33,9 @@ export const REGRESSIONS: readonly (ScheduleKey & { readonly found: string })[] 
     seed: 531579924,
     found: "what was put under an old record was forgotten before its own window was over",
   },
+  {
+    kind: "ordered",
+    seed: 70499,
+    found: "what had had its receives and expired before it left was stuck",
+  },
 ];
