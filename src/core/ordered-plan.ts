@@ -139,11 +139,9 @@ export function give(
     work.blocked.add(tag);
     return false;
   }
-  draft.entry = offset(Math.min(draft.entry, from?.entry ?? entry));
-  work.bytes += memberBytes(member(draft, placed.offset, tag));
+  put(work, draft, { placed, tag }, from?.entry ?? entry);
   work.owners.set(tag, request);
   request.bytes += deliveredBytes(placed.message);
-  draft.given.push({ placed, tag });
   work.given.push({ draft, placed, tag });
   work.counts.set(request, countOf(work, request) + 1);
   return true;
@@ -171,11 +169,15 @@ export function letExpire(
     work.bytes += leaseBytes([]);
     work.expired.push(draft);
   }
-  draft.entry = offset(Math.min(draft.entry, from?.entry ?? entry));
-  work.bytes += memberBytes(member(draft, placed.offset, tag));
+  put(work, draft, { placed, tag }, from?.entry ?? entry);
   work.deadRoom -= deliveredBytes(placed.message);
-  draft.given.push({ placed, tag });
   return true;
+}
+
+function put(work: Work, draft: Leaver, given: Given, entry: Offset): void {
+  draft.entry = offset(Math.min(draft.entry, entry));
+  work.bytes += memberBytes(member(draft, given.placed.offset, given.tag));
+  draft.given.push(given);
 }
 
 const isRoomy = (draft: Leaver, from: Lease | undefined, entry: Offset): boolean =>

@@ -18,13 +18,7 @@ export const ORDERED_MUTANTS: readonly Mutant[] = [
     "epochMs(Math.min(work.nextEventAt ?? at, at));\n      block(work, lease);",
     "epochMs(Math.min(work.nextEventAt ?? at, at));",
   ),
-  damage(
-    "T1",
-    "what-leaves-blocks-nothing",
-    RECLAIM,
-    "block(work, lease);\n    deadRoom",
-    "deadRoom",
-  ),
+  damage("T1", "what-leaves-blocks-nothing", RECLAIM, "block(work, lease);\n    letGo(", "letGo("),
   damage(
     "T2",
     "takes-back-the-last-first",
@@ -58,7 +52,7 @@ export const ORDERED_MUTANTS: readonly Mutant[] = [
     "H1",
     "members-before-their-entry",
     PLAN,
-    "  draft.entry = offset(Math.min(draft.entry, from?.entry ?? entry));\n",
+    "  draft.entry = offset(Math.min(draft.entry, entry));\n",
     "",
   ),
   damage(
