@@ -98,5 +98,7 @@ function logEvent(logger: Logger, event: ServiceEvent): void {
       queue: event.queue,
       failure: describeError(event.error),
     });
+  else if (event.type === "unroutable")
+    logger.info("unroutable", { exchange: event.exchange, messages: event.messages });
   else logger.debug(event.type);
 }

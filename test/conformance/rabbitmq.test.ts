@@ -42,6 +42,10 @@ describe.skipIf(found === undefined)(name, () => {
   test("writes x-death as LaneMQ does: twice through one queue, and then through another", async () => {
     expect(await deathsOnLaneMq(createWorld())).toEqual(await deathsOnRabbitMq(rabbit));
   });
+
+  test("writes x-death as LaneMQ does of what expires unread", async () => {
+    expect(await expiryOnLaneMq(createWorld())).toEqual(await expiryOnRabbitMq(rabbit));
+  });
 });
 
 interface Ended {
@@ -50,6 +54,50 @@ interface Ended {
   readonly routingKey: unknown;
   readonly exchange: unknown;
 }
+
+/** A message that nobody reads expires, and goes through an exchange. */
+async function expiryOnRabbitMq({ connection }: RabbitMq): Promise<Ended> {
+  const channel = await connection.createConfirmChannel();
+  await channel.assertExchange("expired", "fanout");
+  await channel.assertQueue("expired-end");
+  await channel.bindQueue("expired-end", "expired", "");
+  await channel.assertQueue("short", { deadLetterExchange: "expired", messageTtl: 50 });
+  channel.sendToQueue("short", Buffer.from("m"));
+  await channel.waitForConfirms();
+  for (let look = 0; look < 100; look++) {
+    const message = await channel.get("expired-end", { noAck: true });
+    if (message === false) {
+      await untilLater();
+      continue;
+    }
+    await channel.close();
+    const headers: Record<string, unknown> = message.properties.headers ?? {};
+    return ended(headers["x-death"] as Record<string, unknown>[], headers, message.fields);
+  }
+  throw new Error("RabbitMQ lost the message.");
+}
+
+async function expiryOnLaneMq(world: World): Promise<Ended> {
+  const service = world.instance();
+  const [expired, end, short] = [exchangeName("expired"), queueName("end"), queueName("short")];
+  await service.putExchange(expired, { type: "fanout", alternate: null, mandatory: false });
+  await service.putQueue(end, {});
+  await service.putBinding(expired, "end", { queue: end });
+  await service.putQueue(short, {
+    retentionSeconds: 60,
+    onExpired: "deadLetter",
+    deadLetter: { exchange: expired },
+  });
+  await service.send(short, [text("m")]);
+  await world.advance(61_000);
+  expect(await service.receive(short, ALL)).toEqual([]);
+  const [message] = await service.receive(end, ALL);
+  if (message === undefined) throw new Error("LaneMQ lost the message.");
+  const deaths = JSON.parse(message.headers["x-death"] ?? "[]") as Record<string, unknown>[];
+  return ended(deaths, message.headers, message);
+}
+
+const untilLater = (): Promise<void> => new Promise((resolve) => setTimeout(resolve, 50));
 
 const KEY = "work.a";
 const DEATHS = ["count", "reason", "queue", "exchange", "routing-keys"] as const;
