@@ -3,6 +3,7 @@ import { Command, InvalidArgumentError } from "commander";
 import { clientSection } from "./client.ts";
 import { contentionSection } from "./contention.ts";
 import { costSection } from "./cost.ts";
+import { groupsSection } from "./groups.ts";
 import { httpSection } from "./http.ts";
 import { writeMarkdown } from "./markdown.ts";
 import { memorySection } from "./memory.ts";
@@ -26,6 +27,7 @@ const BENCHES: Readonly<Record<string, Bench>> = {
   ordered: orderedSection,
   once: onceSection,
   sharing: sharingSection,
+  groups: groupsSection,
   contention: contentionSection,
   routing: routingSection,
   http: httpSection,

@@ -1,6 +1,7 @@
 /** The calls that answer in pages: queues, keys, browse, what is scheduled. */
-import { laneId, queueName } from "../core/types.ts";
-import type { LaneId, QueueId, QueueName } from "../core/types.ts";
+import * as v from "valibot";
+import { epochMs, laneId, queueName } from "../core/types.ts";
+import type { EpochMs, LaneId, QueueId, QueueName } from "../core/types.ts";
 import { parseMessageId } from "../core/receipt.ts";
 import type { ApiKeyView, QueueSummary } from "../service/api.ts";
 import { json } from "./answer.ts";
@@ -58,15 +59,17 @@ export async function listKeys({ service, event }: Call): Promise<Answer> {
 export async function browse({ service, event }: Call, queue: QueueName): Promise<Answer> {
   const query = validate(schemas.browseQuery, event.queryStringParameters ?? {});
   const madeFor = ["browse", queue, String(query.lane ?? "")];
+  const from = query.from === undefined ? {} : beginning(query.from, madeFor);
   const page = await service.browse(queue, {
     limit: query.limit,
     ...(query.lane === undefined ? {} : { lane: laneId(query.lane) }),
-    ...(query.from === undefined ? {} : { from: placeOf(query.from, madeFor) }),
+    ...from,
   });
+  const since = from.since === undefined ? "" : `.${from.since}`;
   const cursor =
     page.next === undefined
       ? undefined
-      : sealCursor(`${page.next.lane}.${page.next.offset}`, madeFor);
+      : sealCursor(`${page.next.lane}.${page.next.offset}${since}`, madeFor);
   return json(200, browsedJson(page.messages, cursor));
 }
 
@@ -81,21 +84,26 @@ export async function listScheduled({ service, event }: Call, queue: QueueName):
   return json(200, scheduledJson(page.messages, cursor));
 }
 
-function placeOf(
-  from: string,
-  madeFor: readonly string[],
-): { lane: LaneId; offset: number; queueId?: QueueId } {
+interface Beginning {
+  readonly from?: { lane: LaneId; offset: number; queueId?: QueueId };
+  readonly since?: EpochMs;
+}
+
+/** A cursor of a page that began at a time goes on to other lanes at that time. */
+function beginning(from: string, madeFor: readonly string[]): Beginning {
   if (isCursor(from)) {
-    const [lane, offset] = openCursor(from, madeFor, "from").split(".").map(Number);
+    const [lane, offset, since] = openCursor(from, madeFor, "from").split(".").map(Number);
     if (Number.isSafeInteger(lane) && Number.isSafeInteger(offset)) {
-      return { lane: laneId(lane ?? 0), offset: offset ?? 0 };
+      const place = { lane: laneId(lane ?? 0), offset: offset ?? 0 };
+      return { from: place, ...(since === undefined ? {} : { since: epochMs(since) }) };
     }
   }
+  if (v.is(schemas.time, from)) return { since: epochMs(Date.parse(from)) };
   const place = parseMessageId(from);
   if (place === undefined) {
-    throw invalid([{ path: "from", message: "is neither a cursor nor a message id" }]);
+    throw invalid([{ path: "from", message: "is neither a cursor, a message id nor a time" }]);
   }
-  return place;
+  return { from: place };
 }
 
 export const keyJson = (key: ApiKeyView): Record<string, unknown> => ({

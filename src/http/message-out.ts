@@ -118,7 +118,7 @@ function stateOf(state: MessageState): Record<string, unknown> {
   if (state.state === "leased") return { ...state, leaseExpiresAt: iso(state.leaseExpiresAt) };
   if (state.state === "scheduled") return { ...state, deliverAt: iso(state.deliverAt) };
   if (state.state === "delayed") return { ...state, visibleAt: iso(state.visibleAt) };
-  return { state: state.state };
+  return { ...state };
 }
 
 export const iso = (at: EpochMs): string => new Date(at).toISOString();

@@ -117,7 +117,19 @@ const browsed = v.strictObject({ ...content, expiresAt: time });
 const scheduled = v.strictObject({ ...content, expiresAt: time, deliverAt: time });
 
 const state = v.strictObject({
-  state: v.picklist(["scheduled", "ready", "delayed", "leased", "acked", "expired", "erased"]),
+  state: v.picklist([
+    "scheduled",
+    "ready",
+    "delayed",
+    "leased",
+    "acked",
+    "deadLettered",
+    "filtered",
+    "expired",
+    "erased",
+  ]),
+  queue: v.exactOptional(v.string()),
+  place: v.exactOptional(v.string()),
   deliverAt: v.exactOptional(time),
   visibleAt: v.exactOptional(time),
   leaseExpiresAt: v.exactOptional(time),

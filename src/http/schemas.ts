@@ -42,7 +42,7 @@ const wellFormed = (max: number) =>
 
 const flag = v.boolean("must be true or false");
 
-const time = v.pipe(
+export const time = v.pipe(
   v.string("must be a string"),
   v.regex(ISO_TIME, NO_ISO_TIME),
   v.check(isRealTime, NO_REAL_TIME),

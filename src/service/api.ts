@@ -134,13 +134,15 @@ export interface ReceivedMessage extends MessageView {
 }
 
 export type MessageState =
-  | { readonly state: "ready" | "acked" | "expired" | "erased" }
+  /** `filtered`: not for the group, which passes it over. */
+  | { readonly state: "ready" | "acked" | "filtered" | "expired" | "erased" }
+  | { readonly state: "deadLettered"; readonly queue: QueueName; readonly place: string }
   | { readonly state: "scheduled"; readonly deliverAt: EpochMs }
   | { readonly state: "delayed"; readonly visibleAt: EpochMs }
   | { readonly state: "leased"; readonly leaseExpiresAt: EpochMs; readonly receives: number };
 
 export interface LookedUpMessage extends MessageView {
-  /** By group. `acked` covers dead-lettered: the message is no longer pending here. */
+  /** By group. `acked`: it is done with it, or began, was sought or was purged behind it. */
   readonly groups: Readonly<Record<string, MessageState>>;
 }
 
@@ -256,6 +258,8 @@ export interface Service {
     request: {
       /** With `queueId` it was taken from a message id, which must be one of this queue. */
       from?: { lane: LaneId; offset: number; queueId?: QueueId };
+      /** Lanes before which `from` does not say where to begin: with what came in at or after this. */
+      since?: EpochMs;
       lane?: LaneId;
       limit: number;
     },

@@ -3,28 +3,23 @@ import { LaneError } from "../core/errors.ts";
 import { LIMITS } from "../core/limits.ts";
 import type { StoredMessage } from "../core/message.ts";
 import { deliveredBytes } from "../core/plan.ts";
-import { isHeld } from "../core/held.ts";
 import type { LogEntry } from "../core/plan.ts";
 import { readableLanes } from "../core/queue.ts";
-import type { GroupQueue } from "../core/group.ts";
 import type { QueueRecord } from "../core/queue.ts";
 import { parseMessageId } from "../core/receipt.ts";
 import type { Place } from "../core/receipt.ts";
-import { claimableAt } from "../core/backoff.ts";
-import { isExpired, parseSegment, pendingOffsets } from "../core/segment.ts";
 import { parseTimerId } from "../core/timer.ts";
-import { epochMs, offset } from "../core/types.ts";
-import type { LaneId, Offset, QueueId, QueueName } from "../core/types.ts";
-import { segmentKey } from "../store/keys.ts";
-import type { LookedUpMessage, MessageState, MessageView } from "./api.ts";
+import { offset } from "../core/types.ts";
+import type { EpochMs, LaneId, Offset, QueueId, QueueName } from "../core/types.ts";
+import type { LookedUpMessage, MessageView } from "./api.ts";
 import type { Catalog } from "./catalog.ts";
-import type { Cursors } from "./cursor.ts";
 import type { Deps } from "./deps.ts";
 import type { Groups } from "./group-catalog.ts";
+import type { Lives } from "./life.ts";
 import type { LogReader } from "./log.ts";
 import { messageView, scheduledView } from "./message-view.ts";
+import type { Starts } from "./starts.ts";
 import type { Timers } from "./timers.ts";
-import { retryOf } from "./view.ts";
 
 export interface LanePlace {
   readonly lane: LaneId;
@@ -39,24 +34,27 @@ export class Browser {
   readonly #deps: Deps;
   readonly #catalog: Catalog;
   readonly #groups: Groups;
-  readonly #cursors: Cursors;
   readonly #log: LogReader;
   readonly #timers: Timers;
+  readonly #starts: Starts;
+  readonly #lives: Lives;
 
   constructor(
     deps: Deps,
     catalog: Catalog,
     groups: Groups,
-    cursors: Cursors,
     log: LogReader,
     timers: Timers,
+    starts: Starts,
+    lives: Lives,
   ) {
     this.#deps = deps;
     this.#catalog = catalog;
     this.#groups = groups;
-    this.#cursors = cursors;
     this.#log = log;
     this.#timers = timers;
+    this.#starts = starts;
+    this.#lives = lives;
   }
 
   /** Lane by lane, each in its own order. */
@@ -64,6 +62,7 @@ export class Browser {
     name: QueueName,
     request: {
       from?: { lane: LaneId; offset: number; queueId?: QueueId };
+      since?: EpochMs;
       lane?: LaneId;
       limit: number;
     },
@@ -82,7 +81,7 @@ export class Browser {
     let bytes = 0;
     let pages = 0;
     for (const lane of lanes) {
-      let at = offset(request.from?.lane === lane ? request.from.offset : 0);
+      let at = await this.#first(record, lane, request);
       for (
         let entries = await this.#page(record, lane, at);
         entries.length > 0;
@@ -115,6 +114,15 @@ export class Browser {
     return { messages };
   }
 
+  async #first(
+    { queueId }: QueueRecord,
+    lane: LaneId,
+    { from, since }: { from?: { lane: LaneId; offset: number }; since?: EpochMs },
+  ): Promise<Offset> {
+    if (from?.lane === lane) return offset(from.offset);
+    return since === undefined ? offset(0) : this.#starts.since(queueId, lane, since);
+  }
+
   /** @throws LaneError `queue-not-found`, `message-not-found` */
   async lookUp(name: QueueName, id: string): Promise<LookedUpMessage> {
     const record = await this.#catalog.get(name);
@@ -138,7 +146,8 @@ export class Browser {
     const groups = await this.#groups.all(record);
     const states = await Promise.all(
       groups.map(
-        async (queue) => [queue.group.name, await this.#state(queue, place, message)] as const,
+        async (queue) =>
+          [queue.group.name, await this.#lives.of(queue, place, message, body)] as const,
       ),
     );
     return { ...messageView(place, message, body), groups: Object.fromEntries(states) };
@@ -164,44 +173,6 @@ export class Browser {
       limit: ENTRIES_PER_PAGE,
     });
     return page.entries;
-  }
-
-  async #state(
-    { group, settings }: GroupQueue,
-    place: Place,
-    message: StoredMessage,
-  ): Promise<MessageState> {
-    const now = this.#deps.clock.now();
-    if (message.expiresAt <= now) return { state: "expired" };
-    const stand = { queue: place.queueId, lane: place.lane, group: group.groupId };
-    const cursor = await this.#cursors.refresh(stand);
-    const start = cursor.segments.filter((one) => one <= place.offset).at(-1);
-    if (start === undefined) return { state: "acked" };
-    const key = segmentKey(stand.queue, stand.lane, stand.group, cursor.generation, start);
-    const segment = parseSegment(
-      start,
-      await this.#deps.store.get("lanes", key, { consistent: true }),
-    );
-    if (
-      segment.end !== undefined &&
-      place.offset >= segment.end &&
-      start !== cursor.segments.at(-1)
-    )
-      return { state: "acked" };
-    if (place.offset >= segment.head) {
-      return message.visibleAt > now
-        ? { state: "delayed", visibleAt: message.visibleAt }
-        : { state: "ready" };
-    }
-    for (const lease of segment.leases.values()) {
-      if (!pendingOffsets(lease).includes(place.offset)) continue;
-      const at = claimableAt(lease, { skewMarginMs: 0, ...retryOf(settings) });
-      if (at <= now) return { state: "ready" };
-      if (isExpired(lease, now, 0)) return { state: "delayed", visibleAt: at };
-      if (lease.waiting) return { state: "delayed", visibleAt: epochMs(lease.until) };
-      return { state: "leased", leaseExpiresAt: epochMs(lease.until), receives: lease.receives };
-    }
-    return { state: isHeld(segment.held, message, place.offset) ? "ready" : "acked" };
   }
 }
 

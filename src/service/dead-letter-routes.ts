@@ -120,8 +120,10 @@ export class DeadLetterRoutes {
 }
 
 /** A message, as a group has it. After a seek it is another one, and may be moved again. */
-export const nameOf = ({ queue, lane, group, sought }: SegmentPlace, offset: Offset): string =>
-  `${queue}#${lane}#${group}#${offset}${sought === 0 ? "" : `#${sought}`}`;
+export const nameOf = (
+  { queue, lane, group, sought }: Omit<SegmentPlace, "generation" | "start">,
+  offset: Offset,
+): string => `${queue}#${lane}#${group}#${offset}${sought === 0 ? "" : `#${sought}`}`;
 
 /** Its body in place of the parts that hold it. */
 function withBody(message: StoredMessage, body: Uint8Array): StoredMessage {

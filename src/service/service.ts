@@ -26,6 +26,7 @@ import { Janitor } from "./janitor.ts";
 import { LaneChooser } from "./lane-choice.ts";
 import { LaneKeeper } from "./lanes.ts";
 import { LaneWriter } from "./lane-writer.ts";
+import { Lives } from "./life.ts";
 import { LogReader } from "./log.ts";
 import { Promoter } from "./promoter.ts";
 import { Publisher } from "./publish.ts";
@@ -91,7 +92,15 @@ export function createService(deps: Deps, bell: Bell = new Bell(deps)): Service 
   const receiver = new Receiver(deps, catalog, groups, visits, log, bell, due);
   const acker = new Acker(deps, catalog, eraser);
   const leases = new LeaseChanger(deps, catalog, bell);
-  const browser = new Browser(deps, catalog, groups, cursors, log, timers);
+  const browser = new Browser(
+    deps,
+    catalog,
+    groups,
+    log,
+    timers,
+    starts,
+    new Lives(deps, catalog, cursors, log),
+  );
   const redriver = new Redriver(deps, catalog, visits, deadLetters, gauge);
   const keys = new ApiKeys(deps);
   const keeper = new GroupKeeper(deps, catalog, groups);

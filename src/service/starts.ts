@@ -75,6 +75,11 @@ export class Starts {
     return this.#each(record, (lane) => this.#fromTime(record.queueId, lane, from.time));
   }
 
+  /** B2 */
+  async since(queue: QueueId, lane: LaneId, time: EpochMs): Promise<Offset> {
+    return (await this.#fromTime(queue, lane, time)).start;
+  }
+
   async #placeOf(record: QueueRecord, id: string): Promise<Place> {
     const timer = parseTimerId(id);
     const place = parseMessageId(id);

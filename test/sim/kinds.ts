@@ -8,6 +8,7 @@ import { drawExpiryFaults, runExpiry } from "./expiry.ts";
 import { drawFaults, drawFenceFaults } from "./faults.ts";
 import type { FaultPlan } from "./faults.ts";
 import { runFences } from "./fences.ts";
+import { drawGroupFaults, runGroups } from "./groups.ts";
 import { drawLeaseFaults, runLeases } from "./leases.ts";
 import { drawLetterFaults, runLetters } from "./letters.ts";
 import { drawOnceFaults, runOnce } from "./once.ts";
@@ -40,6 +41,7 @@ const TABLE = {
   ordered: { faults: drawOrderedFaults, run: runOrdered },
   timers: { faults: drawTimerFaults, run: runTimers },
   expiry: { faults: drawExpiryFaults, run: runExpiry },
+  groups: { faults: drawGroupFaults, run: runGroups },
   once: { faults: drawOnceFaults, run: runOnce },
   routed: { faults: drawRoutedFaults, run: runRouted },
 } satisfies Readonly<Record<string, Kind>>;

@@ -17,6 +17,7 @@
  * - that a run was used (L7) matters only where clocks step back by an hour: test/service/append.test.ts.
  */
 import { CLAIM_MUTANTS } from "./claims.ts";
+import { GROUP_MUTANTS } from "./groups.ts";
 import { LANE_MUTANTS } from "./lanes.ts";
 import { LEASE_MUTANTS } from "./leases.ts";
 import { LETTER_MUTANTS } from "./letters.ts";
@@ -37,6 +38,7 @@ export const MUTANTS: readonly Mutant[] = [
   ...LETTER_MUTANTS,
   ...SEGMENT_MUTANTS,
   ...PURGE_MUTANTS,
+  ...GROUP_MUTANTS,
   ...ONCE_MUTANTS,
   ...ORDERED_MUTANTS,
   ...TIME_MUTANTS,
