@@ -69,6 +69,7 @@ async function runMany(options: {
   const firstSeed = options.from ?? Date.now() % 1_000_000_000;
   const tally = new Tally();
   const rate = (): number => Math.round(tally.steps / seconds());
+  const rateOfCore = (): number => Math.round(tally.steps / (tally.cpuMs / 1_000));
   const isQuiet = options.json === true;
   if (!isQuiet) console.log(`first seed ${firstSeed}, ${options.workers} workers`);
   const progress = setInterval(() => {
@@ -104,7 +105,7 @@ async function runMany(options: {
     );
   } else {
     console.log(
-      `${tally.schedules} schedules, ${tally.steps} steps (${rate()}/s on ${options.workers} workers), ${tally.messages} messages, ` +
+      `${tally.schedules} schedules, ${tally.steps} steps (${rate()}/s on ${options.workers} workers, ${rateOfCore()} a second of processor time), ${tally.messages} messages, ` +
         `${tally.deliveries} deliveries, ${tally.failures.length} failures\nfaults: ${tally.faultLine()}`,
     );
     for (const [invariant, schedules] of tally.byInvariant()) {

@@ -14,6 +14,8 @@ const GARBAGE = ["--max-semi-space-size=32", "--single-threaded-gc"];
 
 export type Told = Omit<ScheduleReport, "faults"> & {
   readonly faults: Readonly<Record<string, number>>;
+  /** Of its worker's processor, all threads; what others make it wait does not count. */
+  readonly cpuMs: number;
 };
 
 export interface CrewOptions {
@@ -35,9 +37,12 @@ export function work(): void {
   // Nobody looks at the stacks of the many errors that are part of a schedule; a replay has them.
   Error.stackTraceLimit = 0;
   process.on("message", (schedule: ScheduleKey) => {
-    void runSchedule(schedule).then((report) =>
-      process.send?.({ ...report, faults: Object.fromEntries(report.faults) }),
-    );
+    const before = process.cpuUsage();
+    void runSchedule(schedule).then((report) => {
+      const { user, system } = process.cpuUsage(before);
+      const cpuMs = (user + system) / 1_000;
+      process.send?.({ ...report, faults: Object.fromEntries(report.faults), cpuMs });
+    });
   });
   process.on("disconnect", () => process.exit(0));
 }
@@ -100,6 +105,7 @@ const hangs = (schedule: ScheduleKey): Told => ({
   messages: 0,
   deliveries: 0,
   faults: {},
+  cpuMs: HANGS_AFTER_MS,
   plan: "?",
   failure: {
     invariant: "drains",
@@ -113,6 +119,7 @@ export class Tally {
   steps = 0;
   messages = 0;
   deliveries = 0;
+  cpuMs = 0;
   readonly faults = new Map<string, number>();
   readonly failures: Told[] = [];
 
@@ -121,6 +128,7 @@ export class Tally {
     this.steps += report.steps;
     this.messages += report.messages;
     this.deliveries += report.deliveries;
+    this.cpuMs += report.cpuMs;
     for (const [kind, count] of Object.entries(report.faults))
       this.faults.set(kind, (this.faults.get(kind) ?? 0) + count);
     if (report.failure !== undefined) this.failures.push(report);

@@ -44,6 +44,8 @@ export class Operations {
     const span = begun(sim.scheduler.now);
     const queue = new Incarnation(name, span, settings, takesDead, this.queues.get(name));
     for (let attempt = 0; attempt < CREATE_ATTEMPTS; attempt += 1) {
+      // Instances may be suspended again as often as they wake.
+      if (attempt === CREATE_ATTEMPTS / 4) sim.calm();
       const trial = attempt === 0 ? span : begun(sim.scheduler.now);
       if (attempt > 0) queue.changing(trial, settings);
       await sim.call(`put ${name}`, (service) => service.putQueue(name, settings), trial);
