@@ -13,6 +13,7 @@ import { machine, meets, printSection, writeJson } from "./report.ts";
 import { routingSection } from "./routing.ts";
 import type { Section } from "./report.ts";
 import { sharingSection } from "./sharing.ts";
+import { timersSection } from "./timers.ts";
 
 // The SDK would greet a reader on Node 20 with a notice about itself.
 process.env.AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED ??= "true";
@@ -33,6 +34,7 @@ const BENCHES: Readonly<Record<string, Bench>> = {
   http: httpSection,
   client: clientSection,
   memory: memorySection,
+  timers: timersSection,
 };
 const NAMES = Object.keys(BENCHES);
 

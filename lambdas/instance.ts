@@ -100,5 +100,15 @@ function logEvent(logger: Logger, event: ServiceEvent): void {
     });
   else if (event.type === "unroutable")
     logger.info("unroutable", { exchange: event.exchange, messages: event.messages });
+  else if (event.type === "promotionFailed")
+    logger.warn("promoting scheduled messages failed", {
+      queue: event.queue,
+      failure: describeError(event.error),
+    });
+  else if (event.type === "scheduleFailed")
+    logger.warn("firing a schedule failed", {
+      schedule: event.schedule,
+      failure: describeError(event.error),
+    });
   else logger.debug(event.type);
 }
