@@ -4,9 +4,8 @@
  *
  * W1  An item is deleted only with the `ttl` that was read, and only once that has passed: an append
  *     that raises it meanwhile wins (L5).
- * W2  A round does not read a backlog: in a log `ttl` never falls (L4), so after the first entry that
- *     stays, the round goes on behind the log. Entries are large, so that a page is small where a log
- *     may begin, and grows only while what it shows is worth it.
+ * W2  A round does not read a backlog: in a log `ttl` never falls (L4), and timers that wait stand in the
+ *     order of their times, so after the first of them that stays the round goes on behind them.
  * W3  Looking rests as long as it works, up to a bound: under load, most of that time is waiting.
  *     Deleting does not rest, or it would fall behind a constant load; what bounds it is the number of
  *     deletes under way.
@@ -99,7 +98,7 @@ export async function sweep(
     const last = rows.at(-1);
     const stays = last !== undefined && !expired.includes(last);
     const next: Row | undefined = page.LastEvaluatedKey;
-    const isPassed = stays && isLog(last);
+    const isPassed = stays && isInOrder(last);
     from = next && isPassed ? behindPartition(last) : next;
     limit = isPassed ? PAGE_ITEMS_MIN : Math.min(PAGE_ITEMS_MAX, 2 * limit);
     const allWent = rows.length > 0 && expired.length === rows.length;
@@ -111,7 +110,9 @@ export async function sweep(
 
 const ttlOf = (row: Row): number => (row.ttl?.N === undefined ? Infinity : Number(row.ttl.N));
 
-const isLog = (row: Row): boolean => row.pk?.S?.startsWith("log#") === true;
+/** W2. Timers stand in the order of their times, behind their promoter's item. */
+const isInOrder = ({ pk, sk }: Row): boolean =>
+  pk?.S?.startsWith("log#") === true || (pk?.S?.startsWith("timer#") === true && sk?.S !== "-");
 
 const behindPartition = (row: Row): Row => ({ pk: row.pk ?? { S: "" }, sk: { S: LAST_SK } });
 

@@ -169,3 +169,14 @@ test("goes on after a failure, and gives space back once much was deleted", asyn
   expect(seen).toEqual(["Error: down", "compacted"]);
   expect(await names()).toEqual([]);
 });
+
+test("W2: does not read the timers that wait, and finds those that nobody promoted in time", async () => {
+  const timer = (at: number, ttl: number) =>
+    store.put("lanes", { pk: "timer#q#0", sk: `${at}#tag`, ttl });
+  await store.put("lanes", { pk: "timer#q#0", sk: "-", version: 1 });
+  for (let at = 1_000; at < 1_005; at++) await timer(at, NOW_S - 1);
+  for (let at = 2_000; at < 3_000; at++) await timer(at, NOW_S + at);
+  const { read, deleted } = await sweep(options, forever);
+  expect(deleted).toBe(5);
+  expect(read).toBeLessThan(500);
+});
