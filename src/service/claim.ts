@@ -261,7 +261,10 @@ export class Claims {
 
 function claimed(segment: Segment, planned: Plan, { isPartial, walked }: View): Claim {
   const end = planned.cutAt ?? segment.end;
-  const isHolding = segment.leases.size > 0 || planned.deliveries.some((given) => given.length > 0);
+  const isHolding =
+    segment.leases.size > 0 ||
+    planned.dead.length > 0 ||
+    planned.deliveries.some((given) => given.length > 0);
   return {
     is: "claimed",
     deliveries: planned.deliveries,

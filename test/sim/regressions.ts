@@ -14,6 +14,11 @@ export const REGRESSIONS: readonly (ScheduleKey & { readonly found: string })[] 
     found: "depth left out what lies behind a cut without a listed successor",
   },
   {
+    kind: "expiry",
+    seed: 533063201,
+    found: "a segment was closed whose last messages had just expired, before they had been moved",
+  },
+  {
     kind: "ordered",
     seed: 50373,
     found: "a lease's entry stood behind one of its members, which was then taken for gone",
