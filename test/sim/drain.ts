@@ -27,6 +27,10 @@ export async function drain(sim: Deployment, operations: Operations): Promise<vo
   if (sim.random.chance(0.5)) await checkDepth(sim, operations, queues);
   const blockedUntil = Math.max(
     operations.leasedUntil,
+    // Sends of unknown outcome may have been made only now, and then schedule from now on.
+    ...sim.auditor.messages
+      .filter(({ span }) => span.outcome !== "done")
+      .map(({ outgoing }) => sim.scheduler.now + (outgoing.delaySeconds ?? 0) * 1_000),
     ...sim.auditor.leases.filter((lease) => !lease.over).map((lease) => lease.untilLow),
     // Whose caller had gone may have leased until its very end.
     ...[...sim.auditor.receives.values()]
