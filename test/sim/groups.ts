@@ -183,6 +183,8 @@ class Member {
       );
       this.#changes.push(trial);
       isMade = trial.outcome === "done";
+      // One at a time: calls that pile up on a frozen instance would freeze it again when it thaws.
+      while (trial.settledAt > this.#sim.scheduler.now) await this.#sim.scheduler.sleep(5 * SECOND);
       if (!isMade) await this.#sim.scheduler.sleep(2 * SECOND);
     }
     // Which of the trials made it is not known: it began at some time from the first to the last.
