@@ -35,6 +35,7 @@ const BY_STATUS: Readonly<Record<number, Class>> = {
   409: "conflict",
   413: "tooLarge",
   415: "tooLarge",
+  422: "invalid",
   429: "tryAgain",
   503: "tryAgain",
 };
