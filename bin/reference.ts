@@ -106,15 +106,22 @@ function keyOf(security: Operation["security"]): string {
   return names.includes("iam") ? "IAM, or the admin key" : "API key";
 }
 
-/** An object's fields as a table, anything else as its type. */
+/** An object's fields as a table, those of inner objects by their paths; anything else as its type. */
 function bodyOf(schema: Schema): string {
-  const { properties, required = [] } = schema;
-  if (properties === undefined) return typeOf(schema);
-  const rows = Object.entries(properties).map(([name, one]) => [
-    `\`${name}\`${required.includes(name) ? "" : "?"}`,
-    typeOf(one),
-  ]);
+  if (schema.properties === undefined) return typeOf(schema);
+  const rows = fieldsOf(schema, "");
   return rows.length === 0 ? "an empty object" : `\n\n${table(["field", "type"], rows)}`;
+}
+
+function fieldsOf({ properties = {}, required = [] }: Schema, at: string): string[][] {
+  return Object.entries(properties).flatMap(([name, one]) => {
+    const isInner = one.properties !== undefined && Object.keys(one.properties).length > 0;
+    const isList = one.items?.properties !== undefined;
+    const type = isInner ? "object" : isList ? "array of objects" : typeOf(one);
+    const row = [`\`${at}${name}\`${required.includes(name) ? "" : "?"}`, type];
+    if (isInner) return [row, ...fieldsOf(one, `${at}${name}.`)];
+    return isList ? [row, ...fieldsOf(one.items ?? {}, `${at}${name}[].`)] : [row];
+  });
 }
 
 function typeOf(schema: Schema): string {
@@ -140,21 +147,34 @@ function typeOf(schema: Schema): string {
 
 function scalarOf(schema: Schema): string {
   const type = [schema.type ?? "any JSON"].flat().join(" or ");
-  const range =
-    schema.minimum === undefined && schema.maximum === undefined
-      ? ""
-      : ` ${bound(schema.minimum)}–${bound(schema.maximum)}`;
-  const pattern = schema.pattern === undefined ? "" : ` like ${code(schema.pattern)}`;
+  const pattern = patternOf(schema.pattern);
   const time = schema.format === "date-time" ? " (time)" : "";
   const fallback = schema.default === undefined ? "" : `, ${code(schema.default)} by default`;
-  return `${type}${range}${sized(schema.minLength, schema.maxLength)}${pattern}${time}${fallback}`;
+  return `${type}${range(schema)}${sized(schema.minLength, schema.maxLength)}${pattern}${time}${fallback}`;
 }
 
-const bound = (value: number | undefined): string =>
-  value === undefined || value === Number.MAX_SAFE_INTEGER ? "" : value.toLocaleString("en-US");
+function range({ minimum, maximum }: Schema): string {
+  if (minimum === undefined && maximum === undefined) return "";
+  return maximum === undefined || maximum === Number.MAX_SAFE_INTEGER
+    ? ` ≥ ${bound(minimum)}`
+    : ` ${bound(minimum)}–${bound(maximum)}`;
+}
+
+const bound = (value = 0): string => value.toLocaleString("en-US");
+
+/** Names and times are told by their word; what else there is, is short. */
+function patternOf(pattern: string | undefined): string {
+  if (pattern === undefined) return "";
+  if (pattern.includes("{1,80}$")) return pattern.includes("*") ? " (name, with \\*)" : " (name)";
+  return pattern.startsWith("^\\d{4}-") ? " (time)" : ` like ${code(pattern)}`;
+}
 
 const sized = (min: number | undefined, max: number | undefined): string =>
-  min === undefined && max === undefined ? "" : ` (${bound(min ?? 0)}–${bound(max)})`;
+  min === undefined && max === undefined
+    ? ""
+    : max === undefined
+      ? ` (≥ ${bound(min)})`
+      : ` (${bound(min)}–${bound(max)})`;
 
 const code = (value: unknown): string =>
   `\`${typeof value === "string" && !/["\\]/.test(value) ? value : JSON.stringify(value)}\``;
