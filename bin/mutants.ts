@@ -12,6 +12,7 @@ import { availableParallelism, tmpdir } from "node:os";
 import { join } from "node:path";
 import { Command } from "commander";
 import type { KindName } from "../test/sim/kinds.ts";
+import { REGRESSIONS } from "../test/sim/regressions.ts";
 import { MUTANTS } from "../test/sim/mutants/index.ts";
 import type { Mutant } from "../test/sim/mutants/mutant.ts";
 
@@ -89,7 +90,10 @@ function line(
   return `${failure === undefined ? "SURVIVED" : "killed  "} ${label} ${found} after ${schedules} schedules${where}, ${Math.round(seconds)} s`;
 }
 
-/** The first failure that the undamaged source does not have, too. */
+/**
+ * The first failure that the undamaged source does not have, too. What once found a bug is run first, as
+ * in every test run: it found it because it needs the rule.
+ */
 async function firstFailure(
   mutant: Mutant,
 ): Promise<{ schedules: number; seconds: number; failure: Failure | undefined }> {
@@ -97,6 +101,14 @@ async function firstFailure(
   let schedules = 0;
   let seconds = 0;
   let from = options.from;
+  for (const { kind, seed } of REGRESSIONS.filter((one) => mutant.kinds.includes(one.kind))) {
+    const verdict = await simulate(program, seed, 1, [kind]);
+    schedules += verdict.schedules;
+    seconds += verdict.seconds;
+    const [failure] = verdict.failures;
+    if (failure !== undefined && (await simulate(baseline, seed, 1, [kind])).failures.length === 0)
+      return { schedules, seconds, failure };
+  }
   while (schedules < options.schedules) {
     const verdict = await simulate(program, from, options.schedules - schedules, mutant.kinds);
     schedules += verdict.schedules;

@@ -4,7 +4,7 @@ import { benchCommand } from "./commands/bench.ts";
 import { completeCommand, completionCommand } from "./commands/completion.ts";
 import { deployCommand } from "./commands/deploy.ts";
 import { exchangeCommand, publishCommand } from "./commands/exchange.ts";
-import { groupCommand } from "./commands/group.ts";
+import { groupCommand, seekCommand } from "./commands/group.ts";
 import { keysCommand } from "./commands/keys.ts";
 import { profileCommand } from "./commands/profile.ts";
 import { queueCommand } from "./commands/queue.ts";
@@ -65,6 +65,7 @@ Examples:
     scheduledCommand(surroundings),
     cancelCommand(surroundings),
     groupCommand(surroundings),
+    seekCommand(surroundings),
     exchangeCommand(surroundings),
     publishCommand(surroundings),
     topCommand(surroundings),

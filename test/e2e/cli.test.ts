@@ -254,6 +254,13 @@ test("groups are made, received by, listed and deleted", async () => {
   const listed = await run(["group", "list", name, "--no-json"]);
   expect(listed.stdout).toMatch(/^audit +1 +0 +0/m);
   expect((await run(["receive", name, "--group", "audit"])).lines()).toMatchObject([{ body: "a" }]);
+  const again = await run(["seek", name, "--from", "earliest"]);
+  expect([again.code, again.stderr]).toEqual([0, ""]);
+  expect((await run(["receive", name, "--ack"])).lines()).toMatchObject([{ body: "a" }]);
+  const late = new Date().toISOString();
+  expect((await run(["seek", name, "audit", "--from", late])).code).toBe(0);
+  expect((await run(["receive", name, "--group", "audit"])).lines()).toEqual([]);
+  expect((await run(["seek", name, "audit", "--from", "nowhere"])).code).not.toBe(0);
   expect((await run(["group", "delete", name, "audit"])).code).toBe(0);
 });
 
@@ -348,7 +355,7 @@ posix("bash completes commands, flags and the names of queues", async () => {
 
 test("every command has help with what it does, and nothing is wider than 80 columns", async () => {
   const names =
-    "start queue send receive ack release worker peek redrive scheduled cancel group exchange publish top keys bench profile deploy completion";
+    "start queue send receive ack release worker peek redrive scheduled cancel group seek exchange publish top keys bench profile deploy completion";
   const inner = [
     ["queue", "create"],
     ["queue", "set"],

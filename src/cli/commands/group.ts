@@ -1,4 +1,4 @@
-/** `lanemq group …`: consumer groups of a queue. */
+/** `lanemq group …` and `lanemq seek`: consumer groups of a queue, and where they read. */
 import { Command } from "commander";
 import type { AnswerOf } from "../../client/index.ts";
 import { groupRequest } from "../../http/schemas.ts";
@@ -54,6 +54,33 @@ export function groupCommand(surroundings: Surroundings): Command {
       }),
     );
   return group;
+}
+
+export const seekCommand = (surroundings: Surroundings): Command =>
+  new Command("seek")
+    .argument("<queue>")
+    .argument("[group]", "default, where none is named")
+    .description("Have a group read from elsewhere: again, or past what is left.")
+    .requiredOption("--from <place>", "earliest, latest, a time, or the id of a message")
+    .addHelpText(
+      "after",
+      "\nExamples:\n  lanemq seek orders audit --from earliest\n  lanemq seek orders --from 2026-01-31T12:00:00Z",
+    )
+    .action(
+      action<{ readonly from: string }>(
+        surroundings,
+        async ({ lanemq, out, signal }, flags, [queue = "", name = "default"]) => {
+          const body = { from: placeOf(flags.from) };
+          const path = { queue, group: name };
+          const moved = await lanemq.call("seekGroup", { path, body, signal });
+          out.one(moved, `Group ${name} of ${queue} reads from ${flags.from}.`);
+        },
+      ),
+    );
+
+function placeOf(text: string): "earliest" | "latest" | { time: string } | { id: string } {
+  if (text === "earliest" || text === "latest") return text;
+  return /^\d{4}-\d\d-\d\dT/.test(text) ? { time: text } : { id: text };
 }
 
 async function list(
