@@ -64,7 +64,7 @@ export class Auditor {
     }: {
       key?: string;
       first?: number;
-      times?: Pick<OutgoingMessage, "delaySeconds" | "ttlSeconds">;
+      times?: Pick<OutgoingMessage, "delaySeconds" | "ttlSeconds" | "priority" | "tenant">;
     } = {},
   ): Sent {
     const number = this.messages.length + 1;

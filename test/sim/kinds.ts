@@ -17,6 +17,7 @@ import { drawOrderedFaults, runOrdered } from "./ordered.ts";
 import { drawPurgeFaults, runPurges } from "./purges.ts";
 import type { Random } from "./random.ts";
 import { drawRetireFaults, runRetire } from "./retire.ts";
+import { runSharing } from "./sharing.ts";
 import type { Simulation } from "./simulation.ts";
 import { drawTimerFaults, runTimers } from "./timers.ts";
 import { drawRoutedFaults, runRouted } from "./routed.ts";
@@ -38,6 +39,7 @@ const TABLE = {
   letters: { faults: drawLetterFaults, run: runLetters },
   purges: { faults: drawPurgeFaults, run: runPurges },
   retire: { faults: drawRetireFaults, run: runRetire },
+  sharing: { faults: drawFaults, run: runSharing },
   ordered: { faults: drawOrderedFaults, run: runOrdered },
   timers: { faults: drawTimerFaults, run: runTimers },
   expiry: { faults: drawExpiryFaults, run: runExpiry },

@@ -25,7 +25,9 @@ export class Operations {
   /** How many different ones are sent where order is kept. */
   keys = 4;
   /** Times of their own that messages are sent with. */
-  times: (() => Pick<OutgoingMessage, "delaySeconds" | "ttlSeconds">) | undefined;
+  times:
+    | (() => Pick<OutgoingMessage, "delaySeconds" | "ttlSeconds" | "priority" | "tenant">)
+    | undefined;
   /** Messages may be in other queues than they were sent to. */
   haveMoved = false;
   /** What is judged when everything has drained. */

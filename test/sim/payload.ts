@@ -14,7 +14,8 @@ interface Spec {
   readonly number: number;
   readonly size: number;
   readonly key?: string | undefined;
-  readonly times?: Pick<OutgoingMessage, "delaySeconds" | "ttlSeconds"> | undefined;
+  readonly times?:
+    Pick<OutgoingMessage, "delaySeconds" | "ttlSeconds" | "priority" | "tenant"> | undefined;
 }
 
 export function payload({ number, size, key, times }: Spec): OutgoingMessage {
@@ -41,6 +42,10 @@ export function numberOf(body: Uint8Array): number | undefined {
 export function difference(sent: OutgoingMessage, view: MessageView): string | undefined {
   // What has no key of its own gets one when it is moved to a queue that keeps order by key.
   if (sent.key !== undefined && view.key !== sent.key) return `key ${view.key} for ${sent.key}`;
+  // Kept with the message wherever it goes, but for a queue without priorities.
+  if (sent.priority !== undefined && (view.priority ?? 0) !== sent.priority)
+    return `priority ${view.priority} for ${sent.priority}`;
+  if (view.tenant !== sent.tenant) return `tenant ${view.tenant} for ${sent.tenant}`;
   if (view.kind !== sent.kind) return `kind ${view.kind} for ${sent.kind}`;
   if (view.contentType !== sent.contentType)
     return `content type ${view.contentType} for ${sent.contentType}`;

@@ -28,6 +28,7 @@ import { ORDERED_MUTANTS } from "./ordered.ts";
 import { PURGE_MUTANTS } from "./purges.ts";
 import { ROUTING_MUTANTS } from "./routing.ts";
 import { SEGMENT_MUTANTS } from "./segments.ts";
+import { SHARING_MUTANTS } from "./sharing.ts";
 import { TIME_MUTANTS } from "./time.ts";
 
 export const MUTANTS: readonly Mutant[] = [
@@ -38,6 +39,7 @@ export const MUTANTS: readonly Mutant[] = [
   ...LETTER_MUTANTS,
   ...SEGMENT_MUTANTS,
   ...PURGE_MUTANTS,
+  ...SHARING_MUTANTS,
   ...GROUP_MUTANTS,
   ...ONCE_MUTANTS,
   ...ORDERED_MUTANTS,
