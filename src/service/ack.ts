@@ -22,7 +22,7 @@ import { Combiner } from "./combiner.ts";
 import { backoffMs } from "./deps.ts";
 import type { Deps } from "./deps.ts";
 import type { Eraser } from "./erase.ts";
-import { byReceipt } from "./receipts.ts";
+import { byReceipt, memberOf } from "./receipts.ts";
 import type { SegmentReceipts } from "./receipts.ts";
 
 const ATTEMPTS = 3;
@@ -125,8 +125,6 @@ function judge(receipt: Receipt, old: Item | undefined, doubt: Doubt): ReceiptRe
   const lease = old?.[leaseName(receipt.lease)] as { u: number } | undefined;
   return lease !== undefined && lease.u > doubt.now ? { status: "done" } : "unknown";
 }
-
-const memberOf = (receipt: Receipt): string => member(receipt, receipt.offset, receipt.tag);
 
 const isDone = (result: ReceiptResult | "unknown" | undefined): boolean =>
   result !== undefined && result !== "unknown" && result.status === "done";

@@ -11,7 +11,7 @@ import type { LeaseChange, Move } from "../core/moves.ts";
 import type { QueueRecord } from "../core/queue.ts";
 import { sealReceipt } from "../core/receipt.ts";
 import type { Receipt } from "../core/receipt.ts";
-import { leaseName, member, parseLease, parseSegment } from "../core/segment.ts";
+import { leaseName, parseLease, parseSegment } from "../core/segment.ts";
 import type { Lease } from "../core/segment.ts";
 import type { QueueName } from "../core/types.ts";
 import { absent, all } from "../store/port.ts";
@@ -21,7 +21,7 @@ import type { Bell } from "./bell.ts";
 import type { Catalog } from "./catalog.ts";
 import { newLeaseId } from "./deps.ts";
 import type { Deps } from "./deps.ts";
-import { byReceipt } from "./receipts.ts";
+import { byReceipt, memberOf } from "./receipts.ts";
 import type { SegmentReceipts } from "./receipts.ts";
 
 const ATTEMPTS = 5;
@@ -200,8 +200,6 @@ export class LeaseChanger {
     );
   }
 }
-
-const memberOf = (receipt: Receipt): string => member(receipt, receipt.offset, receipt.tag);
 
 function membersByLease(receipts: readonly Receipt[]): ReadonlyMap<string, ReadonlySet<string>> {
   const members = new Map<string, Set<string>>();

@@ -4,6 +4,7 @@ import type { QueueRecord } from "../core/queue.ts";
 import { openReceipt } from "../core/receipt.ts";
 import type { Receipt } from "../core/receipt.ts";
 import type { Offset } from "../core/types.ts";
+import { member } from "../core/segment.ts";
 import { segmentKey } from "../store/keys.ts";
 import type { Key } from "../store/port.ts";
 import type { ReceiptResult } from "./api.ts";
@@ -17,6 +18,9 @@ export interface SegmentReceipts {
   /** Each once, however often the call names it. */
   readonly receipts: readonly Receipt[];
 }
+
+/** What the receipt's message is called in its lease. */
+export const memberOf = (receipt: Receipt): string => member(receipt, receipt.offset, receipt.tag);
 
 /**
  * Groups the receipts, has each group handled, and puts the answers back in the order of the call.
