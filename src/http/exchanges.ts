@@ -18,12 +18,13 @@ import { PUBLISH_FIELDS } from "./message-fields.ts";
 import { idempotencyKeyOf, messagesOf } from "./message-in.ts";
 import { iso } from "./message-out.ts";
 import type { Operation } from "./routes.ts";
-import * as schemas from "./schemas.ts";
+import { bindingSettings, exchangeSettings } from "./schemas/exchanges.ts";
+import { pageQuery, prefixQuery } from "./schemas/fields.ts";
 import { validate } from "./validate.ts";
 
 export const EXCHANGE_OPERATIONS = {
   putExchange: async (call) => {
-    const settings = bodyAs(schemas.exchangeSettings, call) as ExchangeSettings;
+    const settings = bodyAs(exchangeSettings, call) as ExchangeSettings;
     if (settings.alternate !== null) demandTarget(call.caller, settings.alternate);
     const { created, exchange } = await call.service.putExchange(exchangeOf(call), settings);
     return json(created ? 201 : 200, JSON.stringify(exchangeJson(exchange)));
@@ -36,7 +37,7 @@ export const EXCHANGE_OPERATIONS = {
     return noContent();
   },
   putBinding: async (call) => {
-    const settings = bodyAs(schemas.bindingSettings, call) as unknown as BindingSettings;
+    const settings = bodyAs(bindingSettings, call) as unknown as BindingSettings;
     if (settings.queue === undefined) demandTarget(call.caller, settings.exchange);
     // Else a key for some queues could have messages sent into others.
     else demand(call.caller, ["send", "manage"], settings.queue);
@@ -54,7 +55,7 @@ export const EXCHANGE_OPERATIONS = {
   listBindings: async (call) => {
     const { service, event } = call;
     const exchange = exchangeOf(call);
-    const query = validate(schemas.listBindingsQuery, event.queryStringParameters ?? {});
+    const query = validate(pageQuery, event.queryStringParameters ?? {});
     const madeFor = ["bindings", exchange];
     const after =
       query.cursor === undefined ? {} : { after: openCursor(query.cursor, madeFor, "cursor") };
@@ -99,7 +100,7 @@ function demandQueues(caller: Caller, messages: readonly OutgoingMessage[]): voi
 
 /** Only exchanges that the caller may do something with; as `listQueues`, it reads on until the page is full. */
 async function listExchanges({ service, event, caller }: Call): Promise<Answer> {
-  const query = validate(schemas.listQueuesQuery, event.queryStringParameters ?? {});
+  const query = validate(prefixQuery, event.queryStringParameters ?? {});
   const prefix = query.prefix === undefined || query.prefix === "" ? {} : { prefix: query.prefix };
   const madeFor = ["exchanges", query.prefix ?? ""];
   let after: ExchangeName | undefined =

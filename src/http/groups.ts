@@ -7,7 +7,8 @@ import type { Answer } from "./answer.ts";
 import { demandDeadLetter } from "./authorise.ts";
 import { iso } from "./message-out.ts";
 import type { Call } from "./call.ts";
-import * as schemas from "./schemas.ts";
+import { groupRequest, seekRequest } from "./schemas/groups.ts";
+import type { GivenStart } from "./schemas/groups.ts";
 import { validate } from "./validate.ts";
 
 export async function putGroup(
@@ -15,7 +16,7 @@ export async function putGroup(
   queue: QueueName,
   body: Readonly<Record<string, unknown>>,
 ): Promise<Answer> {
-  const { from, ...rest } = validate(schemas.groupRequest, body);
+  const { from, ...rest } = validate(groupRequest, body);
   const settings = rest as GroupView["settings"];
   // Else a key for some queues could have messages moved into others.
   demandDeadLetter(call.caller, settings.deadLetter);
@@ -44,14 +45,14 @@ export async function seekGroup(
   queue: QueueName,
   body: Readonly<Record<string, unknown>>,
 ): Promise<Answer> {
-  const { from } = validate(schemas.seekRequest, body);
+  const { from } = validate(seekRequest, body);
   const { group, begins } = await call.service.seekGroup(queue, groupOf(call), startOf(from));
   return json(200, groupJson(group, begins));
 }
 
 const groupOf = ({ event }: Call): GroupName => groupName(event.pathParameters?.["group"] ?? "");
 
-const startOf = (from: schemas.StartFrom): StartFrom =>
+const startOf = (from: GivenStart): StartFrom =>
   typeof from === "object" && "time" in from ? { time: epochMs(Date.parse(from.time)) } : from;
 
 const summaryOf = (group: GroupSummary): Record<string, unknown> => ({

@@ -9,7 +9,8 @@ import type { Answer } from "./answer.ts";
 import { isCursor, openCursor, sealCursor } from "./cursor.ts";
 import { browsedJson, iso, scheduledJson } from "./message-out.ts";
 import type { Call } from "./call.ts";
-import * as schemas from "./schemas.ts";
+import { pageQuery, prefixQuery, time } from "./schemas/fields.ts";
+import { browseQuery } from "./schemas/messages.ts";
 import { invalid, validate } from "./validate.ts";
 
 /**
@@ -20,7 +21,7 @@ export async function listQueues(
   { service, event, caller }: Call,
   summary: (queue: QueueSummary) => Record<string, unknown>,
 ): Promise<Answer> {
-  const query = validate(schemas.listQueuesQuery, event.queryStringParameters ?? {});
+  const query = validate(prefixQuery, event.queryStringParameters ?? {});
   const prefix = query.prefix === undefined || query.prefix === "" ? {} : { prefix: query.prefix };
   const madeFor = ["queues", query.prefix ?? ""];
   let after: QueueName | undefined =
@@ -48,7 +49,7 @@ export async function listQueues(
 }
 
 export async function listKeys({ service, event }: Call): Promise<Answer> {
-  const query = validate(schemas.listKeysQuery, event.queryStringParameters ?? {});
+  const query = validate(pageQuery, event.queryStringParameters ?? {});
   const after =
     query.cursor === undefined ? {} : { after: openCursor(query.cursor, ["keys"], "cursor") };
   const page = await service.listKeys({ limit: query.limit, ...after });
@@ -57,7 +58,7 @@ export async function listKeys({ service, event }: Call): Promise<Answer> {
 }
 
 export async function browse({ service, event }: Call, queue: QueueName): Promise<Answer> {
-  const query = validate(schemas.browseQuery, event.queryStringParameters ?? {});
+  const query = validate(browseQuery, event.queryStringParameters ?? {});
   const madeFor = ["browse", queue, String(query.lane ?? "")];
   const from = query.from === undefined ? {} : beginning(query.from, madeFor);
   const page = await service.browse(queue, {
@@ -74,7 +75,7 @@ export async function browse({ service, event }: Call, queue: QueueName): Promis
 }
 
 export async function listScheduled({ service, event }: Call, queue: QueueName): Promise<Answer> {
-  const query = validate(schemas.listScheduledQuery, event.queryStringParameters ?? {});
+  const query = validate(pageQuery, event.queryStringParameters ?? {});
   const madeFor = ["scheduled", queue];
   const page = await service.listScheduled(queue, {
     limit: query.limit,
@@ -98,7 +99,7 @@ function beginning(from: string, madeFor: readonly string[]): Beginning {
       return { from: place, ...(since === undefined ? {} : { since: epochMs(since) }) };
     }
   }
-  if (v.is(schemas.time, from)) return { since: epochMs(Date.parse(from)) };
+  if (v.is(time, from)) return { since: epochMs(Date.parse(from)) };
   const place = parseMessageId(from);
   if (place === undefined) {
     throw invalid([{ path: "from", message: "is neither a cursor, a message id nor a time" }]);

@@ -19,7 +19,6 @@ import { fieldNamed, fieldsOf, MESSAGE_FIELDS, RECURRING_FIELDS } from "./messag
 import type { Fields } from "./message-fields.ts";
 import { checkHeaders, contentTypeError, isObject, sizeWithin } from "./message-rules.ts";
 import { LANE_HEADER, rawMessage } from "./raw-message.ts";
-import { UNSUPPORTED, unsupported } from "./unsupported.ts";
 import { invalid, joinPath } from "./validate.ts";
 
 /** `fields`: what a message may have beside its content. */
@@ -147,9 +146,7 @@ function checkMessage(
     if (field === "body" || field === "headers" || field === "contentType" || field === "encoding")
       continue;
     const known = fieldNamed(fields, field);
-    const message = known
-      ? known.error(value[field])
-      : (unsupported(UNSUPPORTED.message, field, value[field]) ?? "is not a known field");
+    const message = known ? known.error(value[field]) : "is not a known field";
     if (message !== undefined) fail(field, message);
   }
   if (!Object.hasOwn(value, "body")) fail("body", "is required");

@@ -7,10 +7,11 @@ import { toJsonSchema } from "@valibot/to-json-schema";
 import * as v from "valibot";
 import { LIMITS } from "../core/limits.ts";
 import { NAMED, SHAPES } from "./openapi-shapes.ts";
-import type { Shape } from "./openapi-shapes.ts";
 import { ROUTES } from "./routes.ts";
 import type { Route } from "./routes.ts";
-import { bindingHeaderMap, filter, headers } from "./schemas.ts";
+import { bindingHeaderMap } from "./schemas/exchanges.ts";
+import { filter, headers } from "./schemas/fields.ts";
+import type { Shape } from "./shapes/shape.ts";
 
 type Json = Record<string, unknown>;
 

@@ -23,9 +23,10 @@ import { browse, listKeys, listQueues, listScheduled, keyJson } from "./listings
 import { idempotencyKeyOf, messagesOf } from "./message-in.ts";
 import { iso, lookedUpJson, receivedJson } from "./message-out.ts";
 import type { Operation } from "./routes.ts";
-import * as schemas from "./schemas.ts";
-import { UNSUPPORTED, withoutUnsupported } from "./unsupported.ts";
-import { validate } from "./validate.ts";
+import { nothing } from "./schemas/fields.ts";
+import { createKeyRequest } from "./schemas/keys.ts";
+import { ackRequest, extendRequest, receiveRequest, releaseRequest } from "./schemas/messages.ts";
+import { queueSettings, redriveRequest } from "./schemas/queues.ts";
 
 export const OPERATIONS: Readonly<Record<Operation, Handler>> = {
   putQueue: async (call) => {
@@ -41,12 +42,12 @@ export const OPERATIONS: Readonly<Record<Operation, Handler>> = {
     return noContent();
   },
   purgeQueue: async (call) => {
-    bodyAs(schemas.nothing, call);
+    bodyAs(nothing, call);
     await call.service.purgeQueue(queueOf(call));
     return noContent();
   },
   redrive: async (call) => {
-    const { to, max } = bodyAs(schemas.redriveRequest, call);
+    const { to, max } = bodyAs(redriveRequest, call);
     const target = to === undefined ? undefined : queueName(to, "to");
     if (target !== undefined) demand(call.caller, ["send", "manage"], target);
     const result = await call.service.redrive(queueOf(call), {
@@ -66,20 +67,20 @@ export const OPERATIONS: Readonly<Record<Operation, Handler>> = {
     return sendAnswer(await call.service.send(queueOf(call), messagesOf(call.event), request));
   },
   receive: async (call) => {
-    const request = bodyAs(schemas.receiveRequest, call);
+    const request = bodyAs(receiveRequest, call);
     const wait = call.signal === undefined ? request : { ...request, signal: call.signal };
     return json(200, receivedJson(await call.service.receive(queueOf(call), wait)));
   },
   ack: async (call) => {
-    const { receipts } = bodyAs(schemas.ackRequest, call);
+    const { receipts } = bodyAs(ackRequest, call);
     return receiptAnswer(await call.service.ack(queueOf(call), receipts));
   },
   release: async (call) => {
-    const { receipts, ...request } = bodyAs(schemas.releaseRequest, call);
+    const { receipts, ...request } = bodyAs(releaseRequest, call);
     return receiptAnswer(await call.service.release(queueOf(call), receipts, request));
   },
   extend: async (call) => {
-    const { receipts, ...request } = bodyAs(schemas.extendRequest, call);
+    const { receipts, ...request } = bodyAs(extendRequest, call);
     return receiptAnswer(await call.service.extend(queueOf(call), receipts, request));
   },
   browse: async (call) => browse(call, queueOf(call)),
@@ -93,7 +94,7 @@ export const OPERATIONS: Readonly<Record<Operation, Handler>> = {
   ...EXCHANGE_OPERATIONS,
   ...SCHEDULE_OPERATIONS,
   createKey: async (call) => {
-    const { expiresAt, ...request } = bodyAs(schemas.createKeyRequest, call);
+    const { expiresAt, ...request } = bodyAs(createKeyRequest, call);
     const expires = expiresAt === undefined ? {} : { expiresAt: epochMs(Date.parse(expiresAt)) };
     const { key, secret } = await call.service.createKey({ ...request, ...expires });
     return json(201, JSON.stringify({ ...keyJson(key), secret }));
@@ -111,8 +112,7 @@ export const OPERATIONS: Readonly<Record<Operation, Handler>> = {
 };
 
 function settingsOf(call: Call): Partial<QueueSettings> {
-  const given = withoutUnsupported(UNSUPPORTED.settings, objectOf(call));
-  const settings = validate(schemas.queueSettings, given) as Partial<QueueSettings>;
+  const settings = bodyAs(queueSettings, call) as Partial<QueueSettings>;
   // Else a key for some queues could have messages moved into others.
   demandDeadLetter(call.caller, settings.deadLetter);
   return settings;

@@ -7,7 +7,6 @@ import type { Fields } from "./message-fields.ts";
 import { checkHeaders, contentTypeError, sizeWithin } from "./message-rules.ts";
 import { bodyOf, isUtf8, textOf } from "./request-body.ts";
 import type { MediaType } from "./request-body.ts";
-import { UNSUPPORTED, unsupported } from "./unsupported.ts";
 import { invalid, joinPath } from "./validate.ts";
 
 export const LANE_HEADER = "x-lane-header-";
@@ -22,9 +21,7 @@ export function rawMessage(
   for (const [name, text] of Object.entries(event.queryStringParameters ?? {})) {
     const field = fieldNamed(known, name);
     if (field !== undefined) fields[name] = field.read(text ?? "");
-    const message = field
-      ? field.error(fields[name])
-      : (unsupported(UNSUPPORTED.message, name, text) ?? "is not a known parameter");
+    const message = field ? field.error(fields[name]) : "is not a known parameter";
     if (message !== undefined) errors.push({ path: joinPath("query", name), message });
   }
   const contentType = type.whole === "" ? "application/octet-stream" : type.whole;

@@ -16,12 +16,13 @@ import { openCursor, sealCursor } from "./cursor.ts";
 import { recurringMessageOf } from "./message-in.ts";
 import { iso, outgoingJson } from "./message-out.ts";
 import type { Operation } from "./routes.ts";
-import * as schemas from "./schemas.ts";
+import { pageQuery } from "./schemas/fields.ts";
+import { scheduleSettings } from "./schemas/schedules.ts";
 import { validate } from "./validate.ts";
 
 export const SCHEDULE_OPERATIONS = {
   putSchedule: async (call) => {
-    const { onMissed, ...given } = bodyAs(schemas.scheduleSettings, call);
+    const { onMissed, ...given } = bodyAs(scheduleSettings, call);
     const recurrence = recurrenceOf(given);
     const target = targetOf(given);
     demandTarget(call.caller, target);
@@ -52,7 +53,7 @@ export const SCHEDULE_OPERATIONS = {
 } as const satisfies Partial<Record<Operation, Handler>>;
 
 type Given = ReturnType<typeof validated>;
-const validated = (call: Call) => bodyAs(schemas.scheduleSettings, call);
+const validated = (call: Call) => bodyAs(scheduleSettings, call);
 
 const nameOf = ({ event }: Call): ScheduleName =>
   scheduleName(event.pathParameters?.["schedule"] ?? "");
@@ -92,7 +93,7 @@ async function demandCurrent({ service, caller, event }: Call): Promise<void> {
 
 /** Only those whose target the caller may do something with; it reads on until the page is full. */
 async function listSchedules({ service, event, caller }: Call): Promise<Answer> {
-  const query = validate(schemas.listScheduledQuery, event.queryStringParameters ?? {});
+  const query = validate(pageQuery, event.queryStringParameters ?? {});
   let after =
     query.cursor === undefined
       ? undefined

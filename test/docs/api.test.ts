@@ -3,7 +3,6 @@ import { describe, expect, test } from "vitest";
 import { CODES } from "../../src/core/errors.ts";
 import { DEFAULT_SETTINGS } from "../../src/core/queue.ts";
 import { ROUTES, routeKey } from "../../src/http/routes.ts";
-import { UNSUPPORTED } from "../../src/http/unsupported.ts";
 import { read, rowsOf, section } from "./markdown.ts";
 
 const API = read("docs/api.md");
@@ -43,12 +42,6 @@ test("every setting has its row, with its default", () => {
       .map(([setting, value]) => `\`${setting}\`: ${defaultOf(value)}`)
       .toSorted(),
   );
-});
-
-test("what is refused until later is named, field by field", () => {
-  const text = section(API, "## Refused until later").toLowerCase();
-  const fields = Object.values(UNSUPPORTED).flatMap((table) => Object.keys(table));
-  expect(fields.filter((field) => !text.includes(`\`${field.toLowerCase()}\``))).toEqual([]);
 });
 
 function needsOf(route: (typeof ROUTES)[number]): string {

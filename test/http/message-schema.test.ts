@@ -2,7 +2,7 @@
 import * as fc from "fast-check";
 import * as v from "valibot";
 import { expect, test } from "vitest";
-import { outgoingMessage, sendRequest } from "../../src/http/schemas.ts";
+import { outgoingMessage, sendRequest } from "../../src/http/schemas/messages.ts";
 import { fixture, JSON_TYPE } from "./face-fixture.ts";
 
 const junk = fc.oneof(

@@ -1,7 +1,7 @@
 /** `lanemq exchange …` and `lanemq publish`. */
 import { Command } from "commander";
 import type { AnswerOf, BodyOf, PublishOptions } from "../../client/index.ts";
-import { bindingFields, exchangeSettings, publishedMessage } from "../../http/schemas.ts";
+import { bindingFields, exchangeSettings, publishedMessage } from "../../http/schemas/exchanges.ts";
 import { bodyOf } from "../body-input.ts";
 import type { BodyFlags } from "../body-input.ts";
 import { action } from "../context.ts";

@@ -1,7 +1,7 @@
 /** `lanemq group …` and `lanemq seek`: consumer groups of a queue, and where they read. */
 import { Command } from "commander";
 import type { AnswerOf } from "../../client/index.ts";
-import { groupRequest } from "../../http/schemas.ts";
+import { groupRequest } from "../../http/schemas/groups.ts";
 import { action } from "../context.ts";
 import type { Context, Surroundings } from "../context.ts";
 import { addFlags, fieldsOf } from "../schema-flags.ts";

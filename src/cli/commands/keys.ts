@@ -1,7 +1,7 @@
 /** `lanemq keys …` */
 import { Command, Option } from "commander";
 import type { AnswerOf } from "../../client/index.ts";
-import { createKeyRequest } from "../../http/schemas.ts";
+import { createKeyRequest } from "../../http/schemas/keys.ts";
 import { action } from "../context.ts";
 import type { Context, Surroundings } from "../context.ts";
 

@@ -1,7 +1,7 @@
 /** `lanemq queue …` */
 import { Command } from "commander";
 import type { QueueView } from "../../client/index.ts";
-import { queueSettings } from "../../http/schemas.ts";
+import { queueSettings } from "../../http/schemas/queues.ts";
 import { action } from "../context.ts";
 import type { Context, Surroundings } from "../context.ts";
 import { addFlags, fieldsOf } from "../schema-flags.ts";

@@ -1,7 +1,7 @@
 /** `lanemq receive`, `peek`, `ack` and `release`. */
 import { Command } from "commander";
 import type { BrowsedMessage, LaneMQ, Message } from "../../client/index.ts";
-import { receiveRequest } from "../../http/schemas.ts";
+import { receiveRequest } from "../../http/schemas/messages.ts";
 import { action } from "../context.ts";
 import type { Context, Surroundings } from "../context.ts";
 import type { Output } from "../output.ts";

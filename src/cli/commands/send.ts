@@ -6,7 +6,7 @@ import { Presets, SingleBar } from "cli-progress";
 import { Command } from "commander";
 import { LaneMQError } from "../../client/index.ts";
 import type { OutgoingMessage, SendOptions } from "../../client/index.ts";
-import { outgoingMessage } from "../../http/schemas.ts";
+import { outgoingMessage } from "../../http/schemas/messages.ts";
 import { bodyOf } from "../body-input.ts";
 import type { BodyFlags } from "../body-input.ts";
 import { action } from "../context.ts";
