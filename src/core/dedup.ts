@@ -42,6 +42,20 @@ export function dedupName(message: OutgoingMessage, settings: DedupSettings): st
     : `send${space}#${dedupId}`;
 }
 
+/** Whether a name says what a message was sent as; others are made of a place or a request. */
+export const isSentName = (name: string): boolean =>
+  /^(send|content)(OfKey)?(\.[0-9a-z]+)?#/.test(name);
+
+/** Of a name: the `dedupId` that its sender gave, or that it was made of the content; else `undefined`. */
+export function givenDedupId(name: string): { readonly id: string } | "content" | undefined {
+  if (!isSentName(name)) return undefined;
+  if (name.startsWith("content")) return "content";
+  const given = name.slice(name.indexOf("#") + 1);
+  if (!name.startsWith("sendOfKey")) return { id: given };
+  const key = given.indexOf("#") + 1;
+  return { id: given.slice(key + Number.parseInt(given, 10) + 1) };
+}
+
 const contentHash = ({ kind, body }: OutgoingMessage): string =>
   createHash("sha256").update(`${kind}\n`).update(body).digest("base64url");
 

@@ -29,6 +29,8 @@ export const LIMITS = {
   headersPerMessage: 64,
   headerNameBytes: 256,
   headerBytesTotal: 16 * KIB,
+  /** Of SQS's message attributes, as they are stored beside the body: names, data types and values, those of `Binary` as base64. An item holds 400 KB. */
+  attributeBytes: 360 * KIB,
   contentTypeBytes: 256,
   messagesPerSend: 1_000,
   messagesPerReceive: 1_000,
@@ -74,7 +76,7 @@ export const LIMITS = {
   /** Design §3, packing: an entry's raw content before deflate, and its messages. */
   entryRawBytes: 64 * KIB,
   entryMessages: 256,
-  /** A message whose packed form is larger goes into parts; an item may hold 400 KB. */
+  /** A body that is larger together with its headers goes into parts; an item may hold 400 KB. */
   inlineMessageBytes: 256 * KIB,
   partBytes: 380 * KIB,
 

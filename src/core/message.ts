@@ -11,6 +11,14 @@ import type { EpochMs, GroupId } from "./types.ts";
 /** `text`: UTF-8. `json`: UTF-8, one JSON value. `bytes`: anything. */
 export type BodyKind = "text" | "json" | "bytes";
 
+/** What SQS knows of a message beside its headers, which are its message attributes there. */
+export interface SqsDetails {
+  /** Data types of the headers that are no plain `String`; the value of a `Binary` is base64. */
+  readonly types?: Readonly<Record<string, string>>;
+  /** The system attribute AWSTraceHeader. */
+  readonly trace?: string;
+}
+
 /** A message that a caller asks to send, validated. */
 export interface OutgoingMessage {
   readonly kind: BodyKind;
@@ -36,6 +44,7 @@ export interface OutgoingMessage {
   readonly routingKey?: string;
   /** One for all copies that a publish makes of it. */
   readonly id?: string;
+  readonly sqs?: SqsDetails;
 }
 
 /** Why and from where a message came into a dead-letter queue. */
@@ -65,6 +74,8 @@ export interface StoredMessage extends Omit<
   readonly id?: string;
   /** Exactly-once appends: the id that the entry holds, made by `core/dedup.ts` or of a place. */
   readonly dedupId?: string;
+  /** The `dedupId` of its send, where it has moved on under another one. */
+  readonly sentAs?: string;
   readonly deadLetter?: DeadLetterInfo;
   /** Redriven for one group, whose dead letter it was: others pass it over. */
   readonly group?: GroupId;
@@ -92,3 +103,34 @@ export const sharingOf = ({
   ...(priority === undefined ? {} : { priority }),
   ...(tenant === undefined ? {} : { tenant }),
 });
+
+/** A header's data type in SQS; `undefined`: a plain `String`. */
+const headerType = (sqs: SqsDetails | undefined, name: string): string | undefined =>
+  sqs?.types !== undefined && Object.hasOwn(sqs.types, name) ? sqs.types[name] : undefined;
+
+/** Whether values of a data type are base64. */
+const isBinaryType = (type: string | undefined): boolean =>
+  type === "Binary" || type?.startsWith("Binary.") === true;
+
+type Weighed = Pick<OutgoingMessage, "body" | "headers" | "sqs">;
+
+/** What `maxMessageBytes` limits: body, headers and their data types, in UTF-8 bytes; of base64 what it stands for. */
+export function messageBytes({ body, headers, sqs }: Weighed): number {
+  let bytes = body.length;
+  for (const name in headers) {
+    const type = headerType(sqs, name);
+    const encoding = isBinaryType(type) ? "base64" : "utf8";
+    bytes += Buffer.byteLength(name) + Buffer.byteLength(headers[name] ?? "", encoding);
+    if (type !== undefined) bytes += Buffer.byteLength(type);
+  }
+  return bytes;
+}
+
+/** Headers and what goes with them as an entry holds them: they never stand in parts, as a body may. */
+export function headerBytes({ headers, sqs }: Omit<Weighed, "body">): number {
+  let bytes = sqs?.trace === undefined ? 0 : Buffer.byteLength(sqs.trace);
+  for (const texts of sqs?.types === undefined ? [headers] : [headers, sqs.types])
+    for (const name in texts)
+      bytes += Buffer.byteLength(name) + Buffer.byteLength(texts[name] ?? "");
+  return bytes;
+}

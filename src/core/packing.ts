@@ -12,7 +12,7 @@ import { Decoder, Encoder } from "@msgpack/msgpack";
 import { deflateRawSync, inflateRawSync } from "node:zlib";
 import { invariant } from "./errors.ts";
 import { LIMITS } from "./limits.ts";
-import type { BodyKind, DeadLetterInfo, StoredMessage } from "./message.ts";
+import type { BodyKind, DeadLetterInfo, SqsDetails, StoredMessage } from "./message.ts";
 import { epochMs, groupId } from "./types.ts";
 
 // One of each for good: making one costs more than most entries do.
@@ -56,6 +56,10 @@ interface PackedRest {
   y?: number;
   /** The group that it is for. */
   g?: string;
+  /** Data types of headers, or 0, and the trace header: what SQS knows of it. */
+  a?: [Record<string, string> | 0, string?];
+  /** What it was sent as. */
+  u?: string;
 }
 
 /** @throws nothing; the caller keeps batches within `entryRawBytes` by `packedBytes`. */
@@ -98,6 +102,12 @@ export function packedBytes(message: StoredMessage): number {
   if (message.contentType !== DEFAULT_TYPES[message.kind]) bytes += message.contentType.length;
   for (const name in message.headers)
     bytes += name.length + (message.headers[name] ?? "").length * 3 + 4;
+  if (message.sentAs !== undefined) bytes += message.sentAs.length * 3 + 4;
+  if (message.sqs !== undefined) {
+    const { types, trace } = message.sqs;
+    bytes += (trace?.length ?? 0) * 3 + 8;
+    for (const name in types) bytes += name.length + (types[name] ?? "").length * 3 + 4;
+  }
   return message.deadLetter === undefined ? bytes : bytes + 300;
 }
 
@@ -115,6 +125,11 @@ function packMessage(message: StoredMessage, times: PackedTimes): PackedMessage 
   if (message.tenant !== undefined) rest.n = message.tenant;
   if (message.priority !== undefined) rest.y = message.priority;
   if (message.group !== undefined) rest.g = message.group;
+  if (message.sqs !== undefined) {
+    const { types, trace } = message.sqs;
+    rest.a = trace === undefined ? [types ?? 0] : [types ?? 0, trace];
+  }
+  if (message.sentAs !== undefined) rest.u = message.sentAs;
   return [
     KINDS.indexOf(message.kind),
     message.body,
@@ -151,11 +166,18 @@ function unpackMessage(
     ...(rest.n === undefined ? {} : { tenant: rest.n }),
     ...(rest.y === undefined ? {} : { priority: rest.y }),
     ...(rest.g === undefined ? {} : { group: groupId(rest.g) }),
+    ...(rest.a === undefined ? {} : { sqs: sqsOf(rest.a) }),
+    ...(rest.u === undefined ? {} : { sentAs: rest.u }),
     ...(rest.p === undefined
       ? {}
       : { parts: { name: rest.p[0], count: rest.p[1], bytes: rest.p[2] } }),
   };
 }
+
+const sqsOf = ([types, trace]: NonNullable<PackedRest["a"]>): SqsDetails => ({
+  ...(types === 0 ? {} : { types }),
+  ...(trace === undefined ? {} : { trace }),
+});
 
 const timesOf = (message: StoredMessage): PackedTimes => [
   message.sentAt,

@@ -2,7 +2,7 @@
  * The service as its faces see it: one method per operation, in validated values. The HTTP face,
  * the SQS face and the janitor call these and nothing else.
  */
-import type { BodyKind, DeadLetterInfo, OutgoingMessage } from "../core/message.ts";
+import type { BodyKind, DeadLetterInfo, OutgoingMessage, SqsDetails } from "../core/message.ts";
 import type {
   EpochMs,
   ExchangeName,
@@ -117,6 +117,9 @@ export interface MessageView {
   /** Of a published message. */
   readonly exchange?: string;
   readonly routingKey?: string;
+  readonly sqs?: SqsDetails;
+  /** Name of its dedup record; `core/dedup.ts` reads it. */
+  readonly sentAs?: string;
   readonly sentAt: EpochMs;
   readonly expiresAt: EpochMs;
   readonly deadLetter?: DeadLetterInfo;

@@ -10,6 +10,7 @@
  * only to queues in which it has died before, the message goes on being delivered: one more receive
  * for every attempt.
  */
+import { isSentName } from "../core/dedup.ts";
 import { LIMITS } from "../core/limits.ts";
 import { isLaneError } from "../core/errors.ts";
 import { originOf, sharingOf } from "../core/message.ts";
@@ -301,10 +302,18 @@ function carry(
     ...sharingOf(message),
     ...(key === undefined ? {} : { key }),
     ...originOf(message),
+    ...(message.sqs === undefined ? {} : { sqs: message.sqs }),
+    ...sentAs(message),
     sentAt: message.sentAt,
     expiresAt: epochMs(to.now + to.target.settings.retentionSeconds * 1000),
     visibleAt: to.now,
     id: to.id,
     dedupId: to.dedupId,
   };
+}
+
+/** What it was sent as stays known, for its new dedup id is made of its place. */
+function sentAs({ sentAs: before, dedupId }: StoredMessage): Pick<StoredMessage, "sentAs"> {
+  if (before !== undefined) return { sentAs: before };
+  return dedupId !== undefined && isSentName(dedupId) ? { sentAs: dedupId } : {};
 }

@@ -23,6 +23,7 @@ export const scheduledView = (
 ): ScheduledMessage => ({ id, ...contentView(message, body), deliverAt: message.visibleAt });
 
 function contentView(message: StoredMessage, body: Uint8Array): Omit<MessageView, "id" | "place"> {
+  const sentAs = message.sentAs ?? message.dedupId;
   return {
     kind: message.kind,
     body,
@@ -31,6 +32,8 @@ function contentView(message: StoredMessage, body: Uint8Array): Omit<MessageView
     ...(message.key === undefined ? {} : { key: message.key }),
     ...sharingOf(message),
     ...originOf(message),
+    ...(message.sqs === undefined ? {} : { sqs: message.sqs }),
+    ...(sentAs === undefined ? {} : { sentAs }),
     sentAt: message.sentAt,
     expiresAt: message.expiresAt,
     ...(message.deadLetter === undefined ? {} : { deadLetter: message.deadLetter }),

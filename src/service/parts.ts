@@ -6,6 +6,7 @@
  */
 import { isLaneError } from "../core/errors.ts";
 import { LIMITS } from "../core/limits.ts";
+import { headerBytes } from "../core/message.ts";
 import type { StoredMessage } from "../core/message.ts";
 import { ttlOf } from "../core/queue.ts";
 import type { QueueRecord } from "../core/queue.ts";
@@ -14,12 +15,22 @@ import type { Item } from "../store/port.ts";
 import { randomId } from "./deps.ts";
 import type { Deps } from "./deps.ts";
 
+/** Of a body: what an entry takes of it beside the headers. */
+const inlineBytesOf = (message: StoredMessage): number =>
+  Math.max(0, LIMITS.inlineMessageBytes - headerBytes(message));
+
+/** What a message takes of an entry, once the parts of a large one stand elsewhere. */
+export const slimOf = (message: StoredMessage): StoredMessage =>
+  message.body.length <= inlineBytesOf(message) ? message : { ...message, body: NO_BODY };
+
+const NO_BODY = new Uint8Array();
+
 /** A message whose body is larger than `inlineBytes`, with that in parts; others as they are. */
 export async function writeParts(
   deps: Deps,
   { queueId, settings }: Pick<QueueRecord, "queueId" | "settings">,
   message: StoredMessage,
-  inlineBytes: number = LIMITS.inlineMessageBytes,
+  inlineBytes: number = inlineBytesOf(message),
 ): Promise<StoredMessage> {
   if (message.body.length <= inlineBytes) return message;
   const name = randomId(deps, 12);
@@ -35,7 +46,7 @@ export async function writeParts(
       return putPart(deps, { ...partKey(queueId, name, number), body, ttl });
     }),
   );
-  return { ...message, body: new Uint8Array(), parts: { name, count, bytes: message.body.length } };
+  return { ...message, body: NO_BODY, parts: { name, count, bytes: message.body.length } };
 }
 
 /** Parts have random names and one content, so that writing one twice changes nothing. */

@@ -14,6 +14,7 @@ import { DEFAULT_DEDUP, dedupOf, fingerprint } from "../core/dedup.ts";
 import { isLaneError, LaneError } from "../core/errors.ts";
 import type { Exchange } from "../core/exchange.ts";
 import { LIMITS } from "../core/limits.ts";
+import { messageBytes } from "../core/message.ts";
 import type { OutgoingMessage } from "../core/message.ts";
 import type { RouteInput, Routed } from "../core/route.ts";
 import { contentErrors } from "../core/transform.ts";
@@ -24,7 +25,7 @@ import { randomId } from "./deps.ts";
 import type { Choices } from "./choices.ts";
 import type { Deps } from "./deps.ts";
 import type { Routing } from "./routing.ts";
-import { checkSchedules, messageBytes } from "./send-checks.ts";
+import { checkSchedules } from "./send-checks.ts";
 import type { Sender } from "./send.ts";
 
 /** How long dedup ids are remembered, where that is more than a queue's window. */

@@ -1,6 +1,7 @@
 /** What a queue does not take, by field: one message that is refused refuses its request (M3). */
 import { LaneError } from "../core/errors.ts";
 import type { FieldError } from "../core/errors.ts";
+import { messageBytes } from "../core/message.ts";
 import type { OutgoingMessage } from "../core/message.ts";
 import type { QueueRecord } from "../core/queue.ts";
 import { scheduleError } from "../core/timer.ts";
@@ -94,12 +95,4 @@ export function checkSharing(record: QueueRecord, messages: readonly OutgoingMes
   const [first] = errors;
   if (first !== undefined)
     throw new LaneError("invalid-request", `${first.path} ${first.message}.`, { errors });
-}
-
-/** Body and headers, in UTF-8 bytes: what `maxMessageBytes` limits. */
-export function messageBytes(message: OutgoingMessage): number {
-  let bytes = message.body.length;
-  for (const name in message.headers)
-    bytes += Buffer.byteLength(name) + Buffer.byteLength(message.headers[name] ?? "");
-  return bytes;
 }

@@ -24,7 +24,7 @@ import type { Deps } from "./deps.ts";
 import { onceUnit } from "./intents.ts";
 import type { OnceUnit } from "./intents.ts";
 import type { LaneWriter, Parcel } from "./lane-writer.ts";
-import { writeParts } from "./parts.ts";
+import { slimOf, writeParts } from "./parts.ts";
 import type { KeyedRequest, Requests } from "./requests.ts";
 import { checkDedup, checkOrder, checkSchedules, checkSharing, checkSizes } from "./send-checks.ts";
 import type { Timers } from "./timers.ts";
@@ -244,6 +244,7 @@ function stampedMessage(message: OutgoingMessage, record: QueueRecord, now: Epoc
         : { priority: message.priority ?? DEFAULT_PRIORITY }),
       ...originOf(message),
       ...(message.id === undefined ? {} : { id: message.id }),
+      ...(message.sqs === undefined ? {} : { sqs: message.sqs }),
       ...(dedupId === undefined ? {} : { dedupId }),
       ...stamp.times,
     },
@@ -269,9 +270,3 @@ const onceParcel = (message: StoredMessage, unit: OnceUnit): Parcel => ({
   bytes: packedBytes(slimOf(message)),
   outcome: undefined,
 });
-
-/** What a message takes of an entry, once the parts of a large one stand elsewhere. */
-const slimOf = (message: StoredMessage): StoredMessage =>
-  message.body.length <= LIMITS.inlineMessageBytes ? message : { ...message, body: NO_BODY };
-
-const NO_BODY = new Uint8Array();

@@ -4,6 +4,7 @@ import {
   DEFAULT_DEDUP,
   dedupName,
   fingerprint,
+  givenDedupId,
   requestName,
   slotName,
 } from "../../src/core/dedup.ts";
@@ -83,5 +84,28 @@ describe("the fingerprint of a request", () => {
     ["a message more", [...base, message()]],
   ])("differs for %s", (_, other) => {
     expect(fingerprint(other)).not.toBe(fingerprint(base));
+  });
+});
+
+describe("what a name was made of", () => {
+  const named = (more: Partial<OutgoingMessage>, settings = DEFAULT_DEDUP) =>
+    givenDedupId(dedupName(message(more), settings) ?? "");
+
+  it("is the id that the sender gave, whatever is in it", () => {
+    for (const dedupId of ["d", "#", "1#2", "content#", "1#a#b"])
+      for (const key of ["k", "1#k", "##"]) {
+        expect(named({ dedupId })).toEqual({ id: dedupId });
+        expect(named({ dedupId, key }, OF_KEY)).toEqual({ id: dedupId });
+      }
+  });
+
+  it("is the content where no id was given", () => {
+    expect(named({}, CONTENT)).toBe("content");
+    expect(named({ key: "k" }, { ...OF_KEY, contentBased: true })).toBe("content");
+  });
+
+  it("is nothing that a sender knows of for a place or a request", () => {
+    for (const name of ["deadLetter#q/0/1", "redrive#q/0/1", requestName("c"), slotName("c", 0)])
+      expect(givenDedupId(name)).toBeUndefined();
   });
 });

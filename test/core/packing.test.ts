@@ -35,6 +35,14 @@ const messages: fc.Arbitrary<StoredMessage> = fc
     ),
     id: fc.option(words, { nil: undefined }),
     dedupId: fc.option(words, { nil: undefined }),
+    sentAs: fc.option(words, { nil: undefined }),
+    sqs: fc.option(
+      fc.record(
+        { types: fc.dictionary(names, words, { maxKeys: 3 }), trace: words },
+        { noNullPrototype: true, requiredKeys: [] },
+      ),
+      { nil: undefined },
+    ),
     parts: fc.option(fc.record({ name: words, count: whole, bytes: whole }), { nil: undefined }),
     deadLetter: fc.option(
       fc.record(
@@ -54,11 +62,13 @@ const messages: fc.Arbitrary<StoredMessage> = fc
       { nil: undefined },
     ),
   })
-  .map(({ origin, id, dedupId, parts, deadLetter, ...message }) => ({
+  .map(({ origin, id, dedupId, sentAs, sqs, parts, deadLetter, ...message }) => ({
     ...message,
     ...origin,
     ...(id === undefined ? {} : { id }),
     ...(dedupId === undefined ? {} : { dedupId }),
+    ...(sentAs === undefined ? {} : { sentAs }),
+    ...(sqs === undefined ? {} : { sqs }),
     ...(parts === undefined ? {} : { parts }),
     ...(deadLetter === undefined ? {} : { deadLetter }),
   }));
