@@ -4,11 +4,14 @@
  * U1  Names of different sorts never meet, whatever users choose: each begins with its sort.
  * U2  A content-based id is made of the body's kind and bytes alone: contentType, headers and the rest
  *     may differ in a repeat.
+ * U3  Clearing a queue's dedup memory gives the ids sent since other names; requests keep theirs, for a
+ *     repeat of a request is no new one.
  */
 import { createHash } from "node:crypto";
 import { encode } from "@msgpack/msgpack";
 import type { OutgoingMessage } from "./message.ts";
 import type { QueueSettings } from "./queue.ts";
+import type { EpochMs } from "./types.ts";
 
 export interface DedupSettings {
   /** Whether an id names one message of the queue, or one of each `key`. */
@@ -29,14 +32,22 @@ export const DEFAULT_DEDUP: DedupSettings = {
 export const dedupOf = ({ dedup }: Pick<QueueSettings, "dedup">): DedupSettings =>
   dedup ?? DEFAULT_DEDUP;
 
-/** What the message is remembered by; `undefined`: it may be stored any number of times. */
-export function dedupName(message: OutgoingMessage, settings: DedupSettings): string | undefined {
+/**
+ * What the message is remembered by; `undefined`: it may be stored any number of times.
+ * `clearedAt`: of the queue's record (U3).
+ */
+export function dedupName(
+  message: OutgoingMessage,
+  settings: DedupSettings,
+  clearedAt?: EpochMs,
+): string | undefined {
   const { dedupId } = message;
   if (dedupId === undefined && !settings.contentBased) return undefined;
+  const since = clearedAt === undefined ? "" : `.${clearedAt.toString(36)}`;
   const space =
     settings.scope === "key" && message.key !== undefined
-      ? `OfKey#${message.key.length}#${message.key}`
-      : "";
+      ? `OfKey${since}#${message.key.length}#${message.key}`
+      : since;
   return dedupId === undefined
     ? `content${space}#${contentHash(message)}`
     : `send${space}#${dedupId}`;

@@ -88,6 +88,18 @@ export interface Lanes {
   readonly opening?: number;
 }
 
+/** What only SQS says of a queue, as it was said; absent: AWS's default. The service keeps it and never reads it. */
+export interface SqsPart {
+  /** JSON, as `redriveAllowPolicy`. */
+  readonly policy?: string;
+  readonly redriveAllowPolicy?: string;
+  readonly kmsMasterKeyId?: string;
+  /** 60–86,400 */
+  readonly kmsDataKeyReusePeriodSeconds?: number;
+  readonly sqsManagedSseEnabled?: boolean;
+  readonly fifoThroughputLimit?: "perQueue" | "perMessageGroupId";
+}
+
 export interface QueueRecord {
   readonly name: QueueName;
   readonly queueId: QueueId;
@@ -96,6 +108,11 @@ export interface QueueRecord {
   /** Keys the HMAC of receipts. */
   readonly secret: Uint8Array;
   readonly createdAt: EpochMs;
+  /** When its settings, or what SQS says of it, last changed. */
+  readonly modifiedAt: EpochMs;
+  readonly sqs: SqsPart;
+  /** When it was last cleared: dedup ids from before are forgotten. */
+  readonly clearedAt: EpochMs | undefined;
   /** One more with every change of settings or lanes. */
   readonly version: number;
   /** Over how many shards its timers are spread; 0: nothing was ever scheduled. Never fewer. */

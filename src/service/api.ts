@@ -15,7 +15,7 @@ import type {
 import type { Binding, BindingSettings, Exchange, ExchangeSettings } from "../core/exchange.ts";
 import type { Code } from "../core/errors.ts";
 import type { GroupSettings } from "../core/group.ts";
-import type { QueueSettings } from "../core/queue.ts";
+import type { QueueSettings, SqsPart } from "../core/queue.ts";
 import type { Schedule, ScheduleSettings } from "../core/schedule.ts";
 
 export type { GroupSettings, QueueSettings };
@@ -26,19 +26,35 @@ export interface Depth {
   readonly delayed: number;
 }
 
-export interface QueueView {
+/** A queue in a listing: no depth, which would cost reads per queue. */
+export interface QueueSummary {
   readonly name: QueueName;
   readonly settings: QueueSettings;
   readonly createdAt: EpochMs;
+}
+
+/** A queue without its depth. */
+export interface QueueDetails extends QueueSummary {
+  /** When its settings, or what SQS says of it, last changed. */
+  readonly modifiedAt: EpochMs;
+  readonly sqs: SqsPart;
+  /** When `clearQueue` last cleared it. */
+  readonly clearedAt: EpochMs | undefined;
+}
+
+/** Absent: as it is. */
+export interface QueueChange {
+  readonly settings?: Partial<QueueSettings>;
+  readonly sqs?: SqsPart;
+}
+
+export interface QueueView extends QueueDetails {
   readonly depth: Depth;
   /** 0 when nothing is ready. */
   readonly oldestReadyAgeSeconds: number;
   /** Lanes that senders append to now. */
   readonly lanes: number;
 }
-
-/** A queue in a listing: no depth, which would cost reads per queue. */
-export type QueueSummary = Pick<QueueView, "name" | "settings" | "createdAt">;
 
 /** Where a group begins: at what it has not read yet, what others have read included. */
 export type StartFrom =
@@ -194,14 +210,31 @@ export interface Service {
     settings: Partial<QueueSettings>,
   ): Promise<{ created: boolean; queue: QueueView }>;
   patchQueue(name: QueueName, settings: Partial<QueueSettings>): Promise<QueueView>;
+  /** Creates the queue where there is none. */
+  createQueue(
+    name: QueueName,
+    request: QueueChange,
+  ): Promise<{ created: boolean; queue: QueueDetails }>;
+  /** Changes the queue to what `decide` says of it; that is asked again where others changed it meanwhile. */
+  changeQueue(
+    name: QueueName,
+    decide: (queue: QueueDetails) => QueueChange | Promise<QueueChange>,
+  ): Promise<QueueDetails>;
   getQueue(name: QueueName): Promise<QueueView>;
+  /** `cached`: as it was at most 10 s ago. */
+  describeQueue(name: QueueName, how?: { cached?: boolean }): Promise<QueueDetails>;
   listQueues(request: {
     prefix?: string;
     limit: number;
     after?: QueueName;
   }): Promise<{ queues: readonly QueueSummary[]; next?: QueueName }>;
-  deleteQueue(name: QueueName): Promise<void>;
+  /** `evenIfNamed`: although others dead-letter to it. */
+  deleteQueue(name: QueueName, how?: { evenIfNamed?: boolean }): Promise<void>;
+  /** The queues that dead-letter to it, themselves or by a group, in the order of their names. */
+  deadLetterSources(name: QueueName): Promise<readonly QueueName[]>;
   purgeQueue(name: QueueName): Promise<void>;
+  /** Purges it, cancels what is scheduled, and forgets the dedup ids of what was sent. */
+  clearQueue(name: QueueName): Promise<void>;
   /** `max` absent: as many as there are, within the call's time; `remaining` says what is left. */
   redrive(
     name: QueueName,
@@ -276,6 +309,8 @@ export interface Service {
     request: { limit: number; after?: string },
   ): Promise<{ messages: readonly ScheduledMessage[]; next?: string }>;
   cancelScheduled(name: QueueName, id: string): Promise<void>;
+  /** How many wait, counted up to `max`. */
+  countScheduled(name: QueueName, max: number): Promise<number>;
   putExchange(
     name: ExchangeName,
     settings: ExchangeSettings,

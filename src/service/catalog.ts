@@ -8,7 +8,7 @@
 import { isLaneError, LaneError } from "../core/errors.ts";
 import { LIMITS } from "../core/limits.ts";
 import { DEFAULT_SETTINGS } from "../core/queue.ts";
-import type { Lanes, QueueRecord, QueueSettings } from "../core/queue.ts";
+import type { Lanes, QueueRecord, QueueSettings, SqsPart } from "../core/queue.ts";
 import { epochMs, laneId, queueId } from "../core/types.ts";
 import type { EpochMs, QueueName } from "../core/types.ts";
 import { queueKey } from "../store/keys.ts";
@@ -82,14 +82,21 @@ export class Catalog {
     record: QueueRecord,
     change: {
       settings?: QueueSettings;
+      sqs?: SqsPart;
+      clearedAt?: EpochMs;
       lanes?: Lanes;
       timerShards?: number;
       groups?: ReadonlySet<string>;
     },
   ): Promise<QueueRecord | undefined> {
     const edits: Edit[] = [set(["version"], record.version + 1)];
+    const isModified = change.settings !== undefined || change.sqs !== undefined;
+    const modifiedAt = isModified ? this.#deps.clock.now() : record.modifiedAt;
+    if (isModified) edits.push(set(["modifiedAt"], modifiedAt));
     if (change.settings !== undefined)
       edits.push(set(["settings"], JSON.stringify(change.settings)));
+    if (change.sqs !== undefined) edits.push(set(["sqs"], JSON.stringify(change.sqs)));
+    if (change.clearedAt !== undefined) edits.push(set(["clearedAt"], change.clearedAt));
     if (change.lanes !== undefined) edits.push(set(["lanes"], storedLanes(change.lanes)));
     if (change.timerShards !== undefined) edits.push(set(["timerShards"], change.timerShards));
     if (change.groups !== undefined)
@@ -105,7 +112,7 @@ export class Catalog {
       this.forget(record.name);
       return undefined;
     }
-    const next: QueueRecord = { ...record, ...change, version: record.version + 1 };
+    const next: QueueRecord = { ...record, ...change, modifiedAt, version: record.version + 1 };
     this.#cache.set(record.name, { record: next, readAt });
     return next;
   }
@@ -146,6 +153,9 @@ export function parseRecord(item: Item): QueueRecord {
     },
     secret: item["secret"] as Uint8Array,
     createdAt: epochMs(item["createdAt"] as number),
+    modifiedAt: epochMs((item["modifiedAt"] ?? item["createdAt"]) as number),
+    sqs: JSON.parse((item["sqs"] as string | undefined) ?? "{}") as SqsPart,
+    clearedAt: item["clearedAt"] === undefined ? undefined : epochMs(item["clearedAt"] as number),
     version: item["version"] as number,
     timerShards: (item["timerShards"] as number | undefined) ?? 0,
     sources: (item["sources"] as ReadonlySet<string> | undefined) ?? new Set(),
@@ -162,6 +172,7 @@ export function recordItem(record: QueueRecord): Item {
     lanes: storedLanes(record.lanes),
     secret: record.secret,
     createdAt: record.createdAt,
+    ...(Object.keys(record.sqs).length === 0 ? {} : { sqs: JSON.stringify(record.sqs) }),
     version: record.version,
     ...(record.timerShards === 0 ? {} : { timerShards: record.timerShards }),
     ...(record.sources.size === 0 ? {} : { sources: record.sources }),

@@ -35,12 +35,13 @@ import { parseRecord } from "./catalog.ts";
 import type { DeadLetters } from "./dead-letter.ts";
 import type { Gauge, Measured } from "./depth.ts";
 import type { Deps } from "./deps.ts";
-import type { Schedules } from "./schedules.ts";
 import type { DueTimers } from "./due.ts";
 import type { Groups } from "./group-catalog.ts";
 import type { GroupKeeper } from "./group-keeper.ts";
 import type { LaneKeeper } from "./lanes.ts";
 import { dig } from "./queues.ts";
+import type { Schedules } from "./schedules.ts";
+import type { Sources } from "./sources.ts";
 import type { Visits } from "./visit.ts";
 
 /** A queue to which nothing was sent for this long is quiet. */
@@ -64,6 +65,7 @@ interface Round {
 export class Janitor {
   readonly #deps: Deps;
   readonly #groups: Groups;
+  readonly #sources: Sources;
   readonly #keeper: GroupKeeper;
   readonly #visits: Visits;
   readonly #gauge: Gauge;
@@ -75,6 +77,7 @@ export class Janitor {
   constructor(
     deps: Deps,
     groups: Groups,
+    sources: Sources,
     keeper: GroupKeeper,
     visits: Visits,
     gauge: Gauge,
@@ -85,6 +88,7 @@ export class Janitor {
   ) {
     this.#deps = deps;
     this.#groups = groups;
+    this.#sources = sources;
     this.#keeper = keeper;
     this.#visits = visits;
     this.#gauge = gauge;
@@ -218,9 +222,10 @@ export class Janitor {
     return finished;
   }
 
-  /** D4: the tombstone has done its work; a grave takes over. */
+  /** D4: the tombstone has done its work, unless others still dead-letter to it (D3); a grave takes over. */
   async #bury(record: QueueRecord): Promise<void> {
     if (this.#deps.clock.now() - (record.deletedAt ?? 0) < LIMITS.deletedNameMs) return;
+    if ((await this.#sources.live(record)).length > 0) return;
     await dig(this.#deps, record);
     await this.#deps.store.delete(
       "catalog",

@@ -1,5 +1,5 @@
 /**
- * The life of a queue: create, update, read, list, delete, purge.
+ * The life of a queue: create, update, read, list, delete.
  *
  * D4  Deleting is one catalog write: a tombstone for 60 s, longer than any cache of settings. The
  *     janitor clears the rest; a name that is used again before leaves a grave for it.
@@ -7,24 +7,23 @@
 import { afterChange, isLaneError, LaneError } from "../core/errors.ts";
 import { asSeenByDefault } from "../core/group.ts";
 import { LIMITS } from "../core/limits.ts";
-import { DEFAULT_SETTINGS, readableLanes } from "../core/queue.ts";
-import type { QueueRecord, QueueSettings } from "../core/queue.ts";
+import { DEFAULT_SETTINGS } from "../core/queue.ts";
+import type { QueueRecord, QueueSettings, SqsPart } from "../core/queue.ts";
 import { queueId } from "../core/types.ts";
 import type { QueueName } from "../core/types.ts";
 import { graveKey, QUEUES, queueKey } from "../store/keys.ts";
 import { absent, all, equal, exists, set } from "../store/port.ts";
-import type { QueueSummary, QueueView } from "./api.ts";
+import type { QueueChange, QueueDetails, QueueSummary, QueueView } from "./api.ts";
 import { parseRecord, recordItem } from "./catalog.ts";
 import type { Catalog } from "./catalog.ts";
-import type { Cursors } from "./cursor.ts";
 import type { Gauge } from "./depth.ts";
 import { randomId } from "./deps.ts";
 import type { Deps } from "./deps.ts";
 import type { Groups } from "./group-catalog.ts";
 import { adjustLanes, firstLanes } from "./lanes.ts";
 import type { LaneKeeper } from "./lanes.ts";
+import { checkFixed, checkSettings } from "./queue-rules.ts";
 import type { Sources } from "./sources.ts";
-import type { Tails } from "./tail.ts";
 
 const ATTEMPTS = 5;
 
@@ -33,8 +32,6 @@ export class Queues {
   readonly #catalog: Catalog;
   readonly #groups: Groups;
   readonly #sources: Sources;
-  readonly #tails: Tails;
-  readonly #cursors: Cursors;
   readonly #gauge: Gauge;
   readonly #lanes: LaneKeeper;
 
@@ -43,8 +40,6 @@ export class Queues {
     catalog: Catalog,
     groups: Groups,
     sources: Sources,
-    tails: Tails,
-    cursors: Cursors,
     gauge: Gauge,
     lanes: LaneKeeper,
   ) {
@@ -52,8 +47,6 @@ export class Queues {
     this.#catalog = catalog;
     this.#groups = groups;
     this.#sources = sources;
-    this.#tails = tails;
-    this.#cursors = cursors;
     this.#gauge = gauge;
     this.#lanes = lanes;
   }
@@ -70,7 +63,7 @@ export class Queues {
         if (record !== undefined) return { created: false, queue: await this.#viewChanged(record) };
         continue;
       }
-      const record = await this.#create(name, { ...DEFAULT_SETTINGS, ...given }, found);
+      const record = await this.#create(name, { ...DEFAULT_SETTINGS, ...given }, {}, found);
       if (record !== undefined) return { created: true, queue: await this.#viewChanged(record) };
     }
     throw conflict(name);
@@ -86,8 +79,49 @@ export class Queues {
     throw conflict(name);
   }
 
+  /** Creates the queue where there is none; absent settings take their defaults. */
+  async create(
+    name: QueueName,
+    { settings, sqs }: QueueChange,
+  ): Promise<{ created: boolean; queue: QueueDetails }> {
+    for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
+      const found = await this.#catalog.find(name);
+      if (found !== undefined && found.deletedAt === undefined)
+        return { created: false, queue: detailsOf(found) };
+      const all = { ...DEFAULT_SETTINGS, ...settings };
+      const record = await this.#create(name, all, sqs ?? {}, found);
+      if (record !== undefined) return { created: true, queue: detailsOf(record) };
+    }
+    throw conflict(name);
+  }
+
+  /** Changes the queue to what `decide` says of it, which is asked again where others have changed it. */
+  async change(
+    name: QueueName,
+    decide: (queue: QueueDetails) => QueueChange | Promise<QueueChange>,
+  ): Promise<QueueDetails> {
+    for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
+      const found = await this.#catalog.fresh(name);
+      const { settings, sqs } = await decide(detailsOf(found));
+      const record = await this.#update(found, { ...found.settings, ...settings }, sqs);
+      if (record !== undefined) return detailsOf(record);
+    }
+    throw conflict(name);
+  }
+
   async get(name: QueueName): Promise<QueueView> {
     return this.#view(await this.#catalog.fresh(name));
+  }
+
+  /** Without its depth; `cached`: as it was at most 10 s ago (D1). */
+  async describe(name: QueueName, { cached = false } = {}): Promise<QueueDetails> {
+    return detailsOf(await (cached ? this.#catalog.get(name) : this.#catalog.fresh(name)));
+  }
+
+  /** The queues that dead-letter to it, themselves or by a group, in the order of their names. */
+  async deadLetterSources(name: QueueName): Promise<readonly QueueName[]> {
+    const live = await this.#sources.live(await this.#catalog.fresh(name));
+    return [...new Set(live.map(({ queue }) => queue))].toSorted();
   }
 
   async list(request: {
@@ -121,15 +155,20 @@ export class Queues {
     }
   }
 
-  async delete(name: QueueName): Promise<void> {
+  /** `evenIfNamed`: although others dead-letter to it, whose messages then go on being delivered (C6). */
+  async delete(name: QueueName, { evenIfNamed = false } = {}): Promise<void> {
     for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
       const record = await this.#catalog.fresh(name);
-      await this.#sources.checkNone(record);
+      if (!evenIfNamed) await this.#sources.checkNone(record);
       const { ok } = await this.#deps.store.update(
         "catalog",
         queueKey(name),
         [set(["deletedAt"], this.#deps.clock.now()), set(["version"], record.version + 1)],
-        all(equal(["queueId"], record.queueId), absent("sources"), absent("deletedAt")),
+        all(
+          equal(["queueId"], record.queueId),
+          absent("deletedAt"),
+          ...(evenIfNamed ? [] : [absent("sources")]),
+        ),
       );
       if (!ok) continue;
       this.#catalog.forget(name);
@@ -139,26 +178,10 @@ export class Queues {
     throw conflict(name);
   }
 
-  /** Passes over everything sent so far; on a lane that it has not come to, what is sent meanwhile, too. */
-  async purge(name: QueueName): Promise<void> {
-    const record = await this.#catalog.fresh(name);
-    try {
-      const groups = await this.#groups.all(record);
-      for (const lane of readableLanes(record.lanes)) {
-        const { end } = await this.#tails.peek(record.queueId, lane);
-        for (const { group } of end > 0 ? groups : []) {
-          const stand = { queue: record.queueId, lane, group: group.groupId };
-          await this.#cursors.purgeTo(stand, end);
-        }
-      }
-    } catch (error) {
-      throw afterChange(error, `The queue "${name}" may be purged in part; purge it again.`);
-    }
-  }
-
   async #create(
     name: QueueName,
     settings: QueueSettings,
+    sqs: SqsPart,
     tombstone: QueueRecord | undefined,
   ): Promise<QueueRecord | undefined> {
     const now = this.#deps.clock.now();
@@ -181,9 +204,12 @@ export class Queues {
       lanes: firstLanes(settings),
       secret: this.#deps.randomBytes(32),
       createdAt: now,
+      modifiedAt: now,
+      sqs,
+      clearedAt: undefined,
       version: 1,
       timerShards: 0,
-      sources: new Set(),
+      sources: tombstone?.sources ?? new Set(),
       groups: new Set(),
       deletedAt: undefined,
     };
@@ -198,7 +224,11 @@ export class Queues {
     return record;
   }
 
-  async #update(record: QueueRecord, settings: QueueSettings): Promise<QueueRecord | undefined> {
+  async #update(
+    record: QueueRecord,
+    settings: QueueSettings,
+    sqs: SqsPart = record.sqs,
+  ): Promise<QueueRecord | undefined> {
     const before = record.settings.deadLetter;
     const source = { queue: record.name };
     checkFixed(record, settings);
@@ -207,8 +237,11 @@ export class Queues {
     await this.#sources.link(source, settings, before);
     const lanes = adjustLanes(record.lanes, settings);
     const isSame =
-      lanes === record.lanes && JSON.stringify(settings) === JSON.stringify(record.settings);
-    const changed = isSame ? record : await this.#catalog.change(record, { settings, lanes });
+      lanes === record.lanes &&
+      JSON.stringify(settings) === JSON.stringify(record.settings) &&
+      JSON.stringify(sqs) === JSON.stringify(record.sqs);
+    const change = { settings, lanes, ...(sqs === record.sqs ? {} : { sqs }) };
+    const changed = isSame ? record : await this.#catalog.change(record, change);
     if (changed !== undefined) await this.#completeLanes(changed);
     if (changed !== undefined) await this.#sources.confirm(source, settings, before);
     if (changed !== undefined && before?.queue !== settings.deadLetter?.queue)
@@ -253,9 +286,7 @@ export class Queues {
   async #view(record: QueueRecord): Promise<QueueView> {
     const { depth, oldestReadyAgeSeconds } = await this.#gauge.measure(asSeenByDefault(record));
     return {
-      name: record.name,
-      settings: record.settings,
-      createdAt: record.createdAt,
+      ...detailsOf(record),
       depth,
       oldestReadyAgeSeconds,
       lanes: record.lanes.opening ?? record.lanes.open.length,
@@ -263,51 +294,14 @@ export class Queues {
   }
 }
 
-/** What cannot change once messages may have been sent. */
-function checkFixed({ name, settings: before }: QueueRecord, settings: QueueSettings): void {
-  if ((settings.priorities === false) !== (before.priorities === false)) {
-    const has = JSON.stringify(before.priorities);
-    throw new LaneError(
-      "queue-conflict",
-      `The queue "${name}" has priorities ${has} since its creation; that cannot be changed.`,
-      { errors: [{ path: "priorities", message: `is ${has} and cannot be changed` }] },
-    );
-  }
-  if (settings.order === before.order) return;
-  throw new LaneError(
-    "queue-conflict",
-    `The queue "${name}" has order "${before.order}" since its creation; that cannot be changed.`,
-    { errors: [{ path: "order", message: `is "${before.order}" and cannot be changed` }] },
-  );
-}
-
-/** What contradicts itself. */
-function checkSettings(settings: QueueSettings): void {
-  if (settings.priorities !== false) checkPriorities(settings);
-  if (settings.onPoison === "block" && settings.order === "none") {
-    throw new LaneError("invalid-request", "Only where order is kept can a key wait.", {
-      errors: [{ path: "onPoison", message: 'needs order "key" or "lane"' }],
-    });
-  }
-  const { onExpired, backoff } = settings;
-  if (onExpired === "deadLetter" && settings.deadLetter === null)
-    throw badSetting("onExpired", "needs a deadLetter queue to move messages to");
-  if (backoff !== null && backoff.maxSeconds < backoff.initialSeconds)
-    throw badSetting("backoff.maxSeconds", "must be at least initialSeconds");
-  if (settings.delaySeconds < settings.retentionSeconds) return;
-  throw new LaneError("invalid-request", "Messages would expire before they are delivered.", {
-    errors: [{ path: "delaySeconds", message: "must be less than retentionSeconds" }],
-  });
-}
-
-const badSetting = (path: string, message: string): LaneError =>
-  new LaneError("invalid-request", `${path} ${message}.`, { errors: [{ path, message }] });
-
-function checkPriorities({ order, lanes }: QueueSettings): void {
-  if (order !== "none") throw badSetting("priorities", `does not go with order "${order}"`);
-  if (lanes !== "auto" && lanes > LIMITS.lanesOfPriorityMax)
-    throw badSetting("lanes", `must be at most ${LIMITS.lanesOfPriorityMax} with priorities`);
-}
+const detailsOf = (record: QueueRecord): QueueDetails => ({
+  name: record.name,
+  settings: record.settings,
+  createdAt: record.createdAt,
+  modifiedAt: record.modifiedAt,
+  sqs: record.sqs,
+  clearedAt: record.clearedAt,
+});
 
 /** D4: remembers what is left of a deleted queue, for the janitor. Safe to repeat. */
 export async function dig(deps: Deps, tombstone: QueueRecord): Promise<void> {

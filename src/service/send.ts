@@ -229,7 +229,7 @@ function answer(outcome: Outcome, stamp: Stamp | undefined): SendResult {
 /** M2: times are fixed here and never change. */
 function stampedMessage(message: OutgoingMessage, record: QueueRecord, now: EpochMs): Stamped {
   const stamp = stampOf(message, record.settings, now);
-  const dedupId = dedupName(message, dedupOf(record.settings));
+  const dedupId = dedupName(message, dedupOf(record.settings), record.clearedAt);
   return {
     stamp,
     message: {

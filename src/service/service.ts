@@ -30,6 +30,7 @@ import { Lives } from "./life.ts";
 import { LogReader } from "./log.ts";
 import { Promoter } from "./promoter.ts";
 import { Publisher } from "./publish.ts";
+import { Purger } from "./purge.ts";
 import { Queues } from "./queues.ts";
 import { Receiver } from "./receive.ts";
 import { Redriver } from "./redrive.ts";
@@ -70,9 +71,10 @@ export function createService(deps: Deps, bell: Bell = new Bell(deps)): Service 
   const gauge = new Gauge(deps, tails, cursors, log);
   const lanes = new LaneKeeper(deps, catalog, tails);
   const sources = new Sources(deps, catalog, groups);
-  const queues = new Queues(deps, catalog, groups, sources, tails, cursors, gauge, lanes);
+  const queues = new Queues(deps, catalog, groups, sources, gauge, lanes);
   const due = new DueTimers(deps, new Promoter(deps, catalog, appender, log, bell));
   const timers = new Timers(deps, catalog, due, log);
+  const purger = new Purger(deps, catalog, groups, tails, cursors, due);
   const chooser = new LaneChooser(deps, lanes, new FairLanes(deps, tails, cursors, log));
   const starts = new Starts(deps, tails, log, timers);
   const consumers = new ConsumerGroups(
@@ -108,6 +110,7 @@ export function createService(deps: Deps, bell: Bell = new Bell(deps)): Service 
   const janitor = new Janitor(
     deps,
     groups,
+    sources,
     keeper,
     visits,
     gauge,
@@ -120,10 +123,15 @@ export function createService(deps: Deps, bell: Bell = new Bell(deps)): Service 
   return {
     putQueue: (name, settings) => queues.put(name, settings),
     patchQueue: (name, settings) => queues.patch(name, settings),
+    createQueue: (name, request) => queues.create(name, request),
+    changeQueue: (name, decide) => queues.change(name, decide),
     getQueue: (name) => queues.get(name),
+    describeQueue: (name, how) => queues.describe(name, how),
     listQueues: (request) => queues.list(request),
-    deleteQueue: (name) => queues.delete(name),
-    purgeQueue: (name) => queues.purge(name),
+    deleteQueue: (name, how) => queues.delete(name, how),
+    deadLetterSources: (name) => queues.deadLetterSources(name),
+    purgeQueue: (name) => purger.purge(name),
+    clearQueue: (name) => purger.clear(name),
     putGroup: (name, group, settings) => consumers.put(name, group, settings),
     getGroup: (name, group) => consumers.get(name, group),
     listGroups: (name) => consumers.list(name),
@@ -139,6 +147,7 @@ export function createService(deps: Deps, bell: Bell = new Bell(deps)): Service 
     lookUp: (name, id) => browser.lookUp(name, id),
     listScheduled: (name, request) => timers.list(name, request),
     cancelScheduled: (name, id) => timers.cancel(name, id),
+    countScheduled: (name, max) => timers.count(name, max),
     putExchange: (name, settings) => exchanges.put(name, settings),
     getExchange: (name) => exchanges.get(name),
     listExchanges: (request) => exchanges.list(request),

@@ -3,7 +3,9 @@
  *
  * D3  A queue that others dead-letter to is not deleted: each of them, a queue or a group of one, first
  *     adds itself to `sources` of that queue's record, and deletion is conditional on there being none.
- *     What a crash left in `sources` is recognised by the source's own settings, and taken out.
+ *     What a crash left in `sources` is recognised by the source's own settings, and taken out. SQS may
+ *     delete it all the same: its tombstone then stays as long as others name it, and who uses its name
+ *     again has them as sources.
  */
 import { afterChange, isLaneError, LaneError } from "../core/errors.ts";
 import type { QueueRecord, QueueSettings } from "../core/queue.ts";
@@ -82,10 +84,9 @@ export class Sources {
   }
 
   /** Best effort: a name left behind is recognised by the source's own settings. */
-  async unlink(target: QueueName | undefined, source: Source | string): Promise<void> {
+  async unlink(target: QueueName | undefined, source: Source): Promise<void> {
     if (target === undefined) return;
-    const name = typeof source === "string" ? source : nameOf(source);
-    const edits = [discard("sources", new Set([name]))];
+    const edits = [discard("sources", new Set([nameOf(source)]))];
     try {
       await this.#deps.store.update("catalog", queueKey(target), edits, exists("queueId"));
     } catch (error) {
@@ -95,25 +96,29 @@ export class Sources {
 
   /** @throws LaneError `queue-conflict` while others dead-letter to the queue. */
   async checkNone(record: QueueRecord): Promise<void> {
-    const live: string[] = [];
-    for (const source of record.sources) {
-      if (await this.#isLive(source, record.name)) live.push(source);
-      else await this.unlink(record.name, source);
-    }
+    const live = await this.live(record);
     if (live.length > 0) {
       throw new LaneError(
         "queue-conflict",
-        `Other queues dead-letter to "${record.name}": ${live.slice(0, 10).join(", ")}.`,
+        `Other queues dead-letter to "${record.name}": ${live.slice(0, 10).map(nameOf).join(", ")}.`,
       );
     }
+    for (const name of record.sources) await this.unlink(record.name, sourceOf(name));
   }
 
-  async #isLive(source: string, target: QueueName): Promise<boolean> {
-    const [queue = "", group] = source.split("/");
-    const found = await this.#catalog.find(queue as QueueName);
+  /** Those of its sources that dead-letter to the queue, and not only once did. */
+  async live(record: QueueRecord): Promise<readonly Source[]> {
+    const live: Source[] = [];
+    for (const source of [...record.sources].map(sourceOf))
+      if (await this.#isLive(source, record.name)) live.push(source);
+    return live;
+  }
+
+  async #isLive({ queue, group }: Source, target: QueueName): Promise<boolean> {
+    const found = await this.#catalog.find(queue);
     if (found === undefined || found.deletedAt !== undefined) return false;
     if (group === undefined) return found.settings.deadLetter?.queue === target;
-    const record = await this.#groups.find(found.queueId, group as GroupName);
+    const record = await this.#groups.find(found.queueId, group);
     return record?.deletedAt === undefined && record?.settings.deadLetter?.queue === target;
   }
 
@@ -149,6 +154,11 @@ export class Sources {
 /** As it stands in `sources`; `/` is in no name. */
 const nameOf = ({ queue, group }: Source): string =>
   group === undefined ? queue : `${queue}/${group}`;
+
+function sourceOf(name: string): Source {
+  const [queue, group] = name.split("/") as [QueueName, GroupName | undefined];
+  return group === undefined ? { queue } : { queue, group };
+}
 
 const missing = (name: QueueName): LaneError =>
   new LaneError("queue-not-found", `There is no queue "${name}" to dead-letter to.`, {

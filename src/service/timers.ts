@@ -23,7 +23,7 @@ import { laneId, offset } from "../core/types.ts";
 import type { EpochMs, QueueName } from "../core/types.ts";
 import { FIRST_TIMER, partKey, promotedKey, timersKey, timerSortKey } from "../store/keys.ts";
 import { absent, all, exists, remove, set } from "../store/port.ts";
-import type { Item, Key } from "../store/port.ts";
+import type { Condition, Edit, Item, Key } from "../store/port.ts";
 import type { ScheduledMessage } from "./api.ts";
 import type { Catalog } from "./catalog.ts";
 import { backoffMs, randomId } from "./deps.ts";
@@ -173,6 +173,14 @@ export class Timers {
     return { messages };
   }
 
+  async count(name: QueueName, max: number): Promise<number> {
+    const { queueId, timerShards } = await this.#catalog.get(name);
+    let count = 0;
+    for (let shard = 0; shard < timerShards && count < max; shard++)
+      count += (await this.#page(timersKey(queueId, shard), FIRST_TIMER, max - count)).length;
+    return count;
+  }
+
   /** At least as many as asked, as long as there are some; marks of cancelled ones are not counted. */
   async #page(pk: string, first: string, wanted: number): Promise<Item[]> {
     const items: Item[] = [];
@@ -222,8 +230,7 @@ export class Timers {
     const message = before === undefined ? undefined : messageOf(before);
     if (message === undefined) throw notScheduled(id);
     const mark = randomId(this.#deps, 12);
-    const edits = [remove("body"), set(["cancelled"], mark)];
-    const guard = all(exists("body"), absent("cancelled"));
+    const { edits, guard } = cancellation(mark);
     try {
       const { ok } = await store.update("lanes", key, edits, guard);
       if (!ok) throw notScheduled(id);
@@ -277,6 +284,12 @@ export class Timers {
     return { is: "unknown" };
   }
 }
+
+/** T6: what turns a timer into a mark. */
+export const cancellation = (mark: string): { edits: Edit[]; guard: Condition } => ({
+  edits: [remove("body"), set(["cancelled"], mark)],
+  guard: all(exists("body"), absent("cancelled")),
+});
 
 const keyOf = ({ queueId, shard, at, tag }: TimerPlace): Key => ({
   pk: timersKey(queueId, shard),

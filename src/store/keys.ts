@@ -27,8 +27,9 @@
  *          lane, offset: the place of the put that its writer is about to make (an intent, not a
  *          result), version, ttl. Written by exactly-once appends; TTL ends it, and its entry outlives it.
  *          <dedupId> begins with its sort: send#, sendOfKey#, content#, contentOfKey#, deadLetter#, redrive#,
- *          request#. That of a request has also hash (its fingerprint), slots (which message is in which
- *          entry), and for each entry after the first lane, offset and version with its number behind them.
+ *          request#; once the queue was cleared the first four say when, as send.<time>#. That of a request
+ *          has also hash (its fingerprint), slots (which message is in which entry), and for each entry after
+ *          the first lane, offset and version with its number behind them.
  * choice   pk `choice#<exchange>#<message>`, sk `-`: queues (list of names), ttl.
  *          What a balance exchange chose for a message that may be published again. Written and read by
  *          publish and dead-lettering; TTL ends it, never before the dedup records of the copies.
@@ -48,7 +49,9 @@
  *
  * format   pk `format`, sk `-`: version of the stored format, checked on start (`store/format.ts`).
  * queue    pk `queue`, sk name
- *          queueId, settings (map), lanes (map: open, ended, next; shared once a tenant has sent), secret (receipts), createdAt, version,
+ *          queueId, settings (JSON), lanes (map: open, ended, next; shared once a tenant has sent), secret (receipts), createdAt, version,
+ *          modifiedAt (of settings and sqs; absent: since its creation), sqs (JSON: what only SQS says of it),
+ *          clearedAt (when its dedup memory was last cleared, which stands in the names of dedup records since),
  *          sources (set: who dead-letters to it: `queue`, or `queue/group`), groups (set: names of groups
  *          beside `default`, or of what is left of them), timerShards once a message was scheduled,
  *          deletedAt once it is a tombstone.

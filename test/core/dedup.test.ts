@@ -9,6 +9,7 @@ import {
   slotName,
 } from "../../src/core/dedup.ts";
 import type { OutgoingMessage } from "../../src/core/message.ts";
+import { epochMs } from "../../src/core/types.ts";
 
 const message = (more: Partial<OutgoingMessage> = {}): OutgoingMessage => ({
   kind: "text",
@@ -46,6 +47,17 @@ describe("what a message is remembered by", () => {
     expect(dedupName(a, OF_KEY)).not.toBe(dedupName(b, OF_KEY));
   });
 
+  it("U3: is another once the queue was cleared, and another with each clearing", () => {
+    for (const settings of [DEFAULT_DEDUP, OF_KEY, CONTENT]) {
+      for (const one of [message({ dedupId: "d" }), message({ dedupId: "d", key: "a" })]) {
+        const names = [undefined, 1, 2].map((at) =>
+          dedupName(one, settings, at === undefined ? undefined : epochMs(at)),
+        );
+        expect(new Set(names).size).toBe(3);
+      }
+    }
+  });
+
   it("U1: never meets another sort's, whatever users choose", () => {
     const hash = dedupName(message(), CONTENT)?.split("#")[1] ?? "";
     const names = [
@@ -55,6 +67,9 @@ describe("what a message is remembered by", () => {
       dedupName(message({ dedupId: "c", key: "a#b" }), OF_KEY),
       dedupName(message({ dedupId: "1#a#b#c" }), OF_KEY),
       dedupName(message({ dedupId: "c" }), OF_KEY),
+      dedupName(message({ dedupId: "c" }), DEFAULT_DEDUP, epochMs(12)),
+      dedupName(message({ dedupId: "c", key: "a#b" }), OF_KEY, epochMs(12)),
+      dedupName(message(), CONTENT, epochMs(12)),
       requestName("c"),
       requestName("0#c"),
       slotName("c", 0),

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { epochMs, queueName } from "../../src/core/types.ts";
+import { epochMs, groupName, queueName } from "../../src/core/types.ts";
 import {
   ALL,
   bodyOf,
@@ -99,6 +99,76 @@ const one = () => {
   const world = createWorld();
   return { world, service: world.instance() };
 };
+
+describe("what SQS says of a queue", () => {
+  const SQS = { policy: '{"Version":"2012-10-17"}' };
+
+  it("is kept beside its settings, whatever becomes of those", async () => {
+    const { service } = one();
+    const request = { settings: { leaseSeconds: 7 }, sqs: SQS };
+    expect((await service.createQueue(Q, request)).created).toBe(true);
+    await service.putQueue(Q, { waitSeconds: 3 });
+    await service.patchQueue(Q, { delaySeconds: 2 });
+    const { settings, sqs } = await service.describeQueue(Q);
+    expect(settings).toMatchObject({ leaseSeconds: 30, waitSeconds: 3, delaySeconds: 2 });
+    expect(sqs).toEqual(SQS);
+  });
+
+  it("is changed from how it stands, also where others change it at the same time", async () => {
+    const { world, service } = one();
+    await service.createQueue(Q, { sqs: SQS });
+    await Promise.all(
+      [1, 2, 3].map((number) =>
+        world.instance().changeQueue(Q, ({ settings, sqs }) => ({
+          settings: { tags: { ...settings.tags, [`t${number}`]: "" } },
+          sqs: { ...sqs, kmsMasterKeyId: `${sqs.kmsMasterKeyId ?? ""}${number}` },
+        })),
+      ),
+    );
+    const { settings, sqs } = await service.describeQueue(Q);
+    expect(Object.keys(settings.tags).toSorted()).toEqual(["t1", "t2", "t3"]);
+    expect(sqs.kmsMasterKeyId?.split("").toSorted()).toEqual(["1", "2", "3"]);
+    expect(sqs.policy).toBe(SQS.policy);
+  });
+
+  it("is not made again over a queue that is there", async () => {
+    const { world, service } = one();
+    await service.putQueue(Q, { leaseSeconds: 7 });
+    const before = await recordOf(world);
+    const { created, queue } = await service.createQueue(Q, { settings: { leaseSeconds: 9 } });
+    expect([created, queue.settings.leaseSeconds]).toEqual([false, 7]);
+    expect(await recordOf(world)).toEqual(before);
+  });
+
+  it("says when it was last changed, as settings do, and lanes do not", async () => {
+    const { world, service } = one();
+    const { modifiedAt } = (await service.createQueue(Q, {})).queue;
+    expect(modifiedAt).toBe(world.now());
+    const changes = [
+      () => service.patchQueue(Q, { leaseSeconds: 9 }),
+      () => service.changeQueue(Q, () => ({ sqs: SQS })),
+    ];
+    for (const change of changes) {
+      await world.advance(1_000);
+      await change();
+      expect((await service.describeQueue(Q)).modifiedAt).toBe(world.now());
+    }
+    const at = world.now();
+    await world.advance(1_000);
+    await service.changeQueue(Q, () => ({ sqs: SQS }));
+    await service.send(Q, [{ ...text("a"), delaySeconds: 60 }]);
+    expect((await service.describeQueue(Q)).modifiedAt).toBe(at);
+  });
+
+  it("is read from a cache only where that is asked for", async () => {
+    const { world, service } = one();
+    await service.createQueue(Q, {});
+    await service.describeQueue(Q);
+    await world.instance().changeQueue(Q, () => ({ sqs: SQS }));
+    expect((await service.describeQueue(Q, { cached: true })).sqs).toEqual({});
+    expect((await service.describeQueue(Q)).sqs).toEqual(SQS);
+  });
+});
 
 describe("deleting a queue", () => {
   it("frees its name after 60 s, and nothing of it shows in the next of that name", async () => {
@@ -241,6 +311,56 @@ describe("a dead-letter queue", () => {
     ).rejects.toThrow();
     expect((await recordOf(world, DEAD)).sources).toEqual(new Set([A]));
     await service.deleteQueue(DEAD);
+  });
+
+  it("D3: says who dead-letters to it, by a group, too, and not who only once did", async () => {
+    const { service } = one();
+    await service.putQueue(DEAD, {});
+    await service.putQueue(B, { deadLetter: { queue: DEAD } });
+    await service.putQueue(A, {});
+    await service.putGroup(A, groupName("audit"), {
+      from: "earliest",
+      settings: { maxReceives: 1, deadLetter: { queue: DEAD } },
+    });
+    await service.putQueue(C, { deadLetter: { queue: DEAD } });
+    await service.putQueue(C, {});
+    expect(await service.deadLetterSources(DEAD)).toEqual([A, B]);
+    expect(await service.deadLetterSources(A)).toEqual([]);
+  });
+
+  it("D3: deleted all the same, has its sources again when its name is used again", async () => {
+    const { world, service } = one();
+    await service.putQueue(DEAD, {});
+    await service.putQueue(A, { maxReceives: 1, leaseSeconds: 1, deadLetter: { queue: DEAD } });
+    await service.deleteQueue(DEAD, { evenIfNamed: true });
+    await expect(service.getQueue(DEAD)).rejects.toMatchObject({ code: "queue-not-found" });
+    await service.send(A, [text("a")]);
+    for (let receive = 0; receive < 3; receive++) {
+      expect(await service.receive(A, ALL)).toHaveLength(1);
+      await world.advance(120_000);
+      await service.runJanitor(epochMs(world.now() + 10_000));
+    }
+    await service.putQueue(DEAD, {});
+    expect(await service.deadLetterSources(DEAD)).toEqual([A]);
+    await expect(service.deleteQueue(DEAD)).rejects.toMatchObject({ code: "queue-conflict" });
+    await world.advance(10_000);
+    expect(await service.receive(A, ALL)).toEqual([]);
+    expect((await service.receive(DEAD, ALL)).map(bodyOf)).toEqual(["a"]);
+  });
+
+  it("D3: deleted all the same, is buried once nobody dead-letters to it any more", async () => {
+    const { world, service } = one();
+    await service.putQueue(DEAD, {});
+    await service.putQueue(A, { deadLetter: { queue: DEAD } });
+    await service.deleteQueue(DEAD, { evenIfNamed: true });
+    await world.advance(60_000);
+    const isThere = async () => {
+      await service.runJanitor(epochMs(world.now() + 10_000));
+      return world.store.items("catalog").some(({ sk }) => sk === DEAD);
+    };
+    expect(await isThere()).toBe(true);
+    await service.putQueue(A, {});
+    expect(await isThere()).toBe(false);
   });
 
   it("D3: is linked before the settings name it, so that no deletion comes between", async () => {
