@@ -1,18 +1,48 @@
-/** Where a message's body comes from: an argument, `--data`, a file, or standard input. */
+/** A message on the command line; its body is an argument, `--data`, a file, or standard input. */
 import { readFile } from "node:fs/promises";
 import type { Readable } from "node:stream";
+import type { Command } from "commander";
 import type { Context } from "./context.ts";
+import { addFlags, fieldsOf, pairs } from "./schema-flags.ts";
+import type { Entries } from "./schema-flags.ts";
 import { UsageError } from "./usage-error.ts";
 
-export interface BodyFlags {
+export interface MessageFlags {
   readonly file?: string;
   readonly data?: string;
+  readonly header?: Readonly<Record<string, string>>;
+  readonly [name: string]: unknown;
 }
+
+/** They have flags of their own here, or none. */
+const OWN = ["body", "encoding", "headers"];
+
+/** @param entries of the message */
+export const addMessageFlags = (
+  command: Command,
+  entries: Entries,
+  file = "the body, as it is",
+): Command =>
+  addFlags(
+    command
+      .argument("[body]", "text; absent: --file, or standard input")
+      .option("--file <path>", file)
+      .option("--data <json>", "a JSON value as the body")
+      .option("--header <name=value>", "a header; may be repeated", pairs),
+    entries,
+    OWN,
+  );
+
+/** The message beside its body. */
+export const optionsOf = (flags: MessageFlags, entries: Entries): Record<string, unknown> => ({
+  ...fieldsOf(flags, entries, OWN),
+  ...(flags.header === undefined ? {} : { headers: flags.header }),
+});
 
 /** Text where it is valid UTF-8, else bytes. @throws UsageError */
 export async function bodyOf(
   { stdin, out }: Context,
-  flags: BodyFlags,
+  flags: MessageFlags,
   body: string | undefined,
 ): Promise<unknown> {
   const given = [body, flags.data, flags.file].filter((one) => one !== undefined);

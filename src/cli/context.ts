@@ -55,23 +55,22 @@ export const action =
       telemetry: false,
     });
     const out = outputOf(flags, surroundings);
-    await run(
-      { lanemq, connection, out, stdin: surroundings.stdin, signal: stopSignal() },
-      flags,
-      command.args,
+    const { stdin } = surroundings;
+    await untilStopped((signal) =>
+      run({ lanemq, connection, out, stdin, signal }, flags, command.args),
     );
   };
 
-function stopSignal(): AbortSignal {
+async function untilStopped(work: (signal: AbortSignal) => Promise<void>): Promise<void> {
   const stop = new AbortController();
-  for (const [name, code] of [
-    ["SIGINT", 130],
-    ["SIGTERM", 143],
-  ] as const) {
-    process.on(name, () => {
-      if (stop.signal.aborted) process.exit(code);
-      stop.abort();
-    });
+  const stopped = (_name: NodeJS.Signals, number: number): void => {
+    if (stop.signal.aborted) process.exit(128 + number);
+    stop.abort();
+  };
+  process.on("SIGINT", stopped).on("SIGTERM", stopped);
+  try {
+    await work(stop.signal);
+  } finally {
+    process.off("SIGINT", stopped).off("SIGTERM", stopped);
   }
-  return stop.signal;
 }

@@ -8,8 +8,15 @@ import { groupCommand, seekCommand } from "./commands/group.ts";
 import { keysCommand } from "./commands/keys.ts";
 import { profileCommand } from "./commands/profile.ts";
 import { queueCommand } from "./commands/queue.ts";
-import { ackCommand, peekCommand, receiveCommand, releaseCommand } from "./commands/receive.ts";
+import {
+  ackCommand,
+  extendCommand,
+  peekCommand,
+  receiveCommand,
+  releaseCommand,
+} from "./commands/receive.ts";
 import { redriveCommand } from "./commands/redrive.ts";
+import { scheduleCommand } from "./commands/schedule.ts";
 import { cancelCommand, scheduledCommand } from "./commands/scheduled.ts";
 import { sendCommand } from "./commands/send.ts";
 import { topCommand } from "./commands/top.ts";
@@ -59,11 +66,13 @@ Examples:
     receiveCommand(surroundings),
     ackCommand(surroundings),
     releaseCommand(surroundings),
+    extendCommand(surroundings),
     workerCommand(surroundings),
     peekCommand(surroundings),
     redriveCommand(surroundings),
     scheduledCommand(surroundings),
     cancelCommand(surroundings),
+    scheduleCommand(surroundings),
     groupCommand(surroundings),
     seekCommand(surroundings),
     exchangeCommand(surroundings),

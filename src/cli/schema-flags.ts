@@ -7,26 +7,31 @@ import type { Command } from "commander";
 import type * as v from "valibot";
 import { UsageError } from "./usage-error.ts";
 
-type Entries = Readonly<Record<string, v.GenericSchema>>;
+export type Entries = Readonly<Record<string, v.GenericSchema>>;
 
-/** A form that is neither JSON nor null. */
-interface Short {
+interface Own {
   readonly hint: string;
-  readonly parse: (text: string) => unknown;
+  /** Of a form that is neither JSON nor null. */
+  readonly parse?: (text: string) => unknown;
 }
 
-/** @param short fields that have a shorter form than their JSON */
+/** `--dead-letter orders-dead` */
+export const DEAD_LETTER = {
+  deadLetter: { hint: "a queue, or null, or JSON", parse: (text: string) => ({ queue: text }) },
+};
+
+/** @param own fields with a hint, or a shorter form than their JSON, of their own */
 export function addFlags(
   command: Command,
   entries: Entries,
   but: readonly string[] = [],
-  short: Readonly<Record<string, Short>> = {},
+  own: Readonly<Record<string, Own>> = {},
 ): Command {
   for (const [name, schema] of Object.entries(entries)) {
     if (but.includes(name)) continue;
     const described = describe(schema);
     const { kind } = described;
-    const { parse, hint = described.hint } = short[name] ?? {};
+    const { parse, hint = described.hint } = own[name] ?? {};
     const flag = kebab(name);
     command.addOption(
       kind === "boolean"

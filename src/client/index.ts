@@ -3,6 +3,7 @@
 export { LaneMQ } from "./lanemq.ts";
 export type { CallRequest, LaneMQOptions } from "./lanemq.ts";
 export type { Exchange, PublishedMessage, PublishOptions } from "./exchange.ts";
+export type { Group, GroupSettings, GroupView } from "./group.ts";
 export { isLaneMQError, LaneMQError } from "./errors.ts";
 export type { ClientCode } from "./errors.ts";
 export type {
@@ -15,6 +16,7 @@ export type {
 } from "./message.ts";
 export type { Producer, ProducerOptions, Sent } from "./producer.ts";
 export type { Queue, QueueOptions, Receipt } from "./queue.ts";
+export type { Schedule, ScheduleSettings, ScheduleView } from "./schedule.ts";
 export type { CallOptions, Retries } from "./transport.ts";
 export type { SendCallOptions } from "./send.ts";
 export { Discard, RetryAfter } from "./verdict.ts";

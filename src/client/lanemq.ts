@@ -5,6 +5,8 @@ import { Exchange } from "./exchange.ts";
 import { after, pages } from "./pages.ts";
 import { Queue } from "./queue.ts";
 import type { Client, QueueOptions } from "./queue.ts";
+import { Schedule } from "./schedule.ts";
+import type { ScheduleView } from "./schedule.ts";
 import { tracingWith } from "./tracing.ts";
 import type { Telemetry, Tracing } from "./tracing.ts";
 import { Transport } from "./transport.ts";
@@ -96,6 +98,18 @@ export class LaneMQ {
     const page = (cursor = query.cursor) =>
       this.call("listExchanges", { ...options, path: {}, query: { ...query, ...after(cursor) } });
     for await (const { exchanges } of pages(page)) yield* exchanges;
+  }
+
+  /** A recurring schedule of this name, whether it exists or not. */
+  schedule(name: string): Schedule {
+    return new Schedule(this.#client, name);
+  }
+
+  /** The recurring schedules whose targets the key may do something with. */
+  async *schedules(options: CallOptions = {}): AsyncGenerator<ScheduleView, void, undefined> {
+    const page = (cursor: string | undefined) =>
+      this.call("listSchedules", { ...options, path: {}, query: after(cursor) });
+    for await (const { schedules } of pages(page)) yield* schedules;
   }
 
   /**

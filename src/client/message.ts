@@ -30,7 +30,13 @@ export type ScheduledMessage<T = unknown> = WithBody<ScheduledJson, T>;
 
 type WithBody<J, T> = Omit<J, "body" | "encoding"> & { readonly body: T };
 
-/** The members of a message's JSON that are its body (B1). */
+/** The members of a message that are its body. */
+export const bodyMembers = (
+  body: unknown,
+): { readonly body: unknown; readonly encoding?: "base64" } =>
+  body instanceof Uint8Array ? { body: toBase64(body), encoding: "base64" } : { body };
+
+/** The same as JSON (B1). */
 export function encodeBody(body: unknown): string {
   if (body instanceof Uint8Array) return `"body":"${toBase64(body)}","encoding":"base64"`;
   const text = JSON.stringify(body) as string | undefined;

@@ -10,6 +10,7 @@ import { LIMITS } from "../core/limits.ts";
 import { asideOf } from "./aside.ts";
 import type { Misfit } from "./aside.ts";
 import { LaneMQError } from "./errors.ts";
+import { Group } from "./group.ts";
 import { decodeMessage, encodeBody, encodeMessage } from "./message.ts";
 import type {
   BrowsedMessage,
@@ -233,6 +234,16 @@ export class Queue<In = unknown, Out = In> {
   async find(id: string, options: CallOptions = {}): Promise<LookedUpMessage> {
     const path = { queue: this.name, id };
     return decodeMessage<LookedUpJson>(await this.#client.call("lookUp", { ...options, path }));
+  }
+
+  /** A consumer group of this name, whether it exists or not. */
+  group(name: string): Group {
+    return new Group(this.#client, this.name, name);
+  }
+
+  /** All groups, the default one first. */
+  async groups(options: CallOptions = {}): Promise<AnswerOf<"listGroups">["groups"]> {
+    return (await this.#client.call("listGroups", { ...options, path: this.#path })).groups;
   }
 
   /** Collects single sends into batches. */

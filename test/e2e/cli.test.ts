@@ -228,6 +228,28 @@ test("a message is put off, listed and cancelled", async () => {
   );
 });
 
+test("a recurring schedule is made, listed, shown, fires and is deleted", async () => {
+  const queue = newName("cli");
+  const name = newName("cli-schedule");
+  await lanemq.queue(queue).create();
+  const cron = ["--cron", "0 9 * * 1-5", "--time-zone", "Europe/Berlin", "--queue", queue];
+  const made = await run(["schedule", "put", name, ...cron, "--data", '{"n":1}', "--key", "k"]);
+  expect(made.lines()).toMatchObject([
+    { name, cron: "0 9 * * 1-5", queue, message: { body: { n: 1 }, key: "k" } },
+  ]);
+  const listed = await run(["schedule", "list", "--no-json"]);
+  expect(listed.stdout).toMatch(
+    new RegExp(`^${name} +0 9 \\* \\* 1-5 Europe/Berlin +${queue}`, "m"),
+  );
+  const often = ["--every-seconds", "1", "--queue", queue, "--header", "a=b"];
+  expect((await run(["schedule", "create", name, "ping", ...often])).code).toBe(0);
+  expect((await run(["schedule", "show", name])).lines()).toMatchObject([{ everySeconds: 1 }]);
+  const received = await run(["receive", queue, "--wait-seconds", "20"]);
+  expect(received.lines()).toMatchObject([{ body: "ping", headers: { a: "b" } }]);
+  expect((await run(["schedule", "delete", name])).lines()).toEqual([{ deleted: name }]);
+  expect((await run(["schedule", "show", name])).code).toBe(4);
+});
+
 test("exchanges are made, bound, published to, shown and deleted", async () => {
   const queue = newName("cli");
   const exchange = newName("cli-exchange");
@@ -355,7 +377,7 @@ posix("bash completes commands, flags and the names of queues", async () => {
 
 test("every command has help with what it does, and nothing is wider than 80 columns", async () => {
   const names =
-    "start queue send receive ack release worker peek redrive scheduled cancel group seek exchange publish top keys bench profile deploy completion";
+    "start queue send receive ack release extend worker peek redrive scheduled cancel schedule group seek exchange publish top keys bench profile deploy completion";
   const inner = [
     ["queue", "create"],
     ["queue", "set"],
@@ -363,6 +385,7 @@ test("every command has help with what it does, and nothing is wider than 80 col
     ["profile", "set"],
     ["exchange", "bind"],
     ["group", "create"],
+    ["schedule", "create"],
   ];
   const commands = [[], ...names.split(" ").map((name) => [name]), ...inner];
   for (const command of commands) {

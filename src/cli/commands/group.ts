@@ -1,67 +1,53 @@
 /** `lanemq group …` and `lanemq seek`: consumer groups of a queue, and where they read. */
 import { Command } from "commander";
-import type { AnswerOf } from "../../client/index.ts";
+import type { GroupView } from "../../client/index.ts";
 import { groupRequest } from "../../http/schemas/groups.ts";
 import { action } from "../context.ts";
 import type { Context, Surroundings } from "../context.ts";
-import { addFlags, fieldsOf } from "../schema-flags.ts";
+import { addFlags, DEAD_LETTER, fieldsOf } from "../schema-flags.ts";
 import { age } from "../text.ts";
+import { nounCommand } from "./noun.ts";
 
-export function groupCommand(surroundings: Surroundings): Command {
-  const group = new Command("group").description("Create, look at and delete consumer groups.");
-  addFlags(group.command("create"), groupRequest.entries, [], {
-    deadLetter: { hint: "a queue, or null, or JSON", parse: (text) => ({ queue: text }) },
-  })
-    .argument("<queue>")
-    .argument("<group>")
-    .description("Create a group, or replace its settings.")
-    .addHelpText("after", "\nExample:\n  lanemq group create orders audit --from earliest")
-    .action(
-      action<Readonly<Record<string, unknown>>>(
-        surroundings,
-        async ({ lanemq, out, signal }, flags, [queue = "", name = ""]) => {
-          const body = fieldsOf(flags, groupRequest.entries);
-          const path = { queue, group: name };
-          const made = await lanemq.call("putGroup", { path, body, signal });
-          out.one(made, `Group ${name} of ${queue} is there.`);
-        },
-      ),
-    );
-  group
-    .command("list")
-    .argument("<queue>")
-    .description("List a queue's groups, with what each has still to do.")
-    .action(action(surroundings, list));
-  group
-    .command("show")
-    .argument("<queue>")
-    .argument("<group>")
-    .description("Show a group's settings and what it has still to do.")
-    .action(
-      action(surroundings, async ({ lanemq, out, signal }, _flags, [queue = "", name = ""]) => {
-        out.one(await lanemq.call("getGroup", { path: { queue, group: name }, signal }));
-      }),
-    );
-  group
-    .command("delete")
-    .argument("<queue>")
-    .argument("<group>")
-    .description("Delete a group; the messages stay for the others.")
-    .action(
-      action(surroundings, async ({ lanemq, out, signal }, _flags, [queue = "", name = ""]) => {
-        await lanemq.call("deleteGroup", { path: { queue, group: name }, signal });
-        out.one({ deleted: name }, `Group ${name} of ${queue} is deleted.`);
-      }),
-    );
-  return group;
-}
+const FROM = {
+  hint: "earliest, latest, a time, or a message's id",
+  parse: (text: string) => placeOf(text),
+};
+
+export const groupCommand = (surroundings: Surroundings): Command =>
+  nounCommand(surroundings, {
+    word: "group",
+    description: "Create, look at and delete consumer groups.",
+    names: ["queue", "group"],
+    create: {
+      description: "Create a group, or replace its settings.",
+      examples: ["group create orders audit --from earliest"],
+      more: (command) =>
+        addFlags(command, groupRequest.entries, [], { ...DEAD_LETTER, from: FROM }),
+      run: ({ lanemq, signal }, [queue = "", name = ""], flags) =>
+        lanemq.queue(queue).group(name).create(fieldsOf(flags, groupRequest.entries), { signal }),
+    },
+    list: {
+      description: "List a queue's groups, with what each has still to do.",
+      run: list,
+    },
+    show: {
+      description: "Show a group's settings and what it has still to do.",
+      run: async ({ lanemq, out, signal }, [queue = "", name = ""]) =>
+        out.one(await lanemq.queue(queue).group(name).info({ signal })),
+    },
+    delete: {
+      description: "Delete a group; the messages stay for the others.",
+      run: ({ lanemq, signal }, [queue = "", name = ""]) =>
+        lanemq.queue(queue).group(name).delete({ signal }),
+    },
+  });
 
 export const seekCommand = (surroundings: Surroundings): Command =>
   new Command("seek")
     .argument("<queue>")
     .argument("[group]", "default, where none is named")
     .description("Have a group read from elsewhere: again, or past what is left.")
-    .requiredOption("--from <place>", "earliest, latest, a time, or the id of a message")
+    .requiredOption("--from <place>", FROM.hint)
     .addHelpText(
       "after",
       "\nExamples:\n  lanemq seek orders audit --from earliest\n  lanemq seek orders --from 2026-01-31T12:00:00Z",
@@ -70,9 +56,8 @@ export const seekCommand = (surroundings: Surroundings): Command =>
       action<{ readonly from: string }>(
         surroundings,
         async ({ lanemq, out, signal }, flags, [queue = "", name = "default"]) => {
-          const body = { from: placeOf(flags.from) };
-          const path = { queue, group: name };
-          const moved = await lanemq.call("seekGroup", { path, body, signal });
+          const group = lanemq.queue(queue).group(name);
+          const moved = await group.seek(placeOf(flags.from), { signal });
           out.one(moved, `Group ${name} of ${queue} reads from ${flags.from}.`);
         },
       ),
@@ -85,13 +70,11 @@ function placeOf(text: string): "earliest" | "latest" | { time: string } | { id:
 
 async function list(
   { lanemq, out, signal }: Context,
-  _flags: object,
   [queue = ""]: readonly string[],
 ): Promise<void> {
-  const { groups } = await lanemq.call("listGroups", { path: { queue }, signal });
-  const views: AnswerOf<"getGroup">[] = [];
-  for (const { name } of groups) {
-    views.push(await lanemq.call("getGroup", { path: { queue, group: name }, signal }));
+  const views: GroupView[] = [];
+  for (const { name } of await lanemq.queue(queue).groups({ signal })) {
+    views.push(await lanemq.queue(queue).group(name).info({ signal }));
   }
   out.list(
     views,

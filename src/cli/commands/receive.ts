@@ -1,7 +1,7 @@
-/** `lanemq receive`, `peek`, `ack` and `release`. */
+/** `lanemq receive`, `peek`, `ack`, `release` and `extend`. */
 import { Command } from "commander";
-import type { BrowsedMessage, LaneMQ, Message } from "../../client/index.ts";
-import { receiveRequest } from "../../http/schemas/messages.ts";
+import type { BrowsedMessage, Message, ReceiptResult } from "../../client/index.ts";
+import { receiveRequest, releaseRequest } from "../../http/schemas/messages.ts";
 import { action } from "../context.ts";
 import type { Context, Surroundings } from "../context.ts";
 import type { Output } from "../output.ts";
@@ -56,22 +56,46 @@ export const ackCommand = (surroundings: Surroundings): Command =>
     );
 
 export const releaseCommand = (surroundings: Surroundings): Command =>
-  new Command("release")
+  addFlags(new Command("release"), releaseRequest.entries, ["receipts"])
     .argument("<queue>")
     .argument("<receipts...>")
     .description("Give leased messages back.")
-    .option("--delay-seconds <number>", "not before this time is over", wholeNumber, 0)
     .action(
-      action<{ delaySeconds: number }>(
+      action<Flags>(
         surroundings,
-        async ({ lanemq, out, signal }, { delaySeconds }, [queue = "", ...receipts]) => {
-          settled(out, await lanemq.queue(queue).release(receipts, { delaySeconds }, { signal }));
+        async ({ lanemq, out, signal }, flags, [name = "", ...receipts]) => {
+          const request = fieldsOf(flags, releaseRequest.entries, ["receipts"]);
+          settled(out, await lanemq.queue(name).release(receipts, request, { signal }));
         },
       ),
     );
 
-const settled = (out: Output, results: Awaited<ReturnType<ReturnType<LaneMQ["queue"]>["ack"]>>) =>
-  out.list(results, [{ title: "status", of: ({ status }) => status }], "");
+export const extendCommand = (surroundings: Surroundings): Command =>
+  new Command("extend")
+    .argument("<queue>")
+    .argument("<receipts...>")
+    .requiredOption("--lease-seconds <number>", "from now on", wholeNumber)
+    .description("Keep leased messages for longer.")
+    .action(
+      action<{ readonly leaseSeconds: number }>(
+        surroundings,
+        async ({ lanemq, out, signal }, { leaseSeconds }, [name = "", ...receipts]) => {
+          settled(out, await lanemq.queue(name).extend(receipts, leaseSeconds, { signal }));
+        },
+      ),
+    );
+
+const settled = (out: Output, results: readonly ReceiptResult[]): void =>
+  out.list(
+    results,
+    [
+      { title: "status", of: ({ status }) => status },
+      ...(results.some(({ receipt }) => receipt !== undefined)
+        ? [{ title: "receipt from now on", of: ({ receipt = "" }: ReceiptResult) => receipt }]
+        : []),
+    ],
+    "",
+  );
 
 interface Flags {
   readonly ack?: true;

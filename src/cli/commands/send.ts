@@ -7,41 +7,35 @@ import { Command } from "commander";
 import { LaneMQError } from "../../client/index.ts";
 import type { OutgoingMessage, SendOptions } from "../../client/index.ts";
 import { outgoingMessage } from "../../http/schemas/messages.ts";
-import { bodyOf } from "../body-input.ts";
-import type { BodyFlags } from "../body-input.ts";
+import { addMessageFlags, bodyOf, optionsOf } from "../body-input.ts";
+import type { MessageFlags } from "../body-input.ts";
 import { action } from "../context.ts";
 import type { Context, Surroundings } from "../context.ts";
-import { addFlags, fieldsOf, jsonLine, pairs } from "../schema-flags.ts";
+import { jsonLine } from "../schema-flags.ts";
 import { amount } from "../text.ts";
 import { UsageError } from "../usage-error.ts";
 
-/** They have flags of their own here, or none. */
-const OWN = ["body", "encoding", "headers"];
-
 export const sendCommand = (surroundings: Surroundings): Command =>
-  addFlags(new Command("send"), outgoingMessage.entries, OWN)
-    .argument("<queue>")
-    .argument("[body]", "text; absent: --file, or standard input")
-    .description("Send a message, or many.")
-    .option("--file <path>", "the body, as it is, or with --ndjson the messages")
-    .option("--ndjson", 'a message a line: {"body": …, "headers": …}')
-    .option("--data <json>", "a JSON value as the body")
-    .option("--header <name=value>", "a header; may be repeated", pairs)
-    .addHelpText(
-      "after",
-      `
+  addMessageFlags(
+    new Command("send")
+      .argument("<queue>")
+      .description("Send a message, or many.")
+      .option("--ndjson", 'a message a line: {"body": …, "headers": …}')
+      .addHelpText(
+        "after",
+        `
 Examples:
   lanemq send orders 'Hello'
   lanemq send orders --data '{"order":7}' --header trace=a1
   lanemq send photos --file a.jpg --content-type image/jpeg
   lanemq send orders --ndjson < messages.ndjson`,
-    )
-    .action(action(surroundings, send));
+      ),
+    outgoingMessage.entries,
+    "the body, as it is, or with --ndjson the messages",
+  ).action(action(surroundings, send));
 
-interface Flags extends BodyFlags {
+interface Flags extends MessageFlags {
   readonly ndjson?: true;
-  readonly header?: Record<string, string>;
-  readonly [name: string]: unknown;
 }
 
 async function send(
@@ -49,10 +43,7 @@ async function send(
   flags: Flags,
   [queue = "", body]: readonly string[],
 ): Promise<void> {
-  const options: SendOptions = {
-    ...fieldsOf(flags, outgoingMessage.entries, OWN),
-    ...(flags.header === undefined ? {} : { headers: flags.header }),
-  };
+  const options: SendOptions = optionsOf(flags, outgoingMessage.entries);
   if (flags.ndjson === true) {
     if (body !== undefined || flags.data !== undefined) {
       throw new UsageError("--ndjson reads messages from --file or standard input");

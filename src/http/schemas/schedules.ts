@@ -2,6 +2,10 @@
 import * as v from "valibot";
 import { LIMITS } from "../../core/limits.ts";
 import { integer, name, routingKey, text } from "./fields.ts";
+import { outgoingMessage } from "./messages.ts";
+
+/** When it is sent, and once, is the schedule's affair; the face checks it by `RECURRING_FIELDS`. */
+export const recurringMessage = v.omit(outgoingMessage, ["delaySeconds", "deliverAt", "dedupId"]);
 
 export const scheduleFields = {
   cron: v.exactOptional(text(1, 100)),

@@ -2,8 +2,7 @@
 import * as v from "valibot";
 import type { Operation } from "../routes.ts";
 import { pageQuery } from "../schemas/fields.ts";
-import { outgoingMessage } from "../schemas/messages.ts";
-import { scheduleFields } from "../schemas/schedules.ts";
+import { recurringMessage, scheduleFields } from "../schemas/schedules.ts";
 import { count, cursor, time } from "./fields.ts";
 import { content } from "./messages.ts";
 import type { Shape } from "./shape.ts";
@@ -33,7 +32,7 @@ const schedule = v.strictObject({
 
 export const SCHEDULE_SHAPES = {
   putSchedule: {
-    body: v.strictObject({ ...scheduleFields, message: outgoingMessage }),
+    body: v.strictObject({ ...scheduleFields, message: recurringMessage }),
     statuses: { 201: "Created.", 200: "Replaced." },
     answer: schedule,
   },
