@@ -103,6 +103,8 @@ export const LIMITS = {
   leasesPerUpdate: 40,
   /** Where order is kept segments are not cut, and hold this much: some thousand keys in flight. */
   orderedSegmentBytes: 100 * KIB,
+  /** T5: keys that one claim may come to hold for giving another one's messages first. */
+  drainedPast: 16,
   /** C7: hard cap of listed segments per lane and group; beyond it receive says `too-many-leases`. */
   segmentsPerLane: 1_000,
 

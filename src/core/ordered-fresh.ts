@@ -1,7 +1,7 @@
 /** The part of the ordered planner that gives what was not claimed yet: what is held, then from the head on (T3). */
 import { HELD_BYTES, heldOffset } from "./held.ts";
 import { LIMITS } from "./limits.ts";
-import { give, hasRoom, letExpire } from "./ordered-plan.ts";
+import { block, give, hasRoom, isBlocked, letExpire } from "./ordered-plan.ts";
 import type { Work } from "./ordered-plan.ts";
 import type { LogEntry, Placed } from "./plan.ts";
 import { offset } from "./types.ts";
@@ -11,10 +11,16 @@ import type { Offset } from "./types.ts";
 export function takeHeld(work: Work): void {
   const waiting = [...work.held].sort(([, a], [, b]) => heldOffset(a) - heldOffset(b));
   for (const [tag] of waiting) {
-    // Without room there may still be something that has expired.
-    if ((!hasRoom(work) && work.expiredTo === undefined) || work.full) return;
-    if (!work.blocked.has(tag)) follow(work, tag);
+    if (!takeHeldOf(work, tag)) return;
   }
+}
+
+/** False: nothing more can be taken, of any tag. Without room there may still be something that has expired. */
+export function takeHeldOf(work: Work, tag: string): boolean {
+  if ((!hasRoom(work) && work.expiredTo === undefined) || work.full) return false;
+  const held = work.held.get(tag);
+  if (held !== undefined && !isBlocked(work, tag, heldOffset(held))) follow(work, tag);
+  return true;
 }
 
 /** From a tag's held place on, as far as it was loaded and requests have room (H1). */
@@ -40,7 +46,7 @@ function follow(work: Work, tag: string): void {
       const verdict = counts && input.accepts(message);
       if (verdict === "notLoaded") {
         work.held.set(tag, { entry: entry.offset, index, count });
-        work.blocked.add(tag);
+        block(work, tag, at);
         work.more = true;
         return;
       }
@@ -92,25 +98,32 @@ function passes(work: Work, entry: LogEntry): boolean {
   const { input } = work;
   const index = work.head - entry.offset;
   const message = entry.messages?.[index];
-  if (message === undefined) return true;
+  if (message === undefined || work.picked.has(work.head)) return true;
+  const isPassed = work.head < work.pickedTo;
   const hasExpired = message.expiresAt <= input.now;
   if (hasExpired && work.expiredTo === undefined) return true;
   const verdict = input.accepts(message);
   if (verdict !== true) return verdict === false;
-  if (hasExpired)
-    return letExpire(work, work.tagOf(message), { offset: work.head, message }, entry.offset);
-  if (message.visibleAt > input.now) {
+  if (hasExpired) {
+    const placed = { offset: work.head, message };
+    const leaves = letExpire(work, work.tagOf(message), placed, entry.offset);
+    if (leaves || !isPassed) return leaves;
+  } else if (message.visibleAt > input.now) {
     work.nextEventAt = earlier(work.nextEventAt, message.visibleAt);
     return false;
   }
-  if (!hasRoom(work)) return false;
+  if (!hasRoom(work) && !isPassed) return false;
   const tag = work.tagOf(message);
   const held = work.held.get(tag);
-  if (held === undefined && give(work, tag, { offset: work.head, message }, entry.offset))
+  if (
+    !isPassed &&
+    held === undefined &&
+    give(work, tag, { offset: work.head, message }, entry.offset)
+  )
     return true;
   // One key for the whole lane: behind it there is nothing else to give.
-  if (input.order === "lane" || work.capped || work.full) return false;
-  if (held === undefined) {
+  if (input.order === "lane" || ((work.capped || work.full) && !isPassed)) return false;
+  if (held === undefined && !isPassed) {
     if (work.bytes + HELD_BYTES > LIMITS.orderedSegmentBytes) {
       work.capped = true;
       return false;

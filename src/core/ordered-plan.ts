@@ -5,12 +5,14 @@
  * Pure. A key is known by its tag (O2); `order` "lane" is one key for the whole lane.
  *
  * T1  A key is blocked while any of its messages is pending: in a lease that lives, waits or leaves, or
- *     in one that has run out and was not taken back just now.
+ *     in one that has run out and was not taken back just now. Of a plan that drains it is blocked from
+ *     the first of these on: what comes back before them is given, though others hold what is behind it.
  * T2  What has run out is taken back by offset across leases; behind one that is left nothing of its
  *     key is given. Within one plan a key goes to one request only.
  * T3  What is held of a key comes before anything fresh of it (H1); of a blocked key the walk notes
  *     the first offset, and passes on. Nothing else keeps the walk from going on but what is not yet
  *     visible, and the size that the segment may have.
+ * T4  A plan that drains gives one key after the other (`ordered-drain.ts`).
  * C1  Every claim is guarded by `version` as read, for it rests on all of the segment's leases.
  */
 import { absent, equal, remove, set } from "../store/port.ts";
@@ -19,9 +21,10 @@ import { encodeHeld } from "./held.ts";
 import type { Held } from "./held.ts";
 import { LIMITS } from "./limits.ts";
 import { tagOf } from "./order.ts";
+import { drain } from "./ordered-drain.ts";
 import { takeHeld, walk } from "./ordered-fresh.ts";
-import { reclaimInOrder } from "./ordered-reclaim.ts";
-import { deliveredBytes, takes, untilOf } from "./plan.ts";
+import { runOut, takeBack, takeOut } from "./ordered-reclaim.ts";
+import { deliveredBytes, drains, takes, untilOf } from "./plan.ts";
 import type { DeadLetter, OpenRequest, Placed, Plan, PlanInput } from "./plan.ts";
 import {
   leaseBytes,
@@ -60,8 +63,16 @@ export interface Work {
   readonly input: PlanInput;
   readonly tagOf: (message: Placed["message"]) => string;
   readonly requests: readonly OpenRequest[];
-  /** T1 */
-  readonly blocked: Set<string>;
+  /** T4 */
+  readonly drains: boolean;
+  /** T1: from where on, by tag. */
+  readonly blocked: Map<string, Offset>;
+  /** What goes from each run-out lease. */
+  readonly gone: Map<Lease, Set<string>>;
+  /** T4: fresh messages that were given ahead of the walk. */
+  readonly picked: Set<Offset>;
+  /** Behind the last of them: so far the walk must come. */
+  pickedTo: Offset;
   /** T2: who got messages of a tag. */
   readonly owners: Map<string, OpenRequest>;
   readonly drafts: Draft[];
@@ -97,7 +108,11 @@ export function planInOrder(input: PlanInput): Plan {
     input,
     tagOf: (message) => tagOf(order, message),
     requests: input.requests.map((request) => ({ ...request, deliveries: [], bytes: 0 })),
-    blocked: new Set(),
+    drains: drains(order, input.requests),
+    blocked: new Map(),
+    gone: new Map(),
+    picked: new Set(),
+    pickedTo: offset(0),
     owners: new Map(),
     drafts: [],
     expired: [],
@@ -119,11 +134,25 @@ export function planInOrder(input: PlanInput): Plan {
     more: false,
     capped: false,
   };
-  reclaimInOrder(work);
-  takeHeld(work);
+  const members = runOut(work);
+  if (work.drains) drain(work, members);
+  else {
+    for (const one of members) takeBack(work, one);
+    takeHeld(work);
+  }
   walk(work);
+  takeOut(work);
   return finished(work);
 }
+
+/** T1 */
+export function block(work: Work, tag: string, at: Offset): void {
+  const from = work.drains ? at : 0;
+  work.blocked.set(tag, offset(Math.min(work.blocked.get(tag) ?? from, from)));
+}
+
+export const isBlocked = (work: Work, tag: string, at: Offset): boolean =>
+  (work.blocked.get(tag) ?? Number.POSITIVE_INFINITY) <= at;
 
 /** Gives a message to the one request that may have it; `false`: to none, and its key is blocked now. */
 export function give(
@@ -136,7 +165,7 @@ export function give(
   const request = requestFor(work, tag, placed);
   const draft = request === undefined ? undefined : draftFor(work, request, entry, from);
   if (request === undefined || draft === undefined) {
-    work.blocked.add(tag);
+    block(work, tag, placed.offset);
     return false;
   }
   put(work, draft, { placed, tag }, from?.entry ?? entry);
@@ -155,7 +184,7 @@ export function letExpire(
   entry: Offset,
   from?: Lease,
 ): boolean {
-  work.blocked.add(tag);
+  block(work, tag, placed.offset);
   const found = work.expired.findLast((one) => one.from === from && isRoomy(one, from, entry));
   const isOver =
     work.deadRoom <= 0 || (found === undefined && work.touched >= LIMITS.leasesPerUpdate);
@@ -184,11 +213,11 @@ const isRoomy = (draft: Leaver, from: Lease | undefined, entry: Offset): boolean
   draft.given.length < LIMITS.leaseMessages &&
   (from !== undefined || Math.abs(draft.entry - entry) <= LEASE_SPAN);
 
-function requestFor(work: Work, tag: string, { message }: Placed): OpenRequest | undefined {
-  if (work.blocked.has(tag)) return undefined;
+function requestFor(work: Work, tag: string, placed: Placed): OpenRequest | undefined {
+  if (isBlocked(work, tag, placed.offset)) return undefined;
   const owner = work.owners.get(tag);
   const may = owner === undefined ? work.requests : [owner];
-  return may.find((request) => takes(request, countOf(work, request), message));
+  return may.find((request) => takes(request, countOf(work, request), placed.message));
 }
 
 export const hasRoom = (work: Work): boolean =>
@@ -223,7 +252,7 @@ function finished(work: Work): Plan {
   const { segment } = input;
   const leases = new Map(work.drafts.map((draft) => [draft, leaseOf(draft, input)]));
   for (const lease of leases.values()) edits.push(...leaseEdits(lease));
-  for (const { draft, placed, tag } of work.given) {
+  for (const { draft, placed, tag } of work.drains ? byTag(work.given) : work.given) {
     const lease = leases.get(draft);
     if (lease !== undefined) draft.request.deliveries.push({ ...placed, lease, tag });
   }
@@ -264,6 +293,17 @@ function finished(work: Work): Plan {
     more: work.more || work.full,
     capped: work.capped,
   };
+}
+
+/** T4: those of a tag one behind the other, in the order of their first ones. */
+function byTag(given: Work["given"]): Work["given"] {
+  const tags = new Map<string, Work["given"]>();
+  for (const one of given) {
+    const same = tags.get(one.tag);
+    if (same === undefined) tags.set(one.tag, [one]);
+    else same.push(one);
+  }
+  return [...tags.values()].flat();
 }
 
 const membersOf = ({ entry, given }: Leaver): Set<string> =>

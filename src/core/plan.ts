@@ -29,6 +29,8 @@ export interface ClaimRequest {
   readonly leaving?: Leaving;
   /** It has messages from elsewhere already: then even the first one here may be refused for its size. */
   readonly isStarted?: boolean;
+  /** Where keys are ordered: one key after the other (T4); all requests of a plan agree on it. */
+  readonly drain?: boolean;
 }
 
 /** Whether a group is to get a message; `notLoaded`: its body has to be fetched first. */
@@ -146,6 +148,10 @@ export interface OpenRequest extends ClaimRequest {
   readonly deliveries: Delivery[];
   bytes: number;
 }
+
+/** Whether a plan for these goes by keys (T4). */
+export const drains = (order: Order, requests: readonly ClaimRequest[]): boolean =>
+  order === "key" && requests.some(({ drain }) => drain === true);
 
 export type Placed = { readonly offset: Offset; readonly message: StoredMessage };
 

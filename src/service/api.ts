@@ -271,6 +271,12 @@ export interface Service {
       waitSeconds?: number;
       leaseSeconds?: number;
       group: string;
+      /**
+       * Where keys are ordered, as SQS has it: as many messages of one key as there are, then the next
+       * key's; and what comes back is given as soon as nothing of its key before it is leased, though
+       * what is behind it may be.
+       */
+      drain?: boolean;
       /** Ends a long wait early, e.g. when the caller hung up. Nothing is leased after it fires. */
       signal?: AbortSignal;
     },

@@ -4,11 +4,13 @@
  *
  * What is not loaded is not given, and blocks its key (T2): looking at less is never wrong.
  */
+import { drains } from "../core/plan.ts";
 import type { HeldStretch, LogEntry } from "../core/plan.ts";
 import { heldOffset } from "../core/held.ts";
 import { expiredTo, leavingOf } from "../core/reclaim.ts";
-import { memberTag, pendingMembers } from "../core/segment.ts";
+import { memberOffset, memberTag, pendingMembers } from "../core/segment.ts";
 import { tagOf } from "../core/order.ts";
+import { offset } from "../core/types.ts";
 import type { Offset } from "../core/types.ts";
 import { lookUpIn } from "./view.ts";
 import type { Looking, SeenView } from "./view.ts";
@@ -19,13 +21,36 @@ const NEAR = 300;
 const HELD_TAGS = 16;
 /** Entries to look through for the next message of a held key: it may stand far from the one before. */
 const HELD_ENTRIES = 16;
+/** T4: how many times as far a claim looks that gives one key after the other. */
+const DRAIN_AHEAD = 3;
+
+/** T1: from which offset on a tag's messages wait. */
+class Blocked {
+  readonly #from = new Map<string, Offset>();
+  readonly #drains: boolean;
+
+  constructor(drains: boolean) {
+    this.#drains = drains;
+  }
+
+  add(tag: string, at: Offset): void {
+    const from = this.#drains ? at : 0;
+    this.#from.set(tag, offset(Math.min(this.#from.get(tag) ?? from, from)));
+  }
+
+  has(tag: string, at: Offset): boolean {
+    return (this.#from.get(tag) ?? Number.POSITIVE_INFINITY) <= at;
+  }
+}
 
 export async function viewInOrder(looking: Looking): Promise<SeenView> {
-  const { log, place, segment, rules, wanted, freshFirst } = looking;
-  const blocked = new Set<string>();
+  const { log, place, segment, rules, wanted, freshFirst, requests } = looking;
+  const isDraining = drains(rules.order, requests);
+  const blocked = new Blocked(isDraining);
   const due = new Set(looking.due);
   for (const lease of segment.leases.values())
-    if (!due.has(lease)) for (const text of lease.pending) blocked.add(memberTag(text));
+    if (!due.has(lease))
+      for (const text of lease.pending) blocked.add(memberTag(text), memberOffset(lease, text));
   const loaded = new Map<Offset, LogEntry | "gone">();
   let room = wanted - (await loadExpired(looking, blocked, loaded));
   const held = new Map<string, HeldStretch>();
@@ -38,9 +63,10 @@ export async function viewInOrder(looking: Looking): Promise<SeenView> {
     freshFirst,
   };
   if (wanted > 0 && room <= 0) return { ...seen, isPartial: true, fresh: [], exhausted: false };
+  const reach = isDraining ? DRAIN_AHEAD : 1;
   const { entries } = await log.fresh(place.queue, place.lane, segment, {
-    messages: Math.max(1, room),
-    entries: looking.entries,
+    messages: Math.max(1, room) * reach,
+    entries: looking.entries * reach,
   });
   return { ...seen, isPartial: false, fresh: entries, exhausted: false };
 }
@@ -54,7 +80,7 @@ interface Pending {
 /** Gives how many messages a claim may take of them; the keys of what leaves are blocked. */
 async function loadExpired(
   looking: Looking,
-  blocked: Set<string>,
+  blocked: Blocked,
   loaded: Map<Offset, LogEntry | "gone">,
 ): Promise<number> {
   const { rules, now, due, wanted, freshFirst } = looking;
@@ -68,8 +94,8 @@ async function loadExpired(
       const tag = memberTag(text);
       if (isLeaving) {
         leaving.push({ at, from: lease.entry });
-        blocked.add(tag);
-      } else if (!blocked.has(tag)) free.push({ at, from: lease.entry });
+        blocked.add(tag, at);
+      } else if (!blocked.has(tag, at)) free.push({ at, from: lease.entry });
       if (isPoison) poisoned.add(at);
     }
   }
@@ -129,7 +155,7 @@ function runsOf(pending: readonly Pending[]): Pending[][] {
 /** Gives how many messages of held keys a claim may take. */
 async function loadHeld(
   { log, place, segment, rules, now, entries }: Looking,
-  blocked: ReadonlySet<string>,
+  blocked: Blocked,
   held: Map<string, HeldStretch>,
   wanted: number,
 ): Promise<number> {
@@ -137,7 +163,7 @@ async function loadHeld(
   const waiting = [...segment.held].sort(([, a], [, b]) => heldOffset(a) - heldOffset(b));
   for (const [tag, one] of waiting) {
     if (found >= wanted || held.size >= HELD_TAGS) break;
-    if (blocked.has(tag)) continue;
+    if (blocked.has(tag, heldOffset(one))) continue;
     const limit = Math.max(HELD_ENTRIES, entries);
     const stretch = await log.below(place.queue, place.lane, one.entry, segment.head, limit);
     held.set(tag, stretch);

@@ -41,6 +41,7 @@ export interface ReceiveRequest {
   readonly waitSeconds?: number;
   readonly leaseSeconds?: number;
   readonly group: string;
+  readonly drain?: boolean;
   readonly signal?: AbortSignal;
 }
 
@@ -48,6 +49,7 @@ interface RoundRequest {
   readonly queue: GroupQueue;
   readonly max: number;
   readonly leaseMs: number;
+  readonly drain: boolean;
   readonly signal: AbortSignal | undefined;
 }
 
@@ -117,14 +119,17 @@ export class Receiver {
   async receive(name: QueueName, request: ReceiveRequest): Promise<readonly ReceivedMessage[]> {
     const { clock } = this.#deps;
     const group = groupName(request.group);
+    const drain = request.drain ?? false;
     let queue = await this.#queue(name, group);
     const deadline = clock.now() + (request.waitSeconds ?? queue.settings.waitSeconds) * 1000;
     let unsureLooks = 0;
     for (let look = 0; request.signal?.aborted !== true; look++) {
       const timerAt = await this.#due.promote(queue);
-      const answer = await this.#rounds.submit(nameOf(queue), {
+      // What one plan gives goes by one rule (T4).
+      const answer = await this.#rounds.submit(`${nameOf(queue)}${drain ? "#drain" : ""}`, {
         queue,
         max: request.max,
+        drain,
         leaseMs: (request.leaseSeconds ?? queue.settings.leaseSeconds) * 1000,
         signal: request.signal,
       });
@@ -178,6 +183,7 @@ export class Receiver {
         max: request.max,
         maxBytes: LIMITS.responseBytes,
         leaseMs: request.leaseMs,
+        drain: request.drain,
       });
     });
     let nextEventAt: EpochMs | undefined;
