@@ -113,4 +113,5 @@ export const keyJson = (key: ApiKeyView): Record<string, unknown> => ({
   scopes: key.scopes,
   createdAt: iso(key.createdAt),
   ...(key.expiresAt === undefined ? {} : { expiresAt: iso(key.expiresAt) }),
+  ...(key.accessKeyId === undefined ? {} : { accessKeyId: key.accessKeyId }),
 });

@@ -96,8 +96,11 @@ export const OPERATIONS: Readonly<Record<Operation, Handler>> = {
   createKey: async (call) => {
     const { expiresAt, ...request } = bodyAs(createKeyRequest, call);
     const expires = expiresAt === undefined ? {} : { expiresAt: epochMs(Date.parse(expiresAt)) };
-    const { key, secret } = await call.service.createKey({ ...request, ...expires });
-    return json(201, JSON.stringify({ ...keyJson(key), secret }));
+    const { key, secret, secretAccessKey } = await call.service.createKey({
+      ...request,
+      ...expires,
+    });
+    return json(201, JSON.stringify({ ...keyJson(key), secret, secretAccessKey }));
   },
   listKeys,
   deleteKey: async (call) => {

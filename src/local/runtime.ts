@@ -70,7 +70,7 @@ export async function startLocal(options: LocalOptions): Promise<Local> {
   const log = options.log ?? logToStderr;
   checkAccess(host, apiKey);
   const storage = await openStorage({
-    ...pick(options, "data", "dynamodb", "onFailure"),
+    ...pick(options, "data", "dynamodb", "apiKey", "onFailure"),
     onTrouble: troubleLog(options, log),
   });
   const serviceOf = services(storage, options);
@@ -155,6 +155,7 @@ function services(storage: Storage, options: LocalOptions): (name: FunctionName)
       randomBytes,
       skewMarginMs: storage.shared ? SHARED_SKEW_MARGIN_MS : 0,
       relaxed,
+      ...pick(storage, "secretBox"),
     };
     return createService(deps, bell);
   };

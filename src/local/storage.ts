@@ -13,10 +13,14 @@ import { sleep } from "./effects.ts";
 import { startEngine, type Engine, type EngineOptions } from "./engine.ts";
 import { isLoopbackHost } from "./gateway-guard.ts";
 import { LocalError } from "./local-error.ts";
+import { openSecretBox } from "./secret-box.ts";
+import type { SecretBox } from "../service/secret-box.ts";
 
 export interface StorageOptions extends EngineOptions {
   /** Another endpoint than the embedded engine. */
   readonly dynamodb?: string;
+  /** What secrets are sealed under at such an endpoint. */
+  readonly apiKey?: string;
 }
 
 export interface Storage {
@@ -26,6 +30,8 @@ export interface Storage {
   readonly lacksTtl: boolean;
   /** Whether other processes can write there, too. */
   readonly shared: boolean;
+  /** Absent: API keys get no access keys. */
+  readonly secretBox?: SecretBox;
   store(onRequest?: (request: StoreRequest) => void): Store;
   compact(): Promise<void>;
   close(): Promise<void>;
@@ -65,13 +71,14 @@ export async function openStorage(options: StorageOptions): Promise<Storage> {
     await ensureTables(client, TABLES, sleep);
     if (onAws) await enableTtl(client);
     await checkFormat(storage.store());
+    const secretBox = await openSecretBox(options);
+    return secretBox === undefined ? storage : { ...storage, secretBox };
   } catch (error) {
     await storage.close();
     const what =
       dynamodb ?? (options.data === undefined ? "memory" : `data folder ${options.data}`);
     throw new LocalError(`cannot use ${what}: ${reasonOf(error)}`, error);
   }
-  return storage;
 }
 
 const engineClient = ({ socketPath }: Engine): DynamoDBClient =>

@@ -186,6 +186,20 @@ export interface ApiKeyView {
   readonly scopes: readonly ApiKeyScope[];
   readonly createdAt: EpochMs;
   readonly expiresAt?: EpochMs;
+  /** What requests to the SQS face are signed under; a key from before there was one has none. */
+  readonly accessKeyId?: string;
+}
+
+/** Of what it holds only `key` is ever shown again. */
+export interface CreatedKey {
+  readonly key: ApiKeyView;
+  readonly secret: string;
+  readonly secretAccessKey?: string;
+}
+
+export interface AccessKey {
+  readonly key: ApiKeyView;
+  readonly secretAccessKey: string;
 }
 
 export interface JanitorReport {
@@ -364,7 +378,7 @@ export interface Service {
     name: string;
     scopes: readonly ApiKeyScope[];
     expiresAt?: EpochMs;
-  }): Promise<{ key: ApiKeyView; secret: string }>;
+  }): Promise<CreatedKey>;
   listKeys(request: {
     limit: number;
     after?: string;
@@ -372,6 +386,11 @@ export interface Service {
   deleteKey(id: string): Promise<void>;
   /** Cached at most 60 s. `undefined`: unknown, revoked or expired. */
   authenticate(secret: string): Promise<ApiKeyView | undefined>;
+  /**
+   * Who signs under that id, and with what. Cached at most 60 s, as the same object. `undefined`: unknown, revoked
+   * or expired.
+   */
+  accessKey(accessKeyId: string): Promise<AccessKey | undefined>;
 
   /** One bounded round over all queues; safe to run many at once. */
   runJanitor(deadline: EpochMs): Promise<JanitorReport>;

@@ -1,6 +1,7 @@
 /** What a service needs of the world. Everything that is not deterministic comes in through here. */
 import type { EpochMs } from "../core/types.ts";
 import type { Store } from "../store/port.ts";
+import type { SecretBox } from "./secret-box.ts";
 
 export interface Deps {
   readonly store: Store;
@@ -14,6 +15,8 @@ export interface Deps {
   readonly skewMarginMs: number;
   /** Drops the wait before a deleted name can be used again. */
   readonly relaxed: boolean;
+  /** For the secrets of access keys. Absent: API keys have none. */
+  readonly secretBox?: SecretBox;
   readonly onEvent?: (event: ServiceEvent) => void;
 }
 

@@ -166,6 +166,7 @@ export function createService(deps: Deps, bell: Bell = new Bell(deps)): Service 
     listKeys: (request) => keys.list(request),
     deleteKey: (id) => keys.delete(id),
     authenticate: (secret) => keys.authenticate(secret),
+    accessKey: (accessKeyId) => keys.accessKey(accessKeyId),
     runJanitor: (deadline) => janitor.run(deadline),
   };
 }

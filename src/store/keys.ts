@@ -65,7 +65,8 @@
  * schedule pk `schedule`, sk name: scheduleId (new for every creation), settings (JSON, the message without its
  *          body), body, createdAt, since (what an interval counts from), nextAt (the first due time not yet
  *          fired), version. Written by the schedule operations and by who fires; read by the janitor.
- * key      pk `key`, sk id: name, hash (SHA-256 of the secret), scopes, createdAt, expiresAt.
+ * key      pk `key`, sk id: name, hash (SHA-256 of the secret), scopes, createdAt, expiresAt,
+ *          sealed (the access key's secret, encrypted; its id follows from the key's), where there is one.
  * exchange pk `exchange`, sk name: exchangeId, settings (JSON), createdAt, `revision` (random, another
  *          one after every change of settings or bindings), `deleting` once its bindings are being cleared.
  *          Written by the exchange operations; read by publish and dead-lettering, cached 10 s.

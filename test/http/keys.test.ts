@@ -13,10 +13,14 @@ describe("keys", () => {
       scopes: [{ actions: ["send"], queues: "*" }],
       createdAt: NOW,
       expiresAt: NOW,
+      accessKeyId: "LANEMQAK1",
     };
     const { call, calls } = fixture({
-      createKey: async () => ({ key, secret: "lane_x" }),
-      listKeys: async () => ({ keys: [{ ...key, hash: "h" } as ApiKeyView], next: "k1" }),
+      createKey: async () => ({ key, secret: "lane_x", secretAccessKey: "access_x" }),
+      listKeys: async () => ({
+        keys: [{ ...key, hash: "h", sealed: "s" } as ApiKeyView],
+        next: "k1",
+      }),
     });
     const body = { name: "n", scopes: SCOPES, expiresAt: "2030-01-01T01:00:00+01:00" };
     const created = await call("createKey", { body });
@@ -24,6 +28,8 @@ describe("keys", () => {
     expect(created.json()).toMatchObject({
       id: "k1",
       secret: "lane_x",
+      accessKeyId: "LANEMQAK1",
+      secretAccessKey: "access_x",
       expiresAt: "2026-01-02T03:04:05.006Z",
     });
     expect(calls[0]?.args[0]).toEqual({
@@ -32,7 +38,8 @@ describe("keys", () => {
       expiresAt: Date.UTC(2030, 0, 1),
     });
     const listed = await call("listKeys", {});
-    expect(listed.text).not.toMatch(/secret|hash/);
+    expect(listed.text).not.toMatch(/secret|hash|sealed/);
+    expect(listed.text).toContain("LANEMQAK1");
     await call("listKeys", { query: { cursor: String(listed.json()["cursor"]), limit: "7" } });
     expect(calls.at(-1)?.args[0]).toEqual({ limit: 7, after: "k1" });
     expect((await call("deleteKey", { id: "k1" })).status).toBe(204);

@@ -14,7 +14,7 @@ export function keysCommand(surroundings: Surroundings): Command {
   keys
     .command("create")
     .argument("<name>", "what it is for")
-    .description("Create a key. Its secret is shown once.")
+    .description("Create a key. Its secrets are shown once.")
     .addOption(
       new Option("--allow <actions...>", "what it may do").choices(ACTIONS).makeOptionMandatory(),
     )
@@ -60,7 +60,17 @@ async function create(
     },
     signal,
   });
-  out.one(key, `Key ${key.id}. Its secret, shown only now:\n${key.secret}`);
+  out.one(key, shownOnce(key));
+}
+
+function shownOnce({ id, secret, ...access }: AnswerOf<"createKey">): string {
+  const bearer = `Key ${id}. Its secret, shown only now:\n${secret}`;
+  if (access.secretAccessKey === undefined) return bearer;
+  return `${bearer}
+
+For SQS clients, shown only now, too:
+  AWS_ACCESS_KEY_ID=${access.accessKeyId}
+  AWS_SECRET_ACCESS_KEY=${access.secretAccessKey}`;
 }
 
 async function list({ lanemq, out, signal }: Context): Promise<void> {

@@ -12,13 +12,18 @@ const keyFields = {
   scopes: createKeyRequest.entries.scopes,
   createdAt: time,
   expiresAt: v.exactOptional(time),
+  accessKeyId: v.exactOptional(v.string()),
 };
 
 export const KEY_SHAPES = {
   createKey: {
     body: createKeyRequest,
-    statuses: { 201: "Created; keep the secret, it is not shown again." },
-    answer: v.strictObject({ ...keyFields, secret: v.string() }),
+    statuses: { 201: "Created; keep its secrets, they are not shown again." },
+    answer: v.strictObject({
+      ...keyFields,
+      secret: v.string(),
+      secretAccessKey: v.exactOptional(v.string()),
+    }),
   },
   listKeys: {
     query: pageQuery,
