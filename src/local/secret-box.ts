@@ -38,7 +38,7 @@ export async function openSecretBox(options: SecretBoxOptions): Promise<SecretBo
   return aesBox(data === undefined ? randomBytes(KEY_BYTES) : await keyOf(join(data, KEY_FILE)));
 }
 
-export const aesBox = (key: Uint8Array): SecretBox => ({
+const aesBox = (key: Uint8Array): SecretBox => ({
   seal: async (secret, context) => {
     const nonce = randomBytes(NONCE_BYTES);
     const cipher = createCipheriv("aes-256-gcm", key, nonce).setAAD(Buffer.from(context));
