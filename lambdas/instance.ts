@@ -105,6 +105,11 @@ function logEvent(logger: Logger, event: ServiceEvent): void {
       queue: event.queue,
       failure: describeError(event.error),
     });
+  else if (event.type === "moveFailed")
+    logger.warn("moving dead letters failed", {
+      queue: event.queue,
+      failure: describeError(event.error),
+    });
   else if (event.type === "scheduleFailed")
     logger.warn("firing a schedule failed", {
       schedule: event.schedule,

@@ -1,9 +1,13 @@
-/** The handler of the janitor: a round, on a schedule; emits what it saw as metrics. */
+/**
+ * The handler of the janitor: a round, on a schedule; emits what it saw as metrics. Beside the round go
+ * move tasks, as long as there are any: what they take is mostly waiting, so neither keeps the other.
+ */
 import { Metrics } from "@aws-lambda-powertools/metrics";
 import type { Context } from "aws-lambda";
 import { LIMITS } from "../src/core/limits.ts";
 import { epochMs, type QueueName } from "../src/core/types.ts";
 import type { Service } from "../src/service/api.ts";
+import { describeError } from "./describe-error.ts";
 import { createInstance, type World } from "./instance.ts";
 import { createQueueMetrics, emitMeasurements } from "./queue-metrics.ts";
 
@@ -24,7 +28,12 @@ export function createJanitorHandler(world?: World): Handler {
   return async (_event, context) => {
     await ready();
     const deadline = epochMs(now() + context.getRemainingTimeInMillis() - MARGIN_MS);
-    const { queues, ...done } = await service.runJanitor(deadline);
+    const [{ queues, ...done }] = await Promise.all([
+      service.runJanitor(deadline),
+      service.runMoves(deadline).catch((error: unknown) => {
+        logger.warn("move tasks failed", { failure: describeError(error) });
+      }),
+    ]);
     const measurements = queueMetrics.measure({ queues, ...done }, await deadLetterQueues(service));
     emitMeasurements(metrics, measurements);
     if (done.deadLettered + done.lanesRetired + done.deletedQueuesCleared > 0 || !done.complete)

@@ -27,7 +27,7 @@ export const PRICES = {
 
 export const USAGE = {
   /** Units of one janitor round: without queues, and for each empty queue on one lane. */
-  janitorReads: 5,
+  janitorReads: 5.5,
   janitorReadsPerQueue: 6,
   janitorWrites: 0,
   /** Read units of one receive that waits 20 s on an empty queue with one lane, in vain. */

@@ -51,6 +51,12 @@ export const LIMITS = {
   waitSecondsMax: 20,
   maxReceivesMax: 1_000,
   lanesMax: 256,
+  /** As SQS's. */
+  moveRatePerSecondMax: 500,
+  /** As SQS's. */
+  moveTasksListed: 10,
+  /** How long a move task that has ended is listed. */
+  moveTaskKeptMs: 30 * 24 * HOUR_MS,
   tagsMax: 50,
   tagKeyChars: 128,
   tagValueChars: 256,

@@ -57,6 +57,8 @@ const JANITOR_ROUND_MS = 50_000;
 /** So that schedules of each second are fired each second; deployed, the janitor does it each minute. */
 const FIRE_EVERY_MS = 1_000;
 const FIRE_ROUND_MS = 20_000;
+const MOVE_EVERY_MS = 1_000;
+const MOVE_ROUND_MS = 60_000;
 /** Clocks of processes that share an endpoint; one process has one clock. */
 const SHARED_SKEW_MARGIN_MS = 1_000;
 /** A full disk fails every write; it is said once in a while. */
@@ -114,9 +116,13 @@ export async function startLocal(options: LocalOptions): Promise<Local> {
   const fire = async (): Promise<void> => {
     await janitor.fireSchedules(epochMs(Date.now() + FIRE_ROUND_MS));
   };
+  const move = async (): Promise<void> => {
+    await janitor.runMoves(epochMs(Date.now() + MOVE_ROUND_MS), stop.signal);
+  };
   const byItself = [
     every(JANITOR_EVERY_MS, runJanitor, "the janitor failed; it tries again in a minute"),
     every(FIRE_EVERY_MS, fire, "schedules could not be fired; that is tried again in a second"),
+    every(MOVE_EVERY_MS, move, "move tasks could not go on; that is tried again in a second"),
   ].map((run) => run(log, stop.signal));
   if (storage.lacksTtl) {
     const { client, tables } = storage;

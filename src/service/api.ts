@@ -15,10 +15,11 @@ import type {
 import type { Binding, BindingSettings, Exchange, ExchangeSettings } from "../core/exchange.ts";
 import type { Code } from "../core/errors.ts";
 import type { GroupSettings } from "../core/group.ts";
+import type { MoveTask } from "../core/move-task.ts";
 import type { QueueSettings, SqsPart } from "../core/queue.ts";
 import type { Schedule, ScheduleSettings } from "../core/schedule.ts";
 
-export type { GroupSettings, QueueSettings };
+export type { GroupSettings, MoveTask, QueueSettings };
 
 export interface Depth {
   readonly ready: number;
@@ -217,6 +218,22 @@ export interface JanitorReport {
   readonly complete: boolean;
 }
 
+export type StartedMove =
+  | { readonly task: MoveTask }
+  | {
+      readonly refused:
+        /** No queue or group dead-letters to it. */
+        | "not-a-dead-letter-queue"
+        | "no-such-destination"
+        | "same-queue"
+        /** One of the two keeps order, the other does not. */
+        | "other-order"
+        | "already-active";
+    };
+
+export type CancelledMove =
+  { readonly task: MoveTask } | { readonly refused: "no-such-task" | "not-running" };
+
 export interface Service {
   /** Creates or updates; `settings` is the whole (PUT: absent means default) or a part (PATCH). */
   putQueue(
@@ -254,6 +271,20 @@ export interface Service {
     name: QueueName,
     request: { to?: QueueName; max?: number },
   ): Promise<{ moved: number; remaining: number }>;
+
+  /** Moves a dead-letter queue's messages in the background. `to` absent: each to where it came from. */
+  startMove(
+    name: QueueName,
+    request: { to?: QueueName; ratePerSecond?: number },
+  ): Promise<StartedMove>;
+  /** The latest first. */
+  listMoves(name: QueueName, limit: number): Promise<readonly MoveTask[]>;
+  cancelMove(name: QueueName, taskId: string): Promise<CancelledMove>;
+  /**
+   * Goes on with all moves that are active, until the deadline or until there is nothing to do before
+   * it; cheap while there are none. Gives how many steps that were.
+   */
+  runMoves(deadline: EpochMs, signal?: AbortSignal): Promise<number>;
 
   /** Creates the group, or makes its settings these; `begins`: it has been created. */
   putGroup(

@@ -27,7 +27,7 @@ export type ServiceEvent =
   | { readonly type: "eraseFailed"; readonly error: unknown }
   | { readonly type: "scheduleFailed"; readonly schedule: string; readonly error: unknown }
   | {
-      readonly type: "deadLetterFailed" | "tendFailed" | "promotionFailed";
+      readonly type: "deadLetterFailed" | "tendFailed" | "promotionFailed" | "moveFailed";
       readonly queue: string;
       readonly error: unknown;
     };

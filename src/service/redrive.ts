@@ -3,7 +3,8 @@
  *
  * A batch at a time: claimed as a lease that leaves for the target (C6), appended there exactly once,
  * then removed. A crash in between is resumed by whoever finds the lease run out, and no receive
- * delivers the message from the dead-letter queue meanwhile.
+ * delivers the message from the dead-letter queue meanwhile. One call moves what there is within its
+ * time; move tasks (`move-tasks.ts`) go the same way by slices.
  */
 import { afterChange, LaneError } from "../core/errors.ts";
 import { asSeenByDefault } from "../core/group.ts";
@@ -11,11 +12,13 @@ import type { GroupQueue } from "../core/group.ts";
 import { LEAVING_LEASE_MS } from "../core/reclaim.ts";
 import type { DeadLetter } from "../core/plan.ts";
 import { readableLanes, setsOf } from "../core/queue.ts";
+import { parseSegment } from "../core/segment.ts";
 import type { Leaving } from "../core/segment.ts";
-import { DEFAULT_GROUP } from "../core/types.ts";
-import type { QueueName } from "../core/types.ts";
+import { DEFAULT_GROUP, epochMs } from "../core/types.ts";
+import type { EpochMs, LaneId, QueueName } from "../core/types.ts";
 import type { Catalog } from "./catalog.ts";
 import type { SegmentPlace } from "./claim.ts";
+import type { Cursors, Stand } from "./cursor.ts";
 import type { DeadLetters } from "./dead-letter.ts";
 import type { Gauge } from "./depth.ts";
 import type { Deps } from "./deps.ts";
@@ -26,9 +29,37 @@ const BATCH_BYTES = 4 * 1024 * 1024;
 /** One call ends well within HTTP API's 30 s; `remaining` says whether to call again. */
 const CALL_MS = 15_000;
 
+export interface MoveRequest {
+  /** Absent: each message to the queue that it came from. */
+  readonly to?: QueueName;
+  readonly max: number;
+  readonly deadline: EpochMs;
+  /** No batch is begun once it has fired. */
+  readonly signal?: AbortSignal;
+}
+
+/** What a move has done, kept up to date while it goes on, so that it is known whatever ends it. */
+export interface MoveProgress {
+  moved: number;
+  /** Messages that had no queue to go to, and stay. */
+  stuck: number;
+  /** Of those, the ones that were not dead-lettered from anywhere. */
+  strays: number;
+  /** Every lane was seen to have nothing more to give. */
+  isThrough: boolean;
+}
+
+export const noProgress = (): MoveProgress => ({
+  moved: 0,
+  stuck: 0,
+  strays: 0,
+  isThrough: false,
+});
+
 export class Redriver {
   readonly #deps: Deps;
   readonly #catalog: Catalog;
+  readonly #cursors: Cursors;
   readonly #visits: Visits;
   readonly #deadLetters: DeadLetters;
   readonly #gauge: Gauge;
@@ -36,12 +67,14 @@ export class Redriver {
   constructor(
     deps: Deps,
     catalog: Catalog,
+    cursors: Cursors,
     visits: Visits,
     deadLetters: DeadLetters,
     gauge: Gauge,
   ) {
     this.#deps = deps;
     this.#catalog = catalog;
+    this.#cursors = cursors;
     this.#visits = visits;
     this.#deadLetters = deadLetters;
     this.#gauge = gauge;
@@ -59,20 +92,19 @@ export class Redriver {
       });
     }
     if (request.to !== undefined) await this.#catalog.fresh(request.to);
+    const progress = noProgress();
     try {
-      const { moved, stuck } = await this.#moveAll(
-        record,
-        { why: "redrive", to: request.to ?? "" },
-        request.max ?? Number.POSITIVE_INFINITY,
-      );
-      if (moved === 0 && stuck > 0) {
+      const deadline = epochMs(this.#deps.clock.now() + CALL_MS);
+      const { max = Number.POSITIVE_INFINITY } = request;
+      await this.move(record, { ...request, max, deadline }, progress);
+      if (progress.moved === 0 && progress.stuck > 0) {
         throw new LaneError(
           "queue-not-found",
           `The queues that the messages of "${name}" came from do not exist; name one with "to".`,
         );
       }
       const { depth } = await this.#gauge.measure(record);
-      return { moved, remaining: depth.ready + depth.leased + depth.delayed };
+      return { moved: progress.moved, remaining: depth.ready + depth.leased + depth.delayed };
     } catch (error) {
       throw afterChange(
         error,
@@ -81,19 +113,16 @@ export class Redriver {
     }
   }
 
-  async #moveAll(
-    record: GroupQueue,
-    leaving: Leaving,
-    max: number,
-  ): Promise<{ moved: number; stuck: number }> {
-    const deadline = this.#deps.clock.now() + CALL_MS;
-    const result = { moved: 0, stuck: 0 };
-    for (const lane of setsOf(record.lanes, readableLanes(record.lanes)).flat()) {
+  /** @throws LaneError the store's; `progress` says what had been done by then. */
+  async move(record: GroupQueue, request: MoveRequest, progress: MoveProgress): Promise<void> {
+    const { max, deadline, signal } = request;
+    const leaving: Leaving = { why: "redrive", to: request.to ?? "" };
+    let isSure = true;
+    for (const lane of lanesOf(record)) {
       // What is released for want of a queue comes up again at once: a lane that shows only such is done.
       for (let isGoing = true; isGoing;) {
-        const left = max - result.moved;
-        if (left <= 0 || this.#deps.clock.now() >= deadline) return result;
-        const stand = { queue: record.queueId, lane, group: DEFAULT_GROUP };
+        const left = max - progress.moved;
+        if (left <= 0 || this.#deps.clock.now() >= deadline || signal?.aborted === true) return;
         const need = {
           place: 0,
           max: Math.min(BATCH, left),
@@ -101,23 +130,48 @@ export class Redriver {
           leaseMs: LEAVING_LEASE_MS,
           leaving,
         };
-        const { given, error } = await this.#visits.visit(record, stand, [need]);
-        if (given.length === 0 && error !== undefined) throw error;
-        const before = result.moved;
-        for (const { place, batch } of byLease(given)) {
+        const visit = await this.#visits.visit(record, standOf(record, lane), [need]);
+        if (visit.given.length === 0 && visit.error !== undefined) throw visit.error;
+        const before = progress.moved;
+        for (const { place, batch } of byLease(visit.given)) {
           const { moved, stuck } = await this.#deadLetters.move(record, place, {
             ...batch,
             leaving,
           });
-          result.moved += moved;
-          result.stuck += stuck;
+          progress.moved += moved;
+          progress.stuck += stuck;
+          if (leaving.to === "") progress.strays += batch.messages.filter(isStray).length;
         }
-        isGoing = result.moved > before;
+        isGoing = progress.moved > before;
+        if (!isGoing && (visit.unsure || visit.error !== undefined)) isSure = false;
       }
     }
-    return result;
+    progress.isThrough = isSure;
+  }
+
+  /** Whether messages are on their way that nobody may be moving any more. */
+  async isUnderWay(record: GroupQueue): Promise<boolean> {
+    for (const lane of lanesOf(record)) {
+      const stand = standOf(record, lane);
+      const cursor = await this.#cursors.refresh(stand);
+      for (const [start, item] of await this.#cursors.readSegments(stand, cursor))
+        for (const { leaving } of parseSegment(start, item).leases.values())
+          if (leaving?.why === "redrive") return true;
+    }
+    return false;
   }
 }
+
+const lanesOf = ({ lanes }: GroupQueue): LaneId[] => setsOf(lanes, readableLanes(lanes)).flat();
+
+const standOf = ({ queueId }: GroupQueue, lane: LaneId): Stand => ({
+  queue: queueId,
+  lane,
+  group: DEFAULT_GROUP,
+});
+
+const isStray = ({ message }: Pick<Given["delivery"], "message">): boolean =>
+  message.deadLetter === undefined;
 
 /** What a visit gave, as the leases that it took. */
 function byLease(

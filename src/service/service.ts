@@ -28,6 +28,8 @@ import { LaneKeeper } from "./lanes.ts";
 import { LaneWriter } from "./lane-writer.ts";
 import { Lives } from "./life.ts";
 import { LogReader } from "./log.ts";
+import { MoveTaskItems } from "./move-task-items.ts";
+import { MoveTasks } from "./move-tasks.ts";
 import { Promoter } from "./promoter.ts";
 import { Publisher } from "./publish.ts";
 import { Purger } from "./purge.ts";
@@ -103,7 +105,8 @@ export function createService(deps: Deps, bell: Bell = new Bell(deps)): Service 
     starts,
     new Lives(deps, catalog, cursors, log),
   );
-  const redriver = new Redriver(deps, catalog, visits, deadLetters, gauge);
+  const redriver = new Redriver(deps, catalog, cursors, visits, deadLetters, gauge);
+  const moves = new MoveTasks(deps, catalog, sources, redriver, gauge, new MoveTaskItems(deps));
   const keys = new ApiKeys(deps);
   const keeper = new GroupKeeper(deps, catalog, groups);
   const schedules = new Schedules(deps, catalog, routing, sender, publisher);
@@ -138,6 +141,10 @@ export function createService(deps: Deps, bell: Bell = new Bell(deps)): Service 
     deleteGroup: (name, group) => consumers.delete(name, group),
     seekGroup: (name, group, from) => consumers.seek(name, group, from),
     redrive: (name, request) => redriver.redrive(name, request),
+    startMove: (name, request) => moves.start(name, request),
+    listMoves: (name, limit) => moves.list(name, limit),
+    cancelMove: (name, taskId) => moves.cancel(name, taskId),
+    runMoves: (deadline, signal) => moves.run(deadline, signal),
     send: (name, messages, request) => sender.send(name, messages, request),
     receive: (name, request) => receiver.receive(name, request),
     ack: (name, receipts) => acker.ack(name, receipts),

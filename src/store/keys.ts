@@ -44,6 +44,7 @@
  *          Written before they are deleted; read by look-up, and before timers are promoted.
  * part     pk `part#<queueId>#<name>`, sk number (4 digits)
  *          body (bytes), ttl not before its entry's. Written before the entry that names it.
+ * moveTask pk `moveTask#<queueId>`, sk its start (16 digits) `#` taskId: a move task that has ended, as below, and ttl.
  *
  * Table `catalog`:
  *
@@ -65,6 +66,11 @@
  * schedule pk `schedule`, sk name: scheduleId (new for every creation), settings (JSON, the message without its
  *          body), body, createdAt, since (what an interval counts from), nextAt (the first due time not yet
  *          fired), version. Written by the schedule operations and by who fires; read by the janitor.
+ * moveTask pk `moveTask`, sk queueId of the source: the one active move task of that queue
+ *          taskId, queueId, queue (name), to (name), ratePerSecond, status, failure, moved, total, startedAt, updatedAt,
+ *          version, notBefore (ms: a lease, or a pause), nextAt (ms: when its rate lets the next message go).
+ *          Written by start, cancel, and whoever moves; read by them and the janitor. Once its status says that
+ *          it has ended, it is put into `lanes`, and then deleted here, by whoever meets it.
  * key      pk `key`, sk id: name, hash (SHA-256 of the secret), scopes, createdAt, expiresAt,
  *          sealed (the access key's secret, encrypted; its id follows from the key's), where there is one.
  * exchange pk `exchange`, sk name: exchangeId, settings (JSON), createdAt, `revision` (random, another
@@ -146,6 +152,12 @@ export const partKey = (queue: QueueId, name: string, number: number): Key => ({
   sk: String(number).padStart(4, "0"),
 });
 
+export const endedMoveTasksKey = (queue: QueueId): string => `moveTask#${queue}`;
+export const endedMoveTaskKey = (queue: QueueId, startedAt: EpochMs, taskId: string): Key => ({
+  pk: endedMoveTasksKey(queue),
+  sk: `${timeKey(startedAt)}#${taskId}`,
+});
+
 export const QUEUES = "queue";
 export const queueKey = (name: QueueName): Key => ({ pk: QUEUES, sk: name });
 export const groupsKey = (queue: QueueId): string => `group#${queue}`;
@@ -162,6 +174,8 @@ export const GRAVES = "grave";
 export const graveKey = (queue: QueueId): Key => ({ pk: GRAVES, sk: queue });
 export const SCHEDULES = "schedule";
 export const scheduleKey = (name: ScheduleName): Key => ({ pk: SCHEDULES, sk: name });
+export const MOVE_TASKS = "moveTask";
+export const moveTaskKey = (queue: QueueId): Key => ({ pk: MOVE_TASKS, sk: queue });
 export const API_KEYS = "key";
 export const apiKeyKey = (id: string): Key => ({ pk: API_KEYS, sk: id });
 export const EXCHANGES = "exchange";
