@@ -1,5 +1,6 @@
 /** The handler of a function that serves routes: the face for its role over one instance's service. */
 import type { APIGatewayProxyEventV2, APIGatewayProxyStructuredResultV2 } from "aws-lambda";
+import type { Logger } from "@aws-lambda-powertools/logger";
 import { LaneError } from "../src/core/errors.ts";
 import { problem } from "../src/http/answer.ts";
 import { createFace, type Log } from "../src/http/face.ts";
@@ -15,10 +16,7 @@ export function createApiHandler(
   world?: World,
 ): Handler {
   const { service, logger, ready } = createInstance({ createsFormat: role === "admin" }, world);
-  const log: Log = {
-    error: (message, { error, ...details }) =>
-      logger.error(message, { ...details, failure: describeError(error) }),
-  };
+  const log = faceLog(logger);
   const face = createFace({ service, role, auth: { mode: "deployed" }, log, ...options });
   return async (event) => {
     try {
@@ -29,6 +27,11 @@ export function createApiHandler(
     return face(event);
   };
 }
+
+export const faceLog = (logger: Logger): Log => ({
+  error: (message, { error, ...details }) =>
+    logger.error(message, { ...details, failure: describeError(error) }),
+});
 
 function notReady(
   error: unknown,

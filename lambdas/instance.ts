@@ -78,7 +78,7 @@ function awsWorld(): World {
   };
 }
 
-function environment(name: string): string {
+export function environment(name: string): string {
   const value = process.env[name];
   if (value === undefined || value === "") throw new Error(`The environment lacks ${name}.`);
   return value;

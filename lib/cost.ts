@@ -37,7 +37,7 @@ export const USAGE = {
   /** One line of the access log. */
   accessLogBytes: 400,
   /** Metrics that the alarms watch. */
-  alarmMetrics: 16,
+  alarmMetrics: 18,
   /** Metrics of one queue that is not empty. */
   queueMetrics: 4,
 } as const;

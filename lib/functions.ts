@@ -1,5 +1,5 @@
-/** The functions: one per role, each with its own bundle, log group and least-privilege policy. */
-import { Duration, RemovalPolicy } from "aws-cdk-lib";
+/** The functions: one per role, one for SQS clients and the janitor, each with its own bundle, log group and least-privilege policy. */
+import { Duration, RemovalPolicy, Stack } from "aws-cdk-lib";
 import { Effect, PolicyStatement, Role, ServicePrincipal } from "aws-cdk-lib/aws-iam";
 import {
   Architecture,
@@ -88,7 +88,7 @@ function createFunction(
     description: `LaneMQ: ${name}`,
     runtime: Runtime.NODEJS_24_X,
     architecture: Architecture.ARM_64,
-    memorySize: name === "receive" ? settings.receiveMemoryMb : 512,
+    memorySize: name === "receive" || name === "sqs" ? settings.receiveMemoryMb : 512,
     timeout: name === "janitor" ? JANITOR_TIMEOUT : API_TIMEOUT,
     ...(name === "receive" && settings.receiveConcurrency !== undefined
       ? { reservedConcurrentExecutions: settings.receiveConcurrency }
@@ -103,6 +103,7 @@ function createFunction(
       LANEMQ_CATALOG_TABLE: tables.catalog.tableName,
       LANEMQ_LANES_TABLE: tables.lanes.tableName,
       POWERTOOLS_SERVICE_NAME: service,
+      ...(name === "sqs" ? { LANEMQ_ACCOUNT: Stack.of(scope).account } : {}),
       ...(name === "janitor"
         ? {
             POWERTOOLS_METRICS_NAMESPACE: METRICS_NAMESPACE,

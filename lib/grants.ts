@@ -4,11 +4,11 @@
  * G1  Exactly what its code does: the policy test drives every operation and fails on an action that
  *     is used but not granted, or granted but never used. Nobody may Scan.
  */
-import type { Role } from "../src/http/routes.ts";
+import type { FaceName } from "../src/http/routes.ts";
 import type { TableName } from "../src/store/port.ts";
 
-export const FUNCTION_NAMES = ["send", "receive", "ack", "admin", "janitor"] as const;
-export type FunctionName = Role | "janitor";
+export const FUNCTION_NAMES = ["send", "receive", "ack", "admin", "sqs", "janitor"] as const;
+export type FunctionName = FaceName | "janitor";
 
 export type TableAction = "GetItem" | "Query" | "PutItem" | "UpdateItem" | "DeleteItem";
 
@@ -35,6 +35,10 @@ export const GRANTS: Readonly<
     catalog: ["GetItem", "Query", "PutItem", "UpdateItem", "DeleteItem"],
     // Redriving claims, appends and erases.
     lanes: ["GetItem", "Query", "PutItem", "UpdateItem", "DeleteItem"],
+  },
+  sqs: {
+    catalog: ["GetItem"],
+    lanes: [],
   },
   janitor: {
     catalog: ["GetItem", "Query", "PutItem", "UpdateItem", "DeleteItem"],

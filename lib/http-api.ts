@@ -1,5 +1,5 @@
 /**
- * The HTTP API: one route for each row of the route table, to the function of the row's role.
+ * The HTTP API: one route for each row of the route tables, to the function of the row's role.
  * Routes for API keys are authorised by IAM, so that no bootstrap secret exists; the functions check
  * API keys on the others.
  */
@@ -16,7 +16,8 @@ import { HttpIamAuthorizer } from "aws-cdk-lib/aws-apigatewayv2-authorizers";
 import { HttpLambdaIntegration } from "aws-cdk-lib/aws-apigatewayv2-integrations";
 import { LogGroup } from "aws-cdk-lib/aws-logs";
 import { Construct } from "constructs";
-import { type Role, ROUTES } from "../src/http/routes.ts";
+import { type FaceName, ROUTES } from "../src/http/routes.ts";
+import { SQS_ROUTES } from "../src/sqs/routes.ts";
 import type { Functions } from "./functions.ts";
 import type { Settings } from "./settings.ts";
 
@@ -68,8 +69,8 @@ export class LaneMqHttpApi extends Construct {
 
   private addRoutes(functions: Functions): void {
     const iam = new HttpIamAuthorizer();
-    const integrations = new Map<Role, HttpLambdaIntegration>();
-    for (const route of ROUTES) {
+    const integrations = new Map<FaceName, HttpLambdaIntegration>();
+    for (const route of [...ROUTES, ...SQS_ROUTES.map(signed)]) {
       const integration =
         integrations.get(route.role) ??
         new HttpLambdaIntegration(`${route.role}Integration`, functions.get(route.role), {
@@ -88,13 +89,18 @@ export class LaneMqHttpApi extends Construct {
         Validations.of(one).acknowledge({
           id: "AwsSolutions-APIG4",
           reason:
-            route.auth === "key"
-              ? "The function itself checks the caller's API key and its scopes, which an authorizer of the gateway could not do for the price of none: see src/http/auth.ts."
-              : "Open on purpose: it says that the service is up and reveals nothing else.",
+            route.auth === "signature"
+              ? "The function itself verifies the caller's signature (SigV4) and its key's scopes: see src/sqs/authenticate.ts."
+              : route.auth === "key"
+                ? "The function itself checks the caller's API key and its scopes, which an authorizer of the gateway could not do for the price of none: see src/http/authorise.ts."
+                : "Open on purpose: it says that the service is up and reveals nothing else.",
         });
     }
   }
 }
+
+/** SQS clients sign their requests. */
+const signed = (route: (typeof SQS_ROUTES)[number]) => ({ ...route, auth: "signature" as const });
 
 const cors = (allowOrigins: string[]) => ({
   allowOrigins,

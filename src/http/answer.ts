@@ -43,7 +43,7 @@ export function problem(error: LaneError, more: Readonly<Record<string, unknown>
 /** Twice this, at the worst, still fits. */
 const SURELY_FITS = 2_000_000;
 
-function payload(body: string): { body: string; isBase64Encoded: boolean } {
+export function payload(body: string): { body: string; isBase64Encoded: boolean } {
   const bytes = body.length <= SURELY_FITS / 3 ? 0 : Buffer.byteLength(body);
   if (bytes <= SURELY_FITS || bytes + escapes(body) <= (bytes * 4) / 3) {
     return { body, isBase64Encoded: false };

@@ -9,7 +9,9 @@ import { createHash, timingSafeEqual } from "node:crypto";
 import type { APIGatewayProxyEventV2 } from "aws-lambda";
 import { LaneError } from "../core/errors.ts";
 import type { ExchangeName, QueueName } from "../core/types.ts";
-import type { Action, ApiKeyScope, QueueSettings, Service } from "../service/api.ts";
+import { ADMIN, callerWith } from "../core/scope.ts";
+import type { Action, Caller } from "../core/scope.ts";
+import type { QueueSettings, Service } from "../service/api.ts";
 import type { Route } from "./routes.ts";
 
 /**
@@ -21,13 +23,6 @@ export type AuthMode =
   | { readonly mode: "open" }
   | { readonly mode: "admin-key"; readonly key: string }
   | { readonly mode: "deployed" };
-
-export interface Caller {
-  may(actions: readonly Action[] | "any", queue: QueueName): boolean;
-  mayOn(actions: readonly Action[] | "any", exchange: ExchangeName): boolean;
-  /** Sees every queue. */
-  readonly unlimited: boolean;
-}
 
 export async function authenticate(
   auth: AuthMode,
@@ -78,43 +73,6 @@ export function demandDeadLetter(
 ): void {
   if (target?.queue !== undefined) demand(caller, ["send", "manage"], target.queue);
   else if (target?.exchange !== undefined) demandOn(caller, ["send", "manage"], target.exchange);
-}
-
-const ADMIN: Caller = { may: () => true, mayOn: () => true, unlimited: true };
-
-export function callerWith(scopes: readonly ApiKeyScope[]): Caller {
-  const allows =
-    (of: "queues" | "exchanges") =>
-    (actions: readonly Action[] | "any", name: string): boolean =>
-      scopes.some(({ actions: granted, [of]: pattern }) => {
-        const isGranted = actions === "any" || granted.some((action) => actions.includes(action));
-        return isGranted && pattern !== undefined && matches(pattern, name);
-      });
-  return { unlimited: false, may: allows("queues"), mayOn: allows("exchanges") };
-}
-
-/** `*` stands for any run of characters. Linear in practice: only the last `*` is ever tried again. */
-export function matches(pattern: string, name: string): boolean {
-  let p = 0;
-  let n = 0;
-  let star = -1;
-  let retry = 0;
-  while (n < name.length) {
-    if (pattern[p] === "*") {
-      star = p++;
-      retry = n;
-    } else if (pattern[p] === name[n]) {
-      p++;
-      n++;
-    } else if (star !== -1) {
-      p = star + 1;
-      n = ++retry;
-    } else {
-      return false;
-    }
-  }
-  while (pattern[p] === "*") p++;
-  return p === pattern.length;
 }
 
 const isSame = (given: string, key: string): boolean =>

@@ -6,7 +6,7 @@ import { exchangeName, queueName } from "../core/types.ts";
 import type { ExchangeName, QueueName } from "../core/types.ts";
 import type { Service } from "../service/api.ts";
 import type { Answer } from "./answer.ts";
-import type { Caller } from "./authorise.ts";
+import type { Caller } from "../core/scope.ts";
 import { isObject } from "./message-rules.ts";
 import { bodyOf, isUtf8, mediaType, parseJson, strictText } from "./request-body.ts";
 import { invalid, validate } from "./validate.ts";

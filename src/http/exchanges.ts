@@ -10,7 +10,7 @@ import type { PublishResult } from "../service/api.ts";
 import { json, noContent, problem } from "./answer.ts";
 import type { Answer } from "./answer.ts";
 import { demand, demandOn } from "./authorise.ts";
-import type { Caller } from "./authorise.ts";
+import type { Caller } from "../core/scope.ts";
 import { bodyAs, exchangeOf, idOf } from "./call.ts";
 import type { Call, Handler } from "./call.ts";
 import { openCursor, sealCursor } from "./cursor.ts";

@@ -9,6 +9,8 @@
 import type { Action } from "../service/api.ts";
 
 export type Role = "send" | "receive" | "ack" | "admin";
+/** What answers requests: the roles of this table, and the SQS face, which has routes of its own. */
+export type FaceName = Role | "sqs";
 type Method = "GET" | "PUT" | "PATCH" | "POST" | "DELETE";
 
 export interface Route {

@@ -9,7 +9,7 @@ import { isLaneError } from "../core/errors.ts";
 import { json, noContent } from "./answer.ts";
 import type { Answer } from "./answer.ts";
 import { demand, demandOn } from "./authorise.ts";
-import type { Caller } from "./authorise.ts";
+import type { Caller } from "../core/scope.ts";
 import { bodyAs } from "./call.ts";
 import type { Call, Handler } from "./call.ts";
 import { openCursor, sealCursor } from "./cursor.ts";

@@ -12,7 +12,7 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import type { APIGatewayProxyEventV2, APIGatewayProxyStructuredResultV2 } from "aws-lambda";
 import findMyWay from "find-my-way";
 import { LIMITS } from "../core/limits.ts";
-import { routeKey, type Role, type Route } from "../http/routes.ts";
+import { routeKey, type FaceName, type Route } from "../http/routes.ts";
 import { decoded, toEvent } from "./gateway-event.ts";
 import { refusal } from "./gateway-guard.ts";
 import { LocalError } from "./local-error.ts";
@@ -23,8 +23,8 @@ export type Face = (
 ) => Promise<APIGatewayProxyStructuredResultV2>;
 
 export interface GatewayOptions {
-  readonly routes: readonly Pick<Route, "method" | "path" | "role">[];
-  readonly faces: Readonly<Record<Role, Face>>;
+  readonly routes: readonly (Pick<Route, "method" | "path"> & { readonly role: FaceName })[];
+  readonly faces: Readonly<Partial<Record<FaceName, Face>>>;
   /** True: no key is asked for (G2). */
   readonly open: boolean;
   readonly now: () => number;
@@ -44,6 +44,8 @@ export interface Gateway {
 const INTEGRATION_TIMEOUT_MS = 30_000;
 /** API Gateway, HTTP APIs: total combined size of request line and header values. */
 const HEADER_BYTES = 10_240;
+/** Faces that wait for messages. */
+const WAITING: ReadonlySet<FaceName> = new Set(["receive", "sqs"]);
 /** How long a stopping gateway waits for the rest of a request. */
 const ARRIVAL_MS = 2_000;
 /** No text grows more than this in JSON: one byte becomes `\u0000`. */
@@ -51,7 +53,7 @@ const JSON_GROWTH_MAX = 6;
 
 interface Target {
   readonly key: string;
-  readonly role: Role;
+  readonly role: FaceName;
 }
 
 export function createGateway(options: GatewayOptions): Gateway {
@@ -133,7 +135,7 @@ export function createGateway(options: GatewayOptions): Gateway {
   }
 
   async function invoke(
-    role: Role,
+    role: FaceName,
     event: APIGatewayProxyEventV2,
     requestId: string,
     response: ServerResponse,
@@ -144,7 +146,8 @@ export function createGateway(options: GatewayOptions): Gateway {
     let result: APIGatewayProxyStructuredResultV2;
     try {
       const face = options.faces[role];
-      result = await (role === "receive" ? face(event, { signal: waitOf(response) }) : face(event));
+      if (face === undefined) throw new Error(`there is no face for ${role}`);
+      result = await (WAITING.has(role) ? face(event, { signal: waitOf(response) }) : face(event));
       if (tooLargeForLambda(result.body, result)) throw new Error("the answer is above 6 MB");
     } catch (error) {
       options.log("a handler failed", error);
@@ -154,7 +157,7 @@ export function createGateway(options: GatewayOptions): Gateway {
     play(response, requestId, result);
   }
 
-  /** Only a receive waits. It ends when the caller hangs up, who must not be given leases, and by G3. */
+  /** Only receives wait. One ends when the caller hangs up, who must not be given leases, and by G3. */
   function waitOf(response: ServerResponse): AbortSignal {
     const wait = new AbortController();
     if (draining) wait.abort();

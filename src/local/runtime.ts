@@ -11,11 +11,13 @@ import { epochMs } from "../core/types.ts";
 import { createFace } from "../http/face.ts";
 import type { AuthMode } from "../http/authorise.ts";
 import { OPENAPI } from "../http/openapi-document.ts";
-import { ROUTES, type Role } from "../http/routes.ts";
+import { ROUTES, type FaceName, type Role } from "../http/routes.ts";
 import type { Service } from "../service/api.ts";
 import { Bell } from "../service/bell.ts";
 import type { Deps } from "../service/deps.ts";
 import { createService } from "../service/service.ts";
+import { createSqsFace } from "../sqs/face.ts";
+import { SQS_ROUTES } from "../sqs/routes.ts";
 import type { StoreRequest } from "../store/port.ts";
 import { after, sleep } from "./effects.ts";
 import { isLoopbackHost } from "./gateway-guard.ts";
@@ -25,7 +27,7 @@ import { openStorage, type Storage } from "./storage.ts";
 import { runSweeper } from "./sweeper.ts";
 
 /** The functions of a deployment; each has its own policy there. */
-type FunctionName = Role | "janitor";
+type FunctionName = FaceName | "janitor";
 
 export interface LocalOptions {
   /** 0: any that is free. */
@@ -52,6 +54,8 @@ export interface Local {
   close(): Promise<void>;
 }
 
+/** Where SQS clients are told that they are. */
+const SQS_PLACE = { account: "000000000000", region: "us-east-1" };
 const JANITOR_EVERY_MS = 60_000;
 const JANITOR_ROUND_MS = 50_000;
 /** So that schedules of each second are fired each second; deployed, the janitor does it each minute. */
@@ -78,21 +82,32 @@ export async function startLocal(options: LocalOptions): Promise<Local> {
   const serviceOf = services(storage, options);
   const auth: AuthMode =
     apiKey === undefined ? { mode: "open" } : { mode: "admin-key", key: apiKey };
+  const faceLog = {
+    error: (message: string, { error }: Record<string, unknown>) => log(message, error),
+  };
   const face = (role: Role): Face =>
     createFace({
       service: serviceOf(role),
       role,
       auth,
-      log: { error: (message, { error }) => log(message, error) },
+      log: faceLog,
       ...(role === "admin" ? { openapi: OPENAPI } : {}),
     });
   const gateway = createGateway({
-    routes: ROUTES,
+    routes: [...ROUTES, ...SQS_ROUTES],
     faces: {
       send: face("send"),
       receive: face("receive"),
       ack: face("ack"),
       admin: face("admin"),
+      sqs: createSqsFace({
+        service: serviceOf("sqs"),
+        auth,
+        log: faceLog,
+        relaxed: options.relaxed ?? false,
+        now: () => epochMs(Date.now()),
+        ...SQS_PLACE,
+      }),
     },
     open: apiKey === undefined,
     now: Date.now,

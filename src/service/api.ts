@@ -17,9 +17,11 @@ import type { Code } from "../core/errors.ts";
 import type { GroupSettings } from "../core/group.ts";
 import type { MoveTask } from "../core/move-task.ts";
 import type { QueueSettings, SqsPart } from "../core/queue.ts";
+import type { Action, ApiKeyScope } from "../core/scope.ts";
 import type { Schedule, ScheduleSettings } from "../core/schedule.ts";
 
 export type { GroupSettings, MoveTask, QueueSettings };
+export type { Action, ApiKeyScope, GroupSettings, QueueSettings };
 
 export interface Depth {
   readonly ready: number;
@@ -170,15 +172,6 @@ export interface ReceiptResult {
   readonly status: "done" | "gone" | "invalid";
   /** The receipt to use from now on, where it changed. */
   readonly receipt?: string;
-}
-
-export type Action = "send" | "receive" | "browse" | "manage";
-
-export interface ApiKeyScope {
-  readonly actions: readonly Action[];
-  /** Patterns of names; `*` stands for any run of characters. One of the two at least is there. */
-  readonly queues?: string;
-  readonly exchanges?: string;
 }
 
 export interface ApiKeyView {

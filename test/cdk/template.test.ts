@@ -3,6 +3,7 @@ import { describe, expect, it } from "vitest";
 import { USAGE } from "../../lib/cost.ts";
 import { FUNCTION_NAMES } from "../../lib/grants.ts";
 import { routeKey, ROUTES } from "../../src/http/routes.ts";
+import { SQS_ROUTES } from "../../src/sqs/routes.ts";
 import { list, resources, type Statement, synth } from "./synth.ts";
 
 const { template } = synth();
@@ -20,10 +21,12 @@ function targetOf(route: Record<string, unknown>): string {
 describe("routes", () => {
   const deployed = resources(template, "AWS::ApiGatewayV2::Route").map(([, r]) => r.Properties);
 
-  it("are those of the route table, no more and no fewer", () => {
-    expect(deployed.map((route) => route["RouteKey"])).toHaveLength(ROUTES.length);
+  it("are those of the route tables, no more and no fewer", () => {
+    expect(deployed.map((route) => route["RouteKey"])).toHaveLength(
+      ROUTES.length + SQS_ROUTES.length,
+    );
     expect(new Set(deployed.map((route) => route["RouteKey"]))).toEqual(
-      new Set(ROUTES.map(routeKey)),
+      new Set([...ROUTES, ...SQS_ROUTES].map(routeKey)),
     );
   });
 
@@ -35,6 +38,14 @@ describe("routes", () => {
       expect(targetOf(route)).toContain(`"Functions${idOf(row.role)}`);
     },
   );
+
+  it("for SQS clients go to the function that verifies their signatures", () => {
+    for (const row of SQS_ROUTES) {
+      const route = deployed.find((one) => one["RouteKey"] === routeKey(row)) ?? {};
+      expect(route["AuthorizationType"]).toBe("NONE");
+      expect(targetOf(route)).toContain('"FunctionsSqs');
+    }
+  });
 
   it("keeps every key route behind IAM, for no secret exists before the first key", () => {
     const keys = deployed.filter((route) => String(route["RouteKey"]).includes("/v1/keys"));

@@ -3,10 +3,12 @@
  * that records what it asks DynamoDB for, all on one dynalite and one clock that tests set.
  */
 import { randomBytes } from "node:crypto";
+import type { APIGatewayProxyStructuredResultV2 } from "aws-lambda";
 import type { Server } from "node:http";
 import { createRequire } from "node:module";
 import { setImmediate as turn } from "node:timers/promises";
 import { createApiHandler } from "../../lambdas/api-handler.ts";
+import { createSqsHandler } from "../../lambdas/sqs-handler.ts";
 import { createJanitorHandler } from "../../lambdas/janitor-handler.ts";
 import type { World } from "../../lambdas/instance.ts";
 import { FUNCTION_NAMES, type FunctionName } from "../../lib/grants.ts";
@@ -20,12 +22,15 @@ import { ensureTables } from "../../src/store/tables.ts";
 import { freshSocketPath, TABLES } from "../engines/engine.ts";
 import { Random } from "../sim/random.ts";
 import { eventOf, type Request } from "../http/face-fixture.ts";
+import { jsonRequest } from "../sqs/requests.ts";
 
 export interface Deployed {
   /** Through the handler of the function that the route belongs to. */
   call(operation: Operation, request?: Request): Promise<Reply>;
   /** Through instances of their own, at once: they know nothing of each other. */
   crowd(operation: Operation, requests: readonly Request[]): Promise<Reply[]>;
+  /** An action of SQS, in its JSON protocol. */
+  sqs(action: string, input?: object): Promise<Reply>;
   runJanitor(): Promise<void>;
   advance(ms: number): void;
   /** By function: what the service asked for, as `table:Action`. */
@@ -86,6 +91,12 @@ export async function deploy(): Promise<Deployed> {
     receive: handlerOf("receive"),
     ack: handlerOf("ack"),
     admin: handlerOf("admin"),
+    sqs: createSqsHandler({
+      ...worldOf("sqs"),
+      auth: { mode: "open" },
+      account: "000000000000",
+      region: "us-east-1",
+    }),
     janitor: createJanitorHandler(worldOf("janitor")),
   });
   let handlers = start();
@@ -93,8 +104,8 @@ export async function deploy(): Promise<Deployed> {
     handler: ReturnType<typeof handlerOf>,
     operation: Operation,
     request: Request,
-  ): Promise<Reply> => {
-    const result = await handler(eventOf(operation, request));
+  ): Promise<Reply> => replyOf(await handler(eventOf(operation, request)));
+  const replyOf = (result: APIGatewayProxyStructuredResultV2): Reply => {
     const encoding = result.isBase64Encoded === true ? "base64" : "utf8";
     const text = Buffer.from(result.body ?? "", encoding).toString("utf8");
     return {
@@ -109,6 +120,7 @@ export async function deploy(): Promise<Deployed> {
       Promise.all(
         requests.map(async (request) => ask(handlerOf(roleOf(operation)), operation, request)),
       ),
+    sqs: async (action, input) => replyOf(await handlers.sqs(jsonRequest(action, input))),
     runJanitor: () => handlers.janitor({}, { getRemainingTimeInMillis: () => 58_000 }),
     advance: (ms) => {
       nowMs += ms;

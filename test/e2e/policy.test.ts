@@ -38,6 +38,7 @@ beforeAll(async () => {
     crowdedLane,
     schedules,
     recurring,
+    sqs,
     janitor,
   ])
     await scenario();
@@ -84,6 +85,10 @@ async function keys(): Promise<void> {
   await call("openapi");
   const id = (other["id"] ?? (other["key"] as { id: string } | undefined)?.id) as string;
   await call("deleteKey", { iam: IAM, id }, 204);
+}
+
+async function sqs(): Promise<void> {
+  expect(await deployed.sqs("NoSuchAction")).toMatchObject({ status: 400 });
 }
 
 async function queues(): Promise<void> {

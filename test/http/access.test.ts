@@ -2,7 +2,7 @@
 import { describe, expect, test } from "vitest";
 import { LaneError } from "../../src/core/errors.ts";
 import type { Code } from "../../src/core/errors.ts";
-import { callerWith, matches } from "../../src/http/authorise.ts";
+import { callerWith, matches } from "../../src/core/scope.ts";
 import type { AuthMode } from "../../src/http/authorise.ts";
 import { queueName } from "../../src/core/types.ts";
 import { ROUTES } from "../../src/http/routes.ts";
