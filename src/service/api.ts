@@ -20,8 +20,7 @@ import type { QueueSettings, SqsPart } from "../core/queue.ts";
 import type { Action, ApiKeyScope } from "../core/scope.ts";
 import type { Schedule, ScheduleSettings } from "../core/schedule.ts";
 
-export type { GroupSettings, MoveTask, QueueSettings };
-export type { Action, ApiKeyScope, GroupSettings, QueueSettings };
+export type { Action, ApiKeyScope, GroupSettings, MoveTask, QueueSettings };
 
 export interface Depth {
   readonly ready: number;
