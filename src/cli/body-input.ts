@@ -17,6 +17,15 @@ export interface MessageFlags {
 /** They have flags of their own here, or none. */
 const OWN = ["body", "encoding", "headers"];
 
+const HINTS = {
+  contentType: { hint: "as in image/jpeg" },
+  key: { hint: "what keeps its order, where the queue keeps one" },
+  deliverAt: { hint: "not before, as in 2030-01-31T12:00:00Z" },
+  dedupId: { hint: "what is sent again with it is not stored again" },
+  tenant: { hint: "whom it is for: tenants get even shares" },
+  routingKey: { hint: "what bindings look at, as in order.placed" },
+};
+
 /** @param entries of the message */
 export const addMessageFlags = (
   command: Command,
@@ -31,6 +40,7 @@ export const addMessageFlags = (
       .option("--header <name=value>", "a header; may be repeated", pairs),
     entries,
     OWN,
+    HINTS,
   );
 
 /** The message beside its body. */

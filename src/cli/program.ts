@@ -38,7 +38,7 @@ export function createProgram(surroundings: Surroundings, version: string): Comm
     .option("--json", "JSON, one thing a line; the default where no terminal reads it")
     .option("--no-json", "tables, wherever they go")
     .showHelpAfterError("(lanemq --help)")
-    .configureHelp({ minWidthToWrap: 20, subcommandTerm: (command) => command.name() })
+    .configureHelp(HELP)
     .configureOutput({ getOutHelpWidth: helpWidth, getErrHelpWidth: helpWidth })
     .addHelpText(
       "after",
@@ -58,7 +58,13 @@ Examples:
     );
   // `--no-json` alone would make JSON the default.
   program.setOptionValue("json", undefined);
-  const inherit = (command: Command): Command => command.copyInheritedSettings(program);
+  const inherit = (command: Command): Command => {
+    for (const inner of command.commands) inherit(inner);
+    return command.copyInheritedSettings(program).configureHelp({
+      ...HELP,
+      showGlobalOptions: !ALONE.has(command.name()),
+    });
+  };
   const commands = [
     startCommand("start"),
     queueCommand(surroundings),
@@ -88,6 +94,11 @@ Examples:
   program.addCommand(inherit(completeCommand(surroundings, program)), { hidden: true });
   return program;
 }
+
+const HELP = { minWidthToWrap: 20, subcommandTerm: (command: Command): string => command.name() };
+
+/** They call no service. */
+const ALONE: ReadonlySet<string> = new Set(["start", "deploy", "completion"]);
 
 const HELP_WIDTH = 80;
 

@@ -33,13 +33,16 @@ export function addFlags(
     const { kind } = described;
     const { parse, hint = described.hint } = own[name] ?? {};
     const flag = kebab(name);
-    command.addOption(
-      kind === "boolean"
-        ? new Option(`--${flag} [bool]`, hint).argParser(truth)
-        : new Option(`--${flag} <${kind}>`, hint).argParser((text) =>
-            parse !== undefined && !/^(\{|null$)/.test(text) ? parse(text) : valueOf(kind, text),
-          ),
+    if (kind === "boolean") {
+      command.addOption(new Option(`--${flag} [bool]`, hint).argParser(truth));
+      continue;
+    }
+    const option = new Option(`--${flag} <${kind}>`, hint);
+    if (described.choices !== undefined) option.choices(described.choices);
+    option.argParser((text) =>
+      parse !== undefined && !/^(\{|null$)/.test(text) ? parse(text) : valueOf(kind, text),
     );
+    command.addOption(option);
   }
   return command;
 }
@@ -74,6 +77,8 @@ const NULL = Symbol("null");
 interface Described {
   readonly kind: "number" | "boolean" | "json" | "value" | "text";
   readonly hint: string;
+  /** For help and completion; which of them is taken the service says. */
+  readonly choices?: readonly string[];
 }
 
 interface Peeled {
@@ -91,7 +96,7 @@ function describe(schema: v.GenericSchema): Described {
   if (type === "boolean") return { kind: "boolean", hint: "true or false" };
   if (type === "literal") return { kind: "value", hint: JSON.stringify(rest.literal) };
   if (type === "picklist")
-    return { kind: "value", hint: (rest.options ?? []).map(String).join(", ") };
+    return { kind: "value", hint: "", choices: (rest.options ?? []).map(String) };
   if (type === "strict_object") {
     return { kind: "json", hint: `JSON: { ${Object.keys(rest.entries ?? {}).join(", ")} }` };
   }
@@ -117,7 +122,10 @@ function range({ pipe = [] }: Omit<Peeled, "type">): string {
 const unionHint = (options: readonly Peeled[]): string =>
   options
     .map(peel)
-    .map((one) => (one.type === "literal" ? String(one.literal) : range(one) || one.type))
+    .map((one) => {
+      if (one.type === "literal") return String(one.literal);
+      return one.type === "picklist" ? (one.options ?? []).join(", ") : range(one);
+    })
     .join(", or ");
 
 /** A value stays text unless it is plainly something else. */

@@ -9,8 +9,11 @@ export function age(seconds: number): string {
   return hours < 48 ? `${hours} h ${minutes % 60} min` : `${Math.floor(hours / 24)} days`;
 }
 
+/** As in `12,000`. */
+export const grouped = (count: number): string => count.toLocaleString("en-US");
+
 export const amount = (count: number, what: string): string =>
-  `${count.toLocaleString("en-US")} ${what}${count === 1 ? "" : "s"}`;
+  `${grouped(count)} ${what}${count === 1 ? "" : "s"}`;
 
 /** A body on one line. */
 export function bodyText(body: unknown): string {

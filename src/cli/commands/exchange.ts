@@ -11,6 +11,14 @@ import { amount } from "../text.ts";
 import { addVerb, nounCommand } from "./noun.ts";
 import type { Flags } from "./noun.ts";
 
+const BINDING_HINTS = {
+  queue: { hint: "where it leads, or --exchange" },
+  exchange: { hint: "where it leads, or --queue" },
+  routingKey: { hint: "as in order.placed; of a topic also order.# or *.placed" },
+  headers: { hint: "JSON: headers and their values; null: any" },
+  filter: { hint: "JSON: an event pattern" },
+};
+
 export function exchangeCommand(surroundings: Surroundings): Command {
   const exchange = nounCommand(surroundings, {
     word: "exchange",
@@ -39,7 +47,7 @@ export function exchangeCommand(surroundings: Surroundings): Command {
   addVerb(surroundings, exchange, "bind", ["exchange", "binding"], {
     description: "Bind a queue or an exchange, or replace the binding of this id.",
     examples: ["exchange bind events audit --queue audit --routing-key 'order.#'"],
-    more: (command) => addFlags(command, bindingFields),
+    more: (command) => addFlags(command, bindingFields, [], BINDING_HINTS),
     run: async ({ lanemq, out, signal }, [name = "", id = ""], flags) => {
       const binding = fieldsOf(flags, bindingFields) as BodyOf<"putBinding">;
       const made = await lanemq.exchange(name).bind(id, binding, { signal });

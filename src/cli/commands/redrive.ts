@@ -1,10 +1,10 @@
 /** `lanemq redrive`: call by call, until nothing is left. */
-import { Presets, SingleBar } from "cli-progress";
 import { Command } from "commander";
 import { action } from "../context.ts";
 import type { Context, Surroundings } from "../context.ts";
+import { progressOn } from "../progress.ts";
 import { wholeNumber } from "../schema-flags.ts";
-import { amount } from "../text.ts";
+import { amount, grouped } from "../text.ts";
 
 export const redriveCommand = (surroundings: Surroundings): Command =>
   new Command("redrive")
@@ -33,12 +33,7 @@ async function redrive(
   const { depth } = await queue.info({ signal });
   const most = flags.max ?? Number.POSITIVE_INFINITY;
   const total = Math.min(most, depth.ready + depth.delayed);
-  const isShown = out.isLive && process.stderr.isTTY;
-  const bar = new SingleBar(
-    { format: "{bar} {value} of {total}", barsize: 40, hideCursor: true, stream: process.stderr },
-    Presets.shades_classic,
-  );
-  if (isShown) bar.start(total, 0);
+  const progress = progressOn(out, total);
   const to = flags.to === undefined ? {} : { to: flags.to };
   let moved = 0;
   let remaining = 0;
@@ -48,13 +43,13 @@ async function redrive(
       const step = await queue.redrive({ ...to, max });
       moved += step.moved;
       ({ remaining } = step);
-      bar.setTotal(Math.max(total, moved));
-      bar.update(moved);
+      const all = Math.max(total, moved);
+      progress.show(moved, `${grouped(moved)} of ${grouped(all)}`, all);
       if (step.moved === 0 || remaining === 0) break;
     }
   } finally {
-    if (isShown) bar.stop();
+    progress.end();
   }
-  const left = remaining === 0 ? "" : ` ${remaining.toLocaleString("en-US")} left.`;
+  const left = remaining === 0 ? "" : ` ${grouped(remaining)} left.`;
   out.one({ moved, remaining }, `${amount(moved, "message")} moved.${left}`);
 }

@@ -1,8 +1,8 @@
 /** `lanemq send`: one message from an argument, a file or standard input; or many, as NDJSON. */
-import { createReadStream } from "node:fs";
+import { createReadStream, fstatSync } from "node:fs";
+import { stat } from "node:fs/promises";
 import { createInterface } from "node:readline";
 import type { Readable } from "node:stream";
-import { Presets, SingleBar } from "cli-progress";
 import { Command } from "commander";
 import { LaneMQError } from "../../client/index.ts";
 import type { OutgoingMessage, SendOptions } from "../../client/index.ts";
@@ -11,8 +11,9 @@ import { addMessageFlags, bodyOf, optionsOf } from "../body-input.ts";
 import type { MessageFlags } from "../body-input.ts";
 import { action } from "../context.ts";
 import type { Context, Surroundings } from "../context.ts";
+import { progressOn } from "../progress.ts";
 import { jsonLine } from "../schema-flags.ts";
-import { amount } from "../text.ts";
+import { amount, grouped } from "../text.ts";
 import { UsageError } from "../usage-error.ts";
 
 export const sendCommand = (surroundings: Surroundings): Command =>
@@ -66,20 +67,17 @@ async function sendLines(
 ): Promise<void> {
   const input: Readable = file === undefined ? stdin : createReadStream(file);
   const producer = lanemq.queue(queue).producer();
-  const bar = new SingleBar(
-    { format: "{value} sent, {failed} failed, {rate}/s", hideCursor: true, stream: process.stderr },
-    Presets.shades_classic,
-  );
+  const progress = progressOn(out, await sizeOf(file ?? stdin));
   const startedAt = performance.now();
   let sent = 0;
   let line = 0;
+  let bytes = 0;
   const failures: { line: number; code: string; detail: string }[] = [];
-  const show = out.isLive && process.stderr.isTTY;
   const update = (): void => {
     const rate = Math.round(sent / ((performance.now() - startedAt) / 1_000));
-    bar.update(sent, { failed: failures.length, rate });
+    const failed = failures.length === 0 ? "" : `, ${grouped(failures.length)} failed`;
+    progress.show(bytes, `${grouped(sent)} sent${failed}, ${grouped(rate)}/s`);
   };
-  if (show) bar.start(0, 0, { failed: 0, rate: 0 });
   const note = (at: number, error: unknown): void => {
     const code = error instanceof LaneMQError ? error.code : "invalid-request";
     failures.push({
@@ -96,6 +94,7 @@ async function sendLines(
       if (text.trim() === "") continue;
       if (signal.aborted) break;
       const at = line;
+      const size = Buffer.byteLength(text) + 1;
       const { body, encoding, ...message } = jsonLine(
         text,
         `line ${at}`,
@@ -109,7 +108,8 @@ async function sendLines(
       producer.send(content, { ...options, ...message, ...more }).then(
         () => {
           sent += 1;
-          if (show && sent % 100 === 0) update();
+          bytes += size;
+          if (sent % 100 === 0) update();
         },
         (error: unknown) => note(at, error),
       );
@@ -118,10 +118,8 @@ async function sendLines(
     broken = error;
   }
   await producer.close();
-  if (show) {
-    update();
-    bar.stop();
-  }
+  update();
+  progress.end();
   for (const { line: at, code, detail } of failures.slice(0, SHOWN)) {
     out.note(`line ${at}: ${detail} (${code})`);
   }
@@ -138,3 +136,11 @@ async function sendLines(
 }
 
 const SHOWN = 10;
+
+/** Of a file, also of one that is standard input; `undefined`: only its end will tell. */
+async function sizeOf(input: string | Readable): Promise<number | undefined> {
+  if (typeof input === "string") return (await stat(input)).size;
+  const { fd } = input as { readonly fd?: number };
+  const stats = fd === undefined ? undefined : fstatSync(fd);
+  return stats?.isFile() === true ? stats.size : undefined;
+}

@@ -75,6 +75,8 @@ async function top({ lanemq, out, signal, connection }: Context, flags: Flags): 
       `${time === 0 ? CLEAR : HOME}${text.replaceAll("\n", `${CLEAR_LINE}\n`)}${CLEAR_BELOW}`,
     );
   }
+  // The shell goes on below.
+  if (out.isLive && signal.aborted) out.raw("\n");
 }
 
 async function look(
