@@ -29,6 +29,15 @@ export const LIMITS = {
   headersPerMessage: 64,
   headerNameBytes: 256,
   headerBytesTotal: 16 * KIB,
+  /** Entries of a batch, and messages of a receive, as AWS has it. */
+  sqsBatchEntries: 10,
+  sqsAttributes: 10,
+  sqsAttributeNameBytes: 256,
+  sqsDelaySecondsMax: 900,
+  /** Of a receive, by `wireBytes`, where a first message is not larger by itself: XML makes up to six bytes of one. */
+  sqsReceiveBytes: 1 * MIB + 256 * KIB,
+  /** For how long a ReceiveRequestAttemptId stands for the messages that it got. */
+  attemptMs: 5 * MINUTE_MS,
   /** Of SQS's message attributes, as they are stored beside the body: names, data types and values, those of `Binary` as base64. An item holds 400 KB. */
   attributeBytes: 360 * KIB,
   contentTypeBytes: 256,

@@ -314,6 +314,10 @@ export interface Service {
        * what is behind it may be.
        */
       drain?: boolean;
+      /** Of what is given, by `wireBytes`, but for a first message that is larger by itself. */
+      maxBytes?: number;
+      /** Made again under the same id within 5 min, it gives the same messages under the same receipts. */
+      attempt?: string;
       /** Ends a long wait early, e.g. when the caller hung up. Nothing is leased after it fires. */
       signal?: AbortSignal;
     },

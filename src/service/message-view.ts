@@ -3,7 +3,9 @@ import { originOf, sharingOf } from "../core/message.ts";
 import type { StoredMessage } from "../core/message.ts";
 import { messageId } from "../core/receipt.ts";
 import type { Place } from "../core/receipt.ts";
-import type { MessageView, ScheduledMessage } from "./api.ts";
+import type { Lease } from "../core/segment.ts";
+import { epochMs } from "../core/types.ts";
+import type { MessageView, ReceivedMessage, ScheduledMessage } from "./api.ts";
 
 export function messageView(place: Place, message: StoredMessage, body: Uint8Array): MessageView {
   const here = messageId(place);
@@ -14,6 +16,20 @@ export function messageView(place: Place, message: StoredMessage, body: Uint8Arr
     ...contentView(message, body),
   };
 }
+
+/** A message under the lease that it was given with. */
+export const receivedView = (
+  place: Place,
+  message: StoredMessage,
+  body: Uint8Array,
+  { receipt, lease }: { readonly receipt: string; readonly lease: Lease },
+): ReceivedMessage => ({
+  ...messageView(place, message, body),
+  receipt,
+  firstReceivedAt: lease.firstAt,
+  receives: lease.receives,
+  leaseExpiresAt: epochMs(lease.until),
+});
 
 /** A message on its timer, which has no place yet. */
 export const scheduledView = (

@@ -18,9 +18,10 @@ import type { GroupQueue } from "../core/group.ts";
 import type { QueueRecord } from "../core/queue.ts";
 import { byPriority, priorityOf } from "../core/priority.ts";
 import { sealReceipt } from "../core/receipt.ts";
-import { epochMs, groupName } from "../core/types.ts";
+import { groupName } from "../core/types.ts";
 import type { EpochMs, GroupName, LaneId, QueueName } from "../core/types.ts";
 import type { ReceivedMessage } from "./api.ts";
+import type { Attempts } from "./attempts.ts";
 import type { Bell } from "./bell.ts";
 import type { Catalog } from "./catalog.ts";
 import { Combiner } from "./combiner.ts";
@@ -31,7 +32,7 @@ import type { Deps } from "./deps.ts";
 import type { DueTimers } from "./due.ts";
 import type { Groups } from "./group-catalog.ts";
 import type { LogReader } from "./log.ts";
-import { messageView } from "./message-view.ts";
+import { receivedView } from "./message-view.ts";
 import { earlier } from "./visit.ts";
 import type { Given, Need, Visits } from "./visit.ts";
 import { boundedCache } from "./cache.ts";
@@ -43,11 +44,14 @@ export interface ReceiveRequest {
   readonly group: string;
   readonly drain?: boolean;
   readonly signal?: AbortSignal;
+  readonly maxBytes?: number;
+  readonly attempt?: string;
 }
 
 interface RoundRequest {
   readonly queue: GroupQueue;
   readonly max: number;
+  readonly maxBytes: number;
   readonly leaseMs: number;
   readonly drain: boolean;
   readonly signal: AbortSignal | undefined;
@@ -87,6 +91,7 @@ export class Receiver {
   readonly #log: LogReader;
   readonly #bell: Bell;
   readonly #due: DueTimers;
+  readonly #attempts: Attempts;
   readonly #rounds: Combiner<RoundRequest, RoundAnswer>;
   /** Retired lanes that a group is through with, by stand: as of which seek (U2). */
   readonly #finished = boundedCache<{ readonly seeks: number }>(4_000);
@@ -101,6 +106,7 @@ export class Receiver {
     log: LogReader,
     bell: Bell,
     due: DueTimers,
+    attempts: Attempts,
   ) {
     this.#deps = deps;
     this.#catalog = catalog;
@@ -109,6 +115,7 @@ export class Receiver {
     this.#log = log;
     this.#bell = bell;
     this.#due = due;
+    this.#attempts = attempts;
     this.#rounds = new Combiner((requests) => this.#round(requests), {
       weigh: (request) => request.max,
       maxWeight: ROUND_MESSAGES,
@@ -121,6 +128,11 @@ export class Receiver {
     const group = groupName(request.group);
     const drain = request.drain ?? false;
     let queue = await this.#queue(name, group);
+    const { attempt } = request;
+    if (attempt !== undefined) {
+      const again = await this.#attempts.recall(queue, attempt, leaseMsOf(request, queue));
+      if (again !== undefined) return again;
+    }
     const deadline = clock.now() + (request.waitSeconds ?? queue.settings.waitSeconds) * 1000;
     let unsureLooks = 0;
     for (let look = 0; request.signal?.aborted !== true; look++) {
@@ -130,11 +142,16 @@ export class Receiver {
         queue,
         max: request.max,
         drain,
-        leaseMs: (request.leaseSeconds ?? queue.settings.leaseSeconds) * 1000,
+        maxBytes: request.maxBytes ?? LIMITS.responseBytes,
+        leaseMs: leaseMsOf(request, queue),
         signal: request.signal,
       });
       if (answer.given.length === 0 && answer.error !== undefined) throw answer.error;
-      if (answer.given.length > 0) return this.#received(queue, answer.given);
+      if (answer.given.length > 0) {
+        const messages = await this.#received(queue, answer.given);
+        if (attempt !== undefined) await this.#attempts.remember(queue, attempt, messages);
+        return messages;
+      }
       const now = clock.now();
       if (answer.unsure && unsureLooks < UNSURE_LOOKS) {
         unsureLooks += 1;
@@ -181,7 +198,7 @@ export class Receiver {
       open.set(place, {
         place,
         max: request.max,
-        maxBytes: LIMITS.responseBytes,
+        maxBytes: request.maxBytes,
         leaseMs: request.leaseMs,
         drain: request.drain,
       });
@@ -317,26 +334,20 @@ export class Receiver {
         if (chain !== undefined) unread.add(chain);
         continue;
       }
-      messages.push({
-        ...messageView({ queueId: record.queueId, lane: stand.lane, offset }, message, body),
-        receipt: sealReceipt(
-          {
-            queueId: record.queueId,
-            lane: stand.lane,
-            group: stand.group,
-            generation,
-            segment,
-            lease: lease.id,
-            entry: lease.entry,
-            offset,
-            ...(tag === undefined ? {} : { tag }),
-          },
-          record.secret,
-        ),
-        firstReceivedAt: lease.firstAt,
-        receives: lease.receives,
-        leaseExpiresAt: epochMs(lease.until),
-      });
+      const place = { queueId: record.queueId, lane: stand.lane, offset };
+      const receipt = sealReceipt(
+        {
+          ...place,
+          group: stand.group,
+          generation,
+          segment,
+          lease: lease.id,
+          entry: lease.entry,
+          ...(tag === undefined ? {} : { tag }),
+        },
+        record.secret,
+      );
+      messages.push(receivedView(place, message, body, { receipt, lease }));
     }
     if (messages.length === 0 && failure !== undefined) {
       throw afterChange(
@@ -347,6 +358,11 @@ export class Receiver {
     return messages;
   }
 }
+
+const leaseMsOf = (
+  { leaseSeconds }: ReceiveRequest,
+  { settings }: Pick<QueueRecord, "settings">,
+): number => (leaseSeconds ?? settings.leaseSeconds) * 1000;
 
 const nameOf = ({ queueId, group }: GroupQueue): string => `${queueId}#${group.groupId}`;
 

@@ -4,6 +4,7 @@ import { Acker } from "./ack.ts";
 import { ApiKeys } from "./api-keys.ts";
 import { OnceAppender } from "./append-once.ts";
 import { Appender } from "./append.ts";
+import { Attempts } from "./attempts.ts";
 import { Bell } from "./bell.ts";
 import { Browser } from "./browse.ts";
 import { Catalog } from "./catalog.ts";
@@ -93,7 +94,16 @@ export function createService(deps: Deps, bell: Bell = new Bell(deps)): Service 
   const sender = new Sender(deps, catalog, writer, new Requests(deps, tails), bell, timers);
   const exchanges = new Exchanges(deps, catalog, routing);
   const publisher = new Publisher(deps, catalog, routing, choices, sender);
-  const receiver = new Receiver(deps, catalog, groups, visits, log, bell, due);
+  const receiver = new Receiver(
+    deps,
+    catalog,
+    groups,
+    visits,
+    log,
+    bell,
+    due,
+    new Attempts(deps, log),
+  );
   const acker = new Acker(deps, catalog, eraser);
   const leases = new LeaseChanger(deps, catalog, bell);
   const browser = new Browser(

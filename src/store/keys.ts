@@ -33,6 +33,9 @@
  * choice   pk `choice#<exchange>#<message>`, sk `-`: queues (list of names), ttl.
  *          What a balance exchange chose for a message that may be published again. Written and read by
  *          publish and dead-lettering; TTL ends it, never before the dedup records of the copies.
+ * attempt  pk `attempt#<queueId>#<groupId>#<id>`, sk `-`
+ *          given (JSON: receipts, and until when their leases run), at (ms), ttl; repeats (list of ms): until
+ *          when repeats renewed them, or were about to. Written and read by receives that can be made again; TTL ends it.
  * timer    pk `timer#<queueId>#<shard>`, sk time of promotion (16 digits) `#` tag
  *          body (packed message, its id included), putAt (ms), ttl; once cancelled: no body, `cancelled` (random).
  *          Written by send; read by receive, look-up, listing; deleted once its message stands in the log.
@@ -125,6 +128,10 @@ export const segmentKey = (
 });
 export const dedupKey = (queue: QueueId, dedupId: string): Key => ({
   pk: `dedup#${queue}#${dedupId}`,
+  sk: "-",
+});
+export const attemptKey = (queue: QueueId, group: GroupId, id: string): Key => ({
+  pk: `attempt#${queue}#${group}#${id}`,
   sk: "-",
 });
 export const timersKey = (queue: QueueId, shard: number): string => `timer#${queue}#${shard}`;
