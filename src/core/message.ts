@@ -105,11 +105,11 @@ export const sharingOf = ({
 });
 
 /** A header's data type in SQS; `undefined`: a plain `String`. */
-const headerType = (sqs: SqsDetails | undefined, name: string): string | undefined =>
+export const headerType = (sqs: SqsDetails | undefined, name: string): string | undefined =>
   sqs?.types !== undefined && Object.hasOwn(sqs.types, name) ? sqs.types[name] : undefined;
 
 /** Whether values of a data type are base64. */
-const isBinaryType = (type: string | undefined): boolean =>
+export const isBinaryType = (type: string | undefined): boolean =>
   type === "Binary" || type?.startsWith("Binary.") === true;
 
 type Weighed = Pick<OutgoingMessage, "body" | "headers" | "sqs">;
