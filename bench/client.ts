@@ -7,7 +7,7 @@ import type { Queue } from "../src/client/index.ts";
 import { payloads } from "./payloads.ts";
 import { median } from "./report.ts";
 import type { Section } from "./report.ts";
-import { buildServers, serve } from "./served.ts";
+import { withServers } from "./served.ts";
 
 const CALLERS = 64;
 const CONCURRENCY = 500;
@@ -19,15 +19,13 @@ export async function clientSection(
   const rounds = quick ? 2 : 5;
   const direct = quick ? 2_000 : 5_000;
   const produced = quick ? 20_000 : 50_000;
-  await buildServers();
-  const served = await serve("lanes");
-  const lanemq = new LaneMQ({ endpoint: served.url, telemetry: false });
-  const payload = payloads(200);
-  const bodies = Array.from({ length: produced }, (_, n) => JSON.parse(payload(n)) as unknown);
-  const alone: number[] = [];
-  const batched: number[] = [];
-  const worked: number[] = [];
-  try {
+  return withServers(["lanes"], async (served) => {
+    const lanemq = new LaneMQ({ endpoint: served.url, telemetry: false });
+    const payload = payloads(200);
+    const bodies = Array.from({ length: produced }, (_, n) => JSON.parse(payload(n)) as unknown);
+    const alone: number[] = [];
+    const batched: number[] = [];
+    const worked: number[] = [];
     // Round 0 warms everything up.
     for (let round = 0; round <= rounds; round++) {
       progress(`round ${round} of ${rounds}…`);
@@ -41,31 +39,29 @@ export async function clientSection(
       if (round === 0) continue;
       [alone, batched, worked].forEach((list, n) => list.push(...figures.slice(n, n + 1)));
     }
-  } finally {
-    await served.close();
-  }
-  return {
-    title: "The client",
-    method:
-      `Bodies of 200 B, the embedded service on disk, median of ${rounds} rounds. Unbatched: ${CALLERS} callers,\n` +
-      `each with one message a request. Producer: its defaults. Worker: ${CONCURRENCY} handlers that do nothing.\n` +
-      "Client, server and engine share this machine's processors.",
-    rows: [
-      { what: "single sends, a request each", unit: "messages/s", measured: median(alone) },
-      { what: "single sends through a producer", unit: "messages/s", measured: median(batched) },
-      {
-        what: "  times the unbatched ones",
-        unit: "ratio",
-        measured: median(batched.map((rate, n) => rate / (alone[n] ?? Number.NaN))),
-        target: { atLeast: 10 },
-      },
-      {
-        what: "received, handled and acked by a worker",
-        unit: "messages/s",
-        measured: median(worked),
-      },
-    ],
-  };
+    return {
+      title: "The client",
+      method:
+        `Bodies of 200 B, the embedded service on disk, median of ${rounds} rounds. Unbatched: ${CALLERS} callers,\n` +
+        `each with one message a request. Producer: its defaults. Worker: ${CONCURRENCY} handlers that do nothing.\n` +
+        "Client, server and engine share this machine's processors.",
+      rows: [
+        { what: "single sends, a request each", unit: "messages/s", measured: median(alone) },
+        { what: "single sends through a producer", unit: "messages/s", measured: median(batched) },
+        {
+          what: "  times the unbatched ones",
+          unit: "ratio",
+          measured: median(batched.map((rate, n) => rate / (alone[n] ?? Number.NaN))),
+          target: { atLeast: 10 },
+        },
+        {
+          what: "received, handled and acked by a worker",
+          unit: "messages/s",
+          measured: median(worked),
+        },
+      ],
+    };
+  });
 }
 
 async function sendAlone(queue: Queue, bodies: readonly unknown[]): Promise<void> {

@@ -11,7 +11,7 @@ import { createService } from "../src/service/service.ts";
 import { createMemoryStore } from "../src/store/memory.ts";
 import type { Store } from "../src/store/port.ts";
 import { Scheduler } from "../test/sim/scheduler.ts";
-import { receipts } from "./cost.ts";
+import { receipts } from "./bed.ts";
 import { Meter } from "./meter.ts";
 import { messages, payloads } from "./payloads.ts";
 import { quantile } from "./report.ts";

@@ -1,7 +1,7 @@
 /** Cost of single operations where much is leased or much waits: it must not grow with either. */
 import type { QueueName } from "../src/core/types.ts";
-import { each, receipts } from "./cost.ts";
-import type { Bed, Instance } from "./cost.ts";
+import { each, receipts } from "./bed.ts";
+import type { Bed, Instance } from "./bed.ts";
 import { NONE, plus } from "./meter.ts";
 import type { Units } from "./meter.ts";
 import { messages, payloads } from "./payloads.ts";

@@ -6,45 +6,24 @@
  *     is not counted. Everything after it is, reads of the catalog included.
  * U2  LaneMQ and the naive queue are driven by the same code, with the same bodies.
  */
-import { randomBytes } from "node:crypto";
 import type { OutgoingMessage } from "../src/core/message.ts";
 import { pack } from "../src/core/packing.ts";
-import { epochMs, queueName } from "../src/core/types.ts";
+import { epochMs } from "../src/core/types.ts";
 import type { QueueName } from "../src/core/types.ts";
-import { sleep } from "../src/local/effects.ts";
-import { openStorage } from "../src/local/storage.ts";
-import type { Storage } from "../src/local/storage.ts";
-import type { QueueSettings, ReceivedMessage, Service } from "../src/service/api.ts";
 import { chunksOf } from "../src/service/send.ts";
-import { createService } from "../src/service/service.ts";
+import { each, receipts, withBed } from "./bed.ts";
+import type { Bed, Instance } from "./bed.ts";
 import { leasedByHundreds, leasedOneByOne, receiveFromBacklog } from "./cost-leased.ts";
-import { Meter, NONE, plus } from "./meter.ts";
+import { NONE, plus } from "./meter.ts";
 import type { Units } from "./meter.ts";
-import { createNaiveQueue } from "./naive.ts";
 import { messages, payloads } from "./payloads.ts";
 import type { Row, Section } from "./report.ts";
-
-/** One function of a deployment: a service, and what it consumes. */
-export interface Instance {
-  readonly service: Service;
-  readonly meter: Meter;
-}
-
-export interface Bed {
-  readonly lanes: () => Instance;
-  readonly naive: () => Instance;
-  /** A fresh queue. */
-  readonly queue: (settings?: Partial<QueueSettings>) => Promise<QueueName>;
-  readonly progress: (text: string) => void;
-}
 
 export async function costSection(
   quick: boolean,
   progress: (text: string) => void,
 ): Promise<Section> {
-  const storage = await openStorage({});
-  try {
-    const bed = bedOn(storage, progress);
+  return withBed(progress, async (bed) => {
     return {
       title: "Cost of a message: send, receive, ack",
       method:
@@ -56,35 +35,7 @@ export async function costSection(
         ...(await leasedOneByOne(bed, quick ? 1_000 : 10_000)),
       ],
     };
-  } finally {
-    await storage.close();
-  }
-}
-
-export function bedOn(storage: Storage, progress: (text: string) => void): Bed {
-  const clock = { now: () => epochMs(Date.now()) };
-  let queues = 0;
-  const bed: Bed = {
-    progress,
-    lanes() {
-      const meter = new Meter();
-      const store = storage.store(meter.record);
-      const random = Math.random;
-      const deps = { store, clock, sleep, random, randomBytes, skewMarginMs: 0, relaxed: true };
-      return { meter, service: createService(deps) };
-    },
-    naive() {
-      const meter = new Meter();
-      const store = storage.store(meter.record);
-      return { meter, service: createNaiveQueue({ store, clock, randomBytes }) };
-    },
-    async queue(settings = {}) {
-      const name = queueName(`bench-${++queues}`);
-      await bed.lanes().service.putQueue(name, settings);
-      return name;
-    },
-  };
-  return bed;
+  });
 }
 
 async function lives(bed: Bed, quick: boolean): Promise<Row[]> {
@@ -174,13 +125,3 @@ export async function life(options: {
   }
   return each(total, rounds * batch);
 }
-
-export const receipts = (received: readonly ReceivedMessage[]): string[] =>
-  received.map(({ receipt }) => receipt);
-
-export const each = (units: Units, count: number): Units => ({
-  writeUnits: units.writeUnits / count,
-  readUnits: units.readUnits / count,
-  items: units.items / count,
-  requests: units.requests / count,
-});

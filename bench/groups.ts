@@ -4,9 +4,8 @@
  */
 import { groupName } from "../src/core/types.ts";
 import type { QueueName } from "../src/core/types.ts";
-import { openStorage } from "../src/local/storage.ts";
-import { bedOn, each, receipts } from "./cost.ts";
-import type { Bed } from "./cost.ts";
+import { each, receipts, withBed } from "./bed.ts";
+import type { Bed } from "./bed.ts";
 import type { Row, Section } from "./report.ts";
 
 const GROUP = groupName("audit");
@@ -17,9 +16,7 @@ export async function groupsSection(
   quick: boolean,
   progress: (text: string) => void,
 ): Promise<Section> {
-  const storage = await openStorage({});
-  try {
-    const bed = bedOn(storage, progress);
+  return withBed(progress, async (bed) => {
     return {
       title: "Consumer groups",
       method:
@@ -27,9 +24,7 @@ export async function groupsSection(
         "The naive column: the same without a second group.",
       rows: [...(await sends(bed)), ...(await catchUp(bed, quick ? 100_000 : 1_000_000))],
     };
-  } finally {
-    await storage.close();
-  }
+  });
 }
 
 /** A send of 100 beside how many groups. */

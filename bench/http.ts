@@ -7,7 +7,7 @@ import { drainLoad, sendBodies, sendLoad } from "./load.ts";
 import type { Outcome } from "./load.ts";
 import { median } from "./report.ts";
 import type { Row, Section } from "./report.ts";
-import { buildServers, serve } from "./served.ts";
+import { withServers } from "./served.ts";
 import type { Served } from "./served.ts";
 
 interface Figure extends Outcome {
@@ -21,16 +21,13 @@ export async function httpSection(
 ): Promise<Section> {
   const rounds = quick ? 3 : 5;
   const seconds = quick ? 1 : 3;
-  await buildServers();
-  const lanes = await serve("lanes");
-  const naive = await serve("naive");
   const single: Figure[] = [];
   const naiveSingle: Figure[] = [];
   const sent: Figure[] = [];
   const acked: Figure[] = [];
   const singles = sendBodies(1, 50_000);
   const hundreds = sendBodies(100, 100_000);
-  try {
+  await withServers(["lanes", "naive"], async (lanes, naive) => {
     // Round 0 warms everything up.
     for (let round = 0; round <= rounds; round++) {
       progress(`round ${round} of ${rounds}…`);
@@ -49,9 +46,7 @@ export async function httpSection(
         list.push(...figures.slice(index, index + 1)),
       );
     }
-  } finally {
-    await Promise.all([lanes.close(), naive.close()]);
-  }
+  });
   const load = loadavg()[0] ?? 0;
   return {
     title: "Embedded, over HTTP",

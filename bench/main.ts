@@ -13,6 +13,7 @@ import { machine, meets, printSection, writeJson } from "./report.ts";
 import { routingSection } from "./routing.ts";
 import type { Section } from "./report.ts";
 import { sharingSection } from "./sharing.ts";
+import { sqsSection } from "./sqs.ts";
 import { timersSection } from "./timers.ts";
 
 // The SDK would greet a reader on Node 20 with a notice about itself.
@@ -33,6 +34,7 @@ const BENCHES: Readonly<Record<string, Bench>> = {
   routing: routingSection,
   http: httpSection,
   client: clientSection,
+  sqs: sqsSection,
   memory: memorySection,
   timers: timersSection,
 };

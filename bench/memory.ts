@@ -1,7 +1,7 @@
 /** The most memory that the whole embedded service holds, its engine included, with a long backlog on disk. */
 import { drainLoad, sendBodies, sendLoad } from "./load.ts";
 import type { Row, Section } from "./report.ts";
-import { buildServers, serve } from "./served.ts";
+import { withServers } from "./served.ts";
 
 const BATCH = 100;
 
@@ -10,16 +10,14 @@ export async function memorySection(
   progress: (text: string) => void,
 ): Promise<Section> {
   const backlog = quick ? 50_000 : 1_000_000;
-  await buildServers();
-  const served = await serve("lanes");
-  const rows: Row[] = [];
-  const peak = (what: string, atMost?: number): void => {
-    const measured = served.peakMegabytes();
-    if (measured === undefined) return;
-    const target = atMost === undefined ? {} : { target: { atMost } };
-    rows.push({ what, unit: "MB, peak", measured, ...target });
-  };
-  try {
+  const rows = await withServers(["lanes"], async (served) => {
+    const rows: Row[] = [];
+    const peak = (what: string, atMost?: number): void => {
+      const measured = served.peakMegabytes();
+      if (measured === undefined) return;
+      const target = atMost === undefined ? {} : { target: { atMost } };
+      rows.push({ what, unit: "MB, peak", measured, ...target });
+    };
     const url = `${served.url}/v1/queues/backlog`;
     await fetch(url, { method: "PUT" });
     peak("started");
@@ -39,9 +37,8 @@ export async function memorySection(
     progress("receiving from it…");
     await drainLoad({ ...load, seconds: quick ? 2 : 10 });
     peak("and received from for a while", 400);
-  } finally {
-    await served.close();
-  }
+    return rows;
+  });
   return {
     title: `Memory with a backlog of ${backlog.toLocaleString("en-US")} messages on disk`,
     method:

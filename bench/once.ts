@@ -4,9 +4,8 @@
  */
 import type { OutgoingMessage } from "../src/core/message.ts";
 import type { QueueName } from "../src/core/types.ts";
-import { openStorage } from "../src/local/storage.ts";
-import { bedOn } from "./cost.ts";
-import type { Bed, Instance } from "./cost.ts";
+import { withBed } from "./bed.ts";
+import type { Bed, Instance } from "./bed.ts";
 import { NONE, plus } from "./meter.ts";
 import type { Units } from "./meter.ts";
 import { messages, payloads } from "./payloads.ts";
@@ -29,9 +28,7 @@ export async function onceSection(
   quick: boolean,
   progress: (text: string) => void,
 ): Promise<Section> {
-  const storage = await openStorage({});
-  try {
-    const bed = bedOn(storage, progress);
+  return withBed(progress, async (bed) => {
     return {
       title: "Cost of exactly-once sends",
       method:
@@ -42,9 +39,7 @@ export async function onceSection(
         ...(await repeats(bed)),
       ],
     };
-  } finally {
-    await storage.close();
-  }
+  });
 }
 
 async function byMessage(bed: Bed, quick: boolean): Promise<Row[]> {

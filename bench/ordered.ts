@@ -3,9 +3,9 @@
  * long backlog beside none. Units as in `cost.ts` (U1); times are those of the same calls.
  */
 import type { QueueName } from "../src/core/types.ts";
-import { openStorage } from "../src/local/storage.ts";
-import { bedOn, each, life, receipts } from "./cost.ts";
-import type { Bed } from "./cost.ts";
+import { each, receipts, withBed } from "./bed.ts";
+import type { Bed } from "./bed.ts";
+import { life } from "./cost.ts";
 import { NONE, plus } from "./meter.ts";
 import type { Units } from "./meter.ts";
 import { messages, payloads } from "./payloads.ts";
@@ -18,9 +18,7 @@ export async function orderedSection(
   quick: boolean,
   progress: (text: string) => void,
 ): Promise<Section> {
-  const storage = await openStorage({});
-  try {
-    const bed = bedOn(storage, progress);
+  return withBed(progress, async (bed) => {
     return {
       title: "Cost of order: strict queues",
       method:
@@ -31,9 +29,7 @@ export async function orderedSection(
         ...(await slowKey(bed, quick ? 10_000 : 100_000)),
       ],
     };
-  } finally {
-    await storage.close();
-  }
+  });
 }
 
 /** Whole lives, of a hundred keys. */

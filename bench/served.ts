@@ -29,10 +29,39 @@ export interface Served {
 const CLOCK_TICK_MS = 10;
 const OUT = ".bench/built";
 
+/** The servers and what each is started with, apart from its folder. */
+const SERVERS = {
+  lanes: (folder: string) => [`${OUT}/main.js`, "--port", "0", "--data", folder],
+  naive: (folder: string) => [`${OUT}/naive-main.js`, folder],
+  /** An emulator of SQS that keeps all in memory. */
+  fauxqs: () => [`${OUT}/fauxqs-main.js`],
+};
+export type ServerName = keyof typeof SERVERS;
+
+/** Built, started, and ended whatever happens. */
+export async function withServers<T>(
+  names: readonly ServerName[],
+  measure: (...servers: Served[]) => Promise<T>,
+): Promise<T> {
+  await buildServers();
+  const servers: Served[] = [];
+  try {
+    for (const name of names) servers.push(await serve(name));
+    return await measure(...servers);
+  } finally {
+    await Promise.all(servers.map((server) => server.close()));
+  }
+}
+
 /** Once, before anything is served. */
 export async function buildServers(): Promise<void> {
   await build({
-    entryPoints: ["src/local/main.ts", "src/local/engine-worker.ts", "bench/naive-main.ts"],
+    entryPoints: [
+      "src/local/main.ts",
+      "src/local/engine-worker.ts",
+      "bench/naive-main.ts",
+      "bench/fauxqs-main.ts",
+    ],
     outdir: OUT,
     entryNames: "[name]",
     bundle: true,
@@ -52,14 +81,11 @@ export interface ServeOptions {
 }
 
 export async function serve(
-  which: "lanes" | "naive",
+  which: ServerName,
   { data, speed = 1 }: ServeOptions = {},
 ): Promise<Served> {
   const folder = data ?? (await mkdtemp(join(tmpdir(), "lanemq-bench-")));
-  const args =
-    which === "lanes"
-      ? [`${OUT}/main.js`, "--port", "0", "--data", folder]
-      : [`${OUT}/naive-main.js`, folder];
+  const args = SERVERS[which](folder);
   // What the bench itself was started with (a loader) is not for the server; a profiler may be.
   const { NODE_OPTIONS: _, ...env } = process.env;
   const flags = process.env["LANEMQ_BENCH_NODE_FLAGS"]?.split(" ") ?? [];

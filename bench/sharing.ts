@@ -3,9 +3,8 @@
  * beside one with much. Units as in `cost.ts` (U1); receivers and senders are instances of their own.
  */
 import type { QueueName } from "../src/core/types.ts";
-import { openStorage } from "../src/local/storage.ts";
-import { bedOn, receipts } from "./cost.ts";
-import type { Bed } from "./cost.ts";
+import { receipts, withBed } from "./bed.ts";
+import type { Bed } from "./bed.ts";
 import { messages, payloads } from "./payloads.ts";
 import { quantile } from "./report.ts";
 import type { Row, Section } from "./report.ts";
@@ -21,9 +20,7 @@ export async function sharingSection(
   quick: boolean,
   progress: (text: string) => void,
 ): Promise<Section> {
-  const storage = await openStorage({});
-  try {
-    const bed = bedOn(storage, progress);
+  return withBed(progress, async (bed) => {
     return {
       title: "Priorities and fair sharing",
       method:
@@ -34,9 +31,7 @@ export async function sharingSection(
         ...(await costOfPriorities(bed)),
       ],
     };
-  } finally {
-    await storage.close();
-  }
+  });
 }
 
 /** One tenant with a backlog, nine with ten messages each. */

@@ -20,8 +20,8 @@ import { createService } from "../src/service/service.ts";
 import { queueKey, timersKey, timerSortKey } from "../src/store/keys.ts";
 import { createMemoryStore } from "../src/store/memory.ts";
 import type { Store } from "../src/store/port.ts";
-import { bedOn } from "./cost.ts";
-import type { Bed } from "./cost.ts";
+import { withBed } from "./bed.ts";
+import type { Bed } from "./bed.ts";
 import { message, messages, payloads } from "./payloads.ts";
 import { median } from "./report.ts";
 import type { Row, Section } from "./report.ts";
@@ -50,9 +50,7 @@ export async function timersSection(
 
 /** Write units of a scheduled message's life beyond those of another, a hundred due together. */
 async function lives(progress: (text: string) => void): Promise<Row[]> {
-  const storage = await openStorage({});
-  try {
-    const bed = bedOn(storage, progress);
+  return withBed(progress, async (bed) => {
     const plain = await life(bed, undefined);
     const scheduled = await life(bed, DELAY_SECONDS);
     return [
@@ -64,9 +62,7 @@ async function lives(progress: (text: string) => void): Promise<Row[]> {
       },
       { what: "  the same", unit: "read units", measured: scheduled.readUnits - plain.readUnits },
     ];
-  } finally {
-    await storage.close();
-  }
+  });
 }
 
 async function life(
