@@ -52,7 +52,7 @@ export const SQS_ERRORS = {
   InvalidClientTokenId: { status: 403, type: `${CORAL}#UnrecognizedClientException` },
   InvalidParameterValue: { status: 400, type: `${CORAL}#InvalidParameterValueException` },
   MalformedInput: { status: 400, type: `${CORAL}#SerializationException` },
-  MissingAction: { status: 400 },
+  MissingAction: { status: 404, type: `${CORAL}#UnknownOperationException` },
   MissingAuthenticationToken: {
     status: 403,
     type: `${CORAL}#MissingAuthenticationTokenException`,
@@ -84,6 +84,13 @@ export class SqsError extends Error {
     return row.queryCode ?? this.name;
   }
 
+  /** The query protocol's clients look for these words of older days. */
+  get queryMessage(): string {
+    return this.message === NO_QUEUE
+      ? NO_QUEUE.replace(/\.$/, " for this wsdl version.")
+      : this.message;
+  }
+
   get isSenderFault(): boolean {
     return this.status < 500;
   }
@@ -95,6 +102,14 @@ export class SqsError extends Error {
   }
 }
 
+export const noAction = (name: string): SqsError =>
+  name === ""
+    ? new SqsError("MissingAction", "The request must contain the parameter Action.")
+    : new SqsError(
+        "InvalidAction",
+        `The action ${name.slice(0, 100)} is not valid for this endpoint.`,
+      );
+
 export const missing = (parameter: string): SqsError =>
   new SqsError("MissingParameter", `The request must contain the parameter ${parameter}.`);
 
@@ -105,13 +120,14 @@ export const invalidValue = (value: unknown, parameter: string, reason: string):
     `Value ${String(value)} for parameter ${parameter} is invalid. Reason: ${reason}`,
   );
 
+const NO_QUEUE = "The specified queue does not exist.";
 const LATER = "The service is busy or its storage did not answer; try again later.";
 
 /** J2: LaneMQ's codes that are SQS's under another name. `message` absent: the error's own. */
 const NAMES: Partial<Record<Code, { readonly name: SqsErrorName; readonly message?: string }>> = {
   "queue-not-found": {
     name: "QueueDoesNotExist",
-    message: "The specified queue does not exist.",
+    message: NO_QUEUE,
   },
   "queue-recently-deleted": {
     name: "QueueDeletedRecently",

@@ -18,7 +18,7 @@ import type { Service } from "../service/api.ts";
 import type { Action } from "./action.ts";
 import { ACTIONS } from "./actions.ts";
 import { authenticateSqs } from "./authenticate.ts";
-import { fromLaneError, missing, SqsError } from "./errors.ts";
+import { fromLaneError, missing, noAction, SqsError } from "./errors.ts";
 import { JSON_PROTOCOL } from "./json-protocol.ts";
 import type { Protocol } from "./protocol.ts";
 import { QUERY_PROTOCOL } from "./query-protocol.ts";
@@ -93,14 +93,6 @@ function endpointOf({ headers, requestContext }: APIGatewayProxyEventV2): string
   const scheme = headers["x-forwarded-proto"] === "http" ? "http" : "https";
   return `${scheme}://${headers["host"] ?? requestContext.domainName}`;
 }
-
-const noAction = (name: string): SqsError =>
-  name === ""
-    ? new SqsError("MissingAction", "The request must contain the parameter Action.")
-    : new SqsError(
-        "InvalidAction",
-        `The action ${name.slice(0, 100)} is not valid for this endpoint.`,
-      );
 
 function checked(action: Action, input: unknown): unknown {
   const result = v.safeParse(action.schema, input);

@@ -8,12 +8,14 @@ import { XmlNode } from "@aws-sdk/xml-builder";
 import type { APIGatewayProxyEventV2 } from "aws-lambda";
 import { payload } from "../http/answer.ts";
 import { strictText } from "../http/request-body.ts";
-import { SqsError } from "./errors.ts";
+import { noAction, SqsError } from "./errors.ts";
 import { isEmpty } from "./protocol.ts";
 import type { Protocol } from "./protocol.ts";
 
 const NAMESPACE = "http://queue.amazonaws.com/doc/2012-11-05/";
 const HEADERS = { "content-type": "text/xml" };
+/** They are asked of the service, not of a queue's path. */
+const OF_NO_QUEUE: ReadonlySet<string> = new Set(["CreateQueue", "ListQueues"]);
 const PARAMETERS_MAX = 10_000;
 const DEPTH_MAX = 6;
 
@@ -57,7 +59,11 @@ export const QUERY_PROTOCOL: Protocol = {
     // CreateQueue alone spells it in lower case.
     if (action === "CreateQueue" && "Tags" in input) input["tags"] = input["Tags"];
     const path = event.rawPath.split("/").findLast((part) => part !== "");
-    if (path !== undefined) input["QueueUrl"] = path;
+    if (path !== undefined) {
+      if (typeof action === "string" && OF_NO_QUEUE.has(action)) throw noAction(action);
+      // A queue that is named beside it is the one that is meant, as on AWS.
+      input["QueueUrl"] ??= path;
+    }
     return { action: typeof action === "string" ? action : "", input };
   },
 
@@ -70,10 +76,12 @@ export const QUERY_PROTOCOL: Protocol = {
   },
 
   refuse(error, requestId) {
+    if (error.name === "MissingAction")
+      return written(error.status, new XmlNode("UnknownOperationException"));
     const details = new XmlNode("Error", [
       XmlNode.of("Type", error.isSenderFault ? "Sender" : "Receiver"),
       XmlNode.of("Code", error.queryCode),
-      XmlNode.of("Message", error.message),
+      XmlNode.of("Message", error.queryMessage),
       new XmlNode("Detail"),
     ]);
     const response = new XmlNode("ErrorResponse", [details, XmlNode.of("RequestId", requestId)]);
@@ -186,5 +194,18 @@ const nodeOf = (element: string, value: unknown, action: string): XmlNode =>
 const written = (statusCode: number, node: XmlNode) => ({
   statusCode,
   headers: { ...HEADERS },
-  ...payload(`<?xml version="1.0"?>${node.toString()}`),
+  ...payload(`<?xml version="1.0"?>${lineEndsAsInAws(node.toString())}`),
 });
+
+/** Clients of the query protocol know no other reference to a character than these of AWS. */
+const lineEndsAsInAws = (xml: string): string =>
+  xml.includes("&#x")
+    ? xml.replaceAll(/&#x(0D|0A|85|2028);/g, (_, code: string) => LINE_ENDS[code] ?? "")
+    : xml;
+
+const LINE_ENDS: Readonly<Record<string, string>> = {
+  "0D": "&#xD;",
+  "0A": "\n",
+  "85": "\u0085",
+  "2028": "\u2028",
+};

@@ -16,7 +16,7 @@ function echo(run: (input: Record<string, unknown>) => object | void = (input) =
     }),
     SendMessage: action(
       v.object({ QueueUrl: v.string(), MessageBody: v.string() }),
-      async () => {},
+      async (call, input) => void seen.push({ input, endpoint: call.endpoint }),
     ),
   };
   return { seen, ...sqsFixture({ actions }) };
@@ -108,16 +108,40 @@ describe("in the query protocol", () => {
     ]);
   });
 
-  it("the path names the queue, and a GET asks as well as a POST", async () => {
+  it("the path names the queue unless a parameter does, and a GET asks as well as a POST", async () => {
     const { ask, seen } = echo();
-    await ask(queryRequest("CreateQueue", { QueueUrl: "http://elsewhere/1/b" }, "/000000000000/a"));
+    const message = { MessageBody: "m" };
+    await ask(queryRequest("SendMessage", message, "/000000000000/a"));
     await ask(
-      requestOf({ method: "GET", path: "/queue/a", query: "Action=CreateQueue&Version=x" }),
+      queryRequest(
+        "SendMessage",
+        { ...message, QueueUrl: "http://elsewhere/1/b" },
+        "/000000000000/a",
+      ),
+    );
+    await ask(
+      requestOf({ method: "GET", path: "/queue/a", query: "Action=SendMessage&MessageBody=m" }),
     );
     expect(seen.map((one) => (one as { input: object }).input)).toMatchObject([
       { QueueUrl: "a" },
+      { QueueUrl: "http://elsewhere/1/b" },
       { QueueUrl: "a" },
     ]);
+  });
+
+  it.each(["CreateQueue", "ListQueues"])("%s is no action of a queue's path", async (name) => {
+    const { status, text } = await echo().ask(queryRequest(name, {}, "/000000000000/a"));
+    expect(status).toBe(400);
+    expect(text).toContain(`<Message>The action ${name} is not valid for this endpoint.</Message>`);
+  });
+
+  it("a queue that is not there is told in the words that old clients look for", async () => {
+    const { ask } = echo(() => {
+      throw new LaneError("queue-not-found", 'There is no queue "a".');
+    });
+    expect((await ask(queryRequest("CreateQueue"))).text).toContain(
+      "<Message>The specified queue does not exist for this wsdl version.</Message>",
+    );
   });
 
   it("an answer is AWS's XML: entries side by side, every character kept", async () => {
@@ -138,7 +162,7 @@ describe("in the query protocol", () => {
     expect(headers["content-type"]).toBe("text/xml");
     expect(text).toBe(
       '<?xml version="1.0"?><CreateQueueResponse xmlns="http://queue.amazonaws.com/doc/2012-11-05/"><CreateQueueResult>' +
-        "<Message><Body>a&#x0D;&#x0A;\t&lt;b&gt; &amp; &quot;c&quot;</Body>" +
+        "<Message><Body>a&#xD;\n\t&lt;b&gt; &amp; &quot;c&quot;</Body>" +
         "<Attribute><Name>SentTimestamp</Name><Value>1</Value></Attribute>" +
         "<MessageAttribute><Name>n</Name><Value><DataType>Number</DataType><StringValue>1</StringValue></Value></MessageAttribute></Message>" +
         "<Message><Body>2</Body></Message>" +
@@ -177,8 +201,9 @@ describe("in the query protocol", () => {
   });
 
   it("a request without an action is told so", async () => {
-    const { text } = await echo().ask(requestOf({ method: "GET" }));
-    expect(text).toContain("<Code>MissingAction</Code>");
+    const { status, text } = await echo().ask(requestOf({ method: "GET" }));
+    expect(status).toBe(404);
+    expect(text).toContain("<UnknownOperationException/>");
   });
 });
 
