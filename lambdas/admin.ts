@@ -1,5 +1,9 @@
 /** Queues, API keys, browsing, redriving, health, and the OpenAPI document. */
 import { OPENAPI } from "../src/http/openapi-document.ts";
 import { createApiHandler } from "./api-handler.ts";
+import { secretBoxOfEnvironment } from "./kms-secret-box.ts";
 
-export const handler = createApiHandler("admin", { openapi: OPENAPI });
+export const handler = createApiHandler("admin", {
+  openapi: OPENAPI,
+  secretBox: secretBoxOfEnvironment(),
+});

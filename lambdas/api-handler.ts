@@ -5,6 +5,7 @@ import { LaneError } from "../src/core/errors.ts";
 import { problem } from "../src/http/answer.ts";
 import { createFace, type Log } from "../src/http/face.ts";
 import type { Role } from "../src/http/routes.ts";
+import type { SecretBox } from "../src/service/secret-box.ts";
 import { describeError } from "./describe-error.ts";
 import { createInstance, type World } from "./instance.ts";
 
@@ -12,10 +13,13 @@ type Handler = (event: APIGatewayProxyEventV2) => Promise<APIGatewayProxyStructu
 
 export function createApiHandler(
   role: Role,
-  options: { openapi?: string } = {},
+  { secretBox, ...options }: { openapi?: string; secretBox?: SecretBox | undefined } = {},
   world?: World,
 ): Handler {
-  const { service, logger, ready } = createInstance({ createsFormat: role === "admin" }, world);
+  const { service, logger, ready } = createInstance(
+    { createsFormat: role === "admin", secretBox },
+    world,
+  );
   const log = faceLog(logger);
   const face = createFace({ service, role, auth: { mode: "deployed" }, log, ...options });
   return async (event) => {

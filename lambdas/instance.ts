@@ -14,6 +14,7 @@ import { LIMITS } from "../src/core/limits.ts";
 import { type EpochMs, epochMs } from "../src/core/types.ts";
 import type { Service } from "../src/service/api.ts";
 import type { Deps, ServiceEvent } from "../src/service/deps.ts";
+import type { SecretBox } from "../src/service/secret-box.ts";
 import { createService } from "../src/service/service.ts";
 import { createDynamoDbClient } from "../src/store/dynamodb-client.ts";
 import { createDynamoDbStore } from "../src/store/dynamodb.ts";
@@ -32,12 +33,15 @@ export interface Instance {
 }
 
 /** What an instance does not make itself: given by AWS, or by a test. */
-export type World = Pick<Deps, "store" | "clock" | "sleep" | "random" | "randomBytes">;
+export type World = Pick<
+  Deps,
+  "store" | "clock" | "sleep" | "random" | "randomBytes" | "secretBox"
+>;
 
 /** `createsFormat`: the function may write the catalog, and says there which format this is. */
 export function createInstance(
-  options: { createsFormat: boolean },
-  world: World = awsWorld(),
+  options: { createsFormat: boolean; secretBox?: SecretBox | undefined },
+  world: World = awsWorld(options.secretBox),
 ): Instance {
   const logger = new Logger();
   const service = createService({
@@ -59,7 +63,7 @@ export function createInstance(
   return { service, logger, now: () => world.clock.now(), ready };
 }
 
-function awsWorld(): World {
+function awsWorld(secretBox: SecretBox | undefined): World {
   const store = createDynamoDbStore({
     client: createDynamoDbClient({ requestTimeoutMs: LIMITS.requestTimeoutMs }),
     tables: {
@@ -75,6 +79,7 @@ function awsWorld(): World {
     sleep,
     random: Math.random,
     randomBytes,
+    ...(secretBox === undefined ? {} : { secretBox }),
   };
 }
 

@@ -1,6 +1,6 @@
 /** The handler of the function that SQS clients reach: the SQS face over one instance's service. */
-import type { AuthMode } from "../src/http/authorise.ts";
 import type { Face } from "../src/http/face.ts";
+import type { SecretBox } from "../src/service/secret-box.ts";
 import { createSqsFace } from "../src/sqs/face.ts";
 import { faceLog } from "./api-handler.ts";
 import { createInstance, environment, type World } from "./instance.ts";
@@ -9,11 +9,14 @@ import { createInstance, environment, type World } from "./instance.ts";
 interface SqsWorld extends World {
   readonly account: string;
   readonly region: string;
-  readonly auth: AuthMode;
 }
 
-export function createSqsHandler(world?: SqsWorld): Face {
-  const { service, logger, now, ready } = createInstance({ createsFormat: true }, world);
+export function createSqsHandler(
+  options: { secretBox?: SecretBox | undefined } = {},
+  world?: SqsWorld,
+): Face {
+  const instance = createInstance({ createsFormat: true, ...options }, world);
+  const { service, logger, now, ready } = instance;
   return createSqsFace({
     service,
     log: faceLog(logger),
@@ -22,6 +25,6 @@ export function createSqsHandler(world?: SqsWorld): Face {
     ready,
     account: world?.account ?? environment("LANEMQ_ACCOUNT"),
     region: world?.region ?? environment("AWS_REGION"),
-    auth: world?.auth ?? { mode: "deployed" },
+    auth: { mode: "deployed" },
   });
 }

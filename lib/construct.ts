@@ -34,6 +34,10 @@ export interface LaneMQProps {
   readonly receiveMemoryMb?: number;
   /** 30 */
   readonly logRetentionDays?: number;
+  /** Whether clients of Amazon SQS are served; true. Its KMS key is billed by the month. */
+  readonly sqs?: boolean;
+  /** The key of a service that is gone, so that access keys made there go on; a new one is made. */
+  readonly sqsKmsKeyArn?: string;
   /** Origins that browsers may call from; none: CORS is off. */
   readonly corsOrigins?: readonly string[];
 }

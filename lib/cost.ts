@@ -21,6 +21,9 @@ export const PRICES = {
   metricMonth: 0.3,
   alarmMetricMonth: 0.1,
   dashboardMonth: 3.0,
+  /** More by as much for each of its first two rotations, of which there is one a year. */
+  kmsKeyMonth: 1.0,
+  kmsPerTenThousand: 0.03,
   /** Scheduled rules are counted among AWS's own events. */
   scheduledRulePerMillion: 0,
 } as const;
@@ -83,6 +86,7 @@ function idleService(queues: number): Line[] {
     },
     { what: "alarms", dollars: USAGE.alarmMetrics * PRICES.alarmMetricMonth },
     { what: "dashboard", dollars: PRICES.dashboardMonth },
+    { what: "KMS key of the SQS face", dollars: PRICES.kmsKeyMonth },
   ];
 }
 
@@ -147,6 +151,7 @@ const prices = (): string =>
       `DynamoDB on demand $${PRICES.dynamoReadPerMillion} a million read units and $${PRICES.dynamoWritePerMillion} a million write units`,
       `storage $${PRICES.dynamoGbMonth} a GB and month, $${PRICES.dynamoPitrGbMonth.toFixed(2)} more with point-in-time recovery`,
       `CloudWatch $${PRICES.logsIngestedPerGb.toFixed(2)} a GB of logs, $${PRICES.metricMonth.toFixed(2)} a metric, $${PRICES.alarmMetricMonth.toFixed(2)} an alarm's metric, $${PRICES.dashboardMonth.toFixed(2)} a dashboard a month`,
+      `a KMS key $${PRICES.kmsKeyMonth.toFixed(2)} a month, as much more after each of its first two yearly rotations, and $${PRICES.kmsPerTenThousand.toFixed(2)} for 10,000 uses`,
       "scheduled rules free",
     ].join("; ") + ".",
     `Assumed: a janitor round is billed ${ASSUMED.janitorMs} ms at 512 MB, a receive that does not wait ${ASSUMED.pollMs} ms at 256 MB.`,

@@ -1,6 +1,7 @@
 /** The functions: one per role, one for SQS clients and the janitor, each with its own bundle, log group and least-privilege policy. */
 import { Duration, RemovalPolicy, Stack } from "aws-cdk-lib";
 import { Effect, PolicyStatement, Role, ServicePrincipal } from "aws-cdk-lib/aws-iam";
+import type { IKey } from "aws-cdk-lib/aws-kms";
 import {
   Architecture,
   ApplicationLogLevel,
@@ -17,8 +18,9 @@ import { LogGroup } from "aws-cdk-lib/aws-logs";
 import { Construct } from "constructs";
 import { fileURLToPath } from "node:url";
 import { bundling } from "./bundling.ts";
-import { FUNCTION_NAMES, type FunctionName, GRANTS } from "./grants.ts";
+import { FUNCTION_NAMES, type FunctionName, GRANTS, KEY_GRANTS } from "./grants.ts";
 import { METRICS_NAMESPACE } from "../lambdas/metric-names.ts";
+import { accessKeysKey } from "./access-keys-key.ts";
 import type { Settings } from "./settings.ts";
 import type { Tables } from "./tables.ts";
 
@@ -42,8 +44,12 @@ export class Functions extends Construct {
 
   constructor(scope: Construct, id: string, props: Props) {
     super(scope, id);
+    const { sqs } = props.settings;
+    const key = sqs ? accessKeysKey(this, "AccessKeysKey", props.settings) : undefined;
     this.functions = new Map(
-      FUNCTION_NAMES.map((name) => [name, createFunction(this, name, props)] as const),
+      FUNCTION_NAMES.filter((name) => sqs || name !== "sqs").map(
+        (name) => [name, createFunction(this, name, { ...props, key })] as const,
+      ),
     );
   }
 
@@ -61,7 +67,7 @@ export class Functions extends Construct {
 function createFunction(
   scope: Construct,
   name: FunctionName,
-  { settings, tables, service }: Props,
+  { settings, tables, service, key }: Props & { readonly key: IKey | undefined },
 ): LambdaFunction {
   const id = name.charAt(0).toUpperCase() + name.slice(1);
   const logGroup = new LogGroup(scope, `${id}Logs`, {
@@ -84,6 +90,16 @@ function createFunction(
       }),
     );
   }
+  const keyAction = KEY_GRANTS[name];
+  const usesKey = key !== undefined && keyAction !== undefined;
+  if (usesKey)
+    role.addToPolicy(
+      new PolicyStatement({
+        effect: Effect.ALLOW,
+        actions: [`kms:${keyAction}`],
+        resources: [key.keyArn],
+      }),
+    );
   const props: Omit<FunctionProps, "code" | "handler"> & { runtime: Runtime } = {
     description: `LaneMQ: ${name}`,
     runtime: Runtime.NODEJS_24_X,
@@ -103,6 +119,7 @@ function createFunction(
       LANEMQ_CATALOG_TABLE: tables.catalog.tableName,
       LANEMQ_LANES_TABLE: tables.lanes.tableName,
       POWERTOOLS_SERVICE_NAME: service,
+      ...(usesKey ? { LANEMQ_KMS_KEY: key.keyArn } : {}),
       ...(name === "sqs" ? { LANEMQ_ACCOUNT: Stack.of(scope).account } : {}),
       ...(name === "janitor"
         ? {

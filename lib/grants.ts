@@ -1,5 +1,6 @@
 /**
- * What each function may do, action by action and table by table.
+ * What each function may do, action by action and table by table; and who may use the key that the
+ * secrets of access keys are sealed under.
  *
  * G1  Exactly what its code does: the policy test drives every operation and fails on an action that
  *     is used but not granted, or granted but never used. Nobody may Scan.
@@ -11,6 +12,12 @@ export const FUNCTION_NAMES = ["send", "receive", "ack", "admin", "sqs", "janito
 export type FunctionName = FaceName | "janitor";
 
 export type TableAction = "GetItem" | "Query" | "PutItem" | "UpdateItem" | "DeleteItem";
+
+/** None may do both: who makes access keys cannot read those of others. */
+export const KEY_GRANTS: Readonly<Partial<Record<FunctionName, "Encrypt" | "Decrypt">>> = {
+  admin: "Encrypt",
+  sqs: "Decrypt",
+};
 
 export const GRANTS: Readonly<
   Record<FunctionName, Readonly<Record<TableName, readonly TableAction[]>>>

@@ -51,7 +51,7 @@ export class LaneMqHttpApi extends Construct {
       createDefaultStage: false,
       ...(settings.corsOrigins === undefined ? {} : { corsPreflight: cors(settings.corsOrigins) }),
     });
-    this.addRoutes(functions);
+    this.addRoutes(functions, settings.sqs ? SQS_ROUTES.map(signed) : []);
     const logs = new LogGroup(this, "AccessLogs", {
       retention: settings.logRetentionDays,
       removalPolicy: RemovalPolicy.DESTROY,
@@ -67,10 +67,13 @@ export class LaneMqHttpApi extends Construct {
     });
   }
 
-  private addRoutes(functions: Functions): void {
+  private addRoutes(
+    functions: Functions,
+    signedRoutes: readonly ReturnType<typeof signed>[],
+  ): void {
     const iam = new HttpIamAuthorizer();
     const integrations = new Map<FaceName, HttpLambdaIntegration>();
-    for (const route of [...ROUTES, ...SQS_ROUTES.map(signed)]) {
+    for (const route of [...ROUTES, ...signedRoutes]) {
       const integration =
         integrations.get(route.role) ??
         new HttpLambdaIntegration(`${route.role}Integration`, functions.get(route.role), {

@@ -78,6 +78,10 @@ const entries = {
       v.array(v.pipe(v.string(), v.regex(/^(\*|https?:\/\/[^/\s]+)$/))),
     ),
   ),
+  /** For clients of Amazon SQS: a function, its routes, and a KMS key, which is billed by the month. */
+  sqs: v.optional(boolean, true),
+  /** The key of a stack that was deleted, so that access keys made then go on. */
+  sqsKmsKeyArn: v.optional(v.pipe(v.string(), v.regex(/^arn:[a-z-]+:kms:[a-z0-9-]+:\d{12}:key\//))),
   /** Serve tables that exist already: those of a stack that was deleted, or restored ones. */
   catalogTable: v.optional(tableName),
   lanesTable: v.optional(tableName),

@@ -146,5 +146,9 @@ export const LIMITS = {
   /** Bindings are read again after so long even if nothing says that they have changed. */
   bindingsReadAgainMs: MINUTE_MS,
   keyCachedMs: 60_000,
+  /** AWS: how far a signature's time may be from now. */
+  signatureMs: 15 * MINUTE_MS,
+  /** AWS: of a presigned request. */
+  presignedSecondsMax: 7 * DAY_SECONDS,
   deletedNameMs: 60_000,
 } as const;

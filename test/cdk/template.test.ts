@@ -200,6 +200,43 @@ describe("functions", () => {
   });
 });
 
+describe("the key of access keys", () => {
+  const [key] = resources(template, "AWS::KMS::Key");
+
+  it("is rotated, and stays with the tables that hold what is sealed under it", () => {
+    expect(resources(template, "AWS::KMS::Key")).toHaveLength(1);
+    expect(key?.[1].Properties).toMatchObject({ EnableKeyRotation: true });
+    expect(key?.[1].DeletionPolicy).toBe("Retain");
+    const [trial] = resources(synth({ removal: "destroy" }).template, "AWS::KMS::Key");
+    expect(trial?.[1].DeletionPolicy).toBe("Delete");
+  });
+
+  it("is sealed with by the function that makes keys, and opened with by that of SQS clients", () => {
+    const users = resources(template, "AWS::Lambda::Function").filter(([, fn]) =>
+      JSON.stringify(fn.Properties["Environment"]).includes("LANEMQ_KMS_KEY"),
+    );
+    expect(users.map(([id]) => id.replace(/^Functions|[0-9A-F]{8}$/g, "")).sort()).toEqual([
+      "Admin",
+      "Sqs",
+    ]);
+    const actions = resources(template, "AWS::IAM::Policy").flatMap(([, { Properties }]) =>
+      (Properties["PolicyDocument"] as { Statement: Statement[] }).Statement.flatMap((one) =>
+        list(one.Action),
+      ),
+    );
+    const ofKey = actions.filter((action) => action.startsWith("kms:"));
+    expect(ofKey.sort()).toEqual(["kms:Decrypt", "kms:Encrypt"]);
+  });
+
+  it("may be that of a stack that is gone", () => {
+    const arn = "arn:aws:kms:eu-west-1:123456789012:key/11111111-2222-3333-4444-555555555555";
+    const { template } = synth({ sqsKmsKeyArn: arn });
+    template.resourceCountIs("AWS::KMS::Key", 0);
+    const policies = JSON.stringify(template.findResources("AWS::IAM::Policy"));
+    expect(policies.split(arn)).toHaveLength(3);
+  });
+});
+
 describe("logs", () => {
   it("end: every group has a retention, and every function and the API write to one of them", () => {
     const groups = resources(template, "AWS::Logs::LogGroup");
@@ -229,6 +266,14 @@ describe("settings", () => {
     template.hasResourceProperties("AWS::ApiGatewayV2::Stage", {
       DefaultRouteSettings: { ThrottlingRateLimit: 7, ThrottlingBurstLimit: 9 },
     });
+  });
+
+  it("leave out all that is for SQS clients, its price included", () => {
+    const { template } = synth({ sqs: "false" });
+    template.resourceCountIs("AWS::KMS::Key", 0);
+    template.resourceCountIs("AWS::Lambda::Function", FUNCTION_NAMES.length - 1);
+    template.resourceCountIs("AWS::ApiGatewayV2::Route", ROUTES.length);
+    expect(JSON.stringify(template.toJSON())).not.toMatch(/kms|Sqs/i);
   });
 
   it("serve tables that exist already, with the same grants", () => {

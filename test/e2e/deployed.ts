@@ -15,6 +15,8 @@ import { FUNCTION_NAMES, type FunctionName } from "../../lib/grants.ts";
 import { epochMs } from "../../src/core/types.ts";
 import { OPENAPI } from "../../src/http/openapi-document.ts";
 import { type Operation, type Role, ROUTES } from "../../src/http/routes.ts";
+import { openSecretBox } from "../../src/local/secret-box.ts";
+import type { SecretBox } from "../../src/service/secret-box.ts";
 import { createDynamoDbClient } from "../../src/store/dynamodb-client.ts";
 import { createDynamoDbStore } from "../../src/store/dynamodb.ts";
 import type { Store, TableName } from "../../src/store/port.ts";
@@ -22,7 +24,7 @@ import { ensureTables } from "../../src/store/tables.ts";
 import { freshSocketPath, TABLES } from "../engines/engine.ts";
 import { Random } from "../sim/random.ts";
 import { eventOf, type Request } from "../http/face-fixture.ts";
-import { jsonRequest } from "../sqs/requests.ts";
+import { jsonWish, signed } from "../sqs/signing.ts";
 
 export interface Deployed {
   /** Through the handler of the function that the route belongs to. */
@@ -31,10 +33,14 @@ export interface Deployed {
   crowd(operation: Operation, requests: readonly Request[]): Promise<Reply[]>;
   /** An action of SQS, in its JSON protocol. */
   sqs(action: string, input?: object): Promise<Reply>;
+  /** What calls of SQS's actions are signed with from now on. */
+  signWith(accessKey: { readonly accessKeyId: string; readonly secretAccessKey: string }): void;
   runJanitor(): Promise<void>;
   advance(ms: number): void;
   /** By function: what the service asked for, as `table:Action`. */
   readonly asked: ReadonlyMap<FunctionName, ReadonlySet<string>>;
+  /** By function: what it did with the key of access keys, as KMS calls it. */
+  readonly keyUses: ReadonlyMap<FunctionName, ReadonlySet<string>>;
   /** By function: what was sent, with the reads that only an engine like dynalite makes necessary. */
   readonly sent: ReadonlyMap<FunctionName, ReadonlySet<string>>;
   /** Instances with empty caches, as after a pause or an upgrade. */
@@ -67,6 +73,8 @@ export async function deploy(): Promise<Deployed> {
   const perFunction = () => new Map(FUNCTION_NAMES.map((name) => [name, new Set<string>()]));
   const asked = perFunction();
   const sent = perFunction();
+  const keyUses = perFunction();
+  const box = await openSecretBox({});
   const worldOf = (name: FunctionName): World => ({
     store: recording(
       createDynamoDbStore({
@@ -83,6 +91,9 @@ export async function deploy(): Promise<Deployed> {
     sleep,
     random,
     randomBytes,
+    ...(box === undefined
+      ? {}
+      : { secretBox: noting(box, (action) => keyUses.get(name)?.add(action)) }),
   });
   const handlerOf = (role: Role) =>
     createApiHandler(role, role === "admin" ? { openapi: OPENAPI } : {}, worldOf(role));
@@ -91,15 +102,16 @@ export async function deploy(): Promise<Deployed> {
     receive: handlerOf("receive"),
     ack: handlerOf("ack"),
     admin: handlerOf("admin"),
-    sqs: createSqsHandler({
-      ...worldOf("sqs"),
-      auth: { mode: "open" },
-      account: "000000000000",
-      region: "us-east-1",
-    }),
+    sqs: createSqsHandler({}, { ...worldOf("sqs"), account: "000000000000", region: "us-east-1" }),
     janitor: createJanitorHandler(worldOf("janitor")),
   });
   let handlers = start();
+  let accessKey = { accessKeyId: "", secretAccessKey: "" };
+  const signedRequest = async (action: string, input: object = {}) => {
+    const wish = jsonWish(action, input);
+    const where = { region: "us-east-1", service: "sqs", at: new Date(nowMs) };
+    return (await signed(wish, { ...accessKey, ...where })).event;
+  };
   const ask = async (
     handler: ReturnType<typeof handlerOf>,
     operation: Operation,
@@ -120,12 +132,16 @@ export async function deploy(): Promise<Deployed> {
       Promise.all(
         requests.map(async (request) => ask(handlerOf(roleOf(operation)), operation, request)),
       ),
-    sqs: async (action, input) => replyOf(await handlers.sqs(jsonRequest(action, input))),
+    sqs: async (action, input) => replyOf(await handlers.sqs(await signedRequest(action, input))),
+    signWith: (next) => {
+      accessKey = next;
+    },
     runJanitor: () => handlers.janitor({}, { getRemainingTimeInMillis: () => 58_000 }),
     advance: (ms) => {
       nowMs += ms;
     },
     asked,
+    keyUses,
     sent,
     restart: () => {
       handlers = start();
@@ -156,3 +172,9 @@ function recording(store: Store, note: (table: TableName, action: string) => voi
     delete: (table, ...rest) => (note(table, "DeleteItem"), store.delete(table, ...rest)),
   };
 }
+
+/** Each use, by the IAM action that the KMS adapter needs for it. */
+const noting = (box: SecretBox, note: (action: string) => void): SecretBox => ({
+  seal: (...rest) => (note("Encrypt"), box.seal(...rest)),
+  open: (...rest) => (note("Decrypt"), box.open(...rest)),
+});

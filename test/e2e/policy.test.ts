@@ -80,6 +80,10 @@ async function keys(): Promise<void> {
   ];
   const made = await call("createKey", { iam: IAM, body: { name: "all", scopes } }, 201);
   authorization = `Bearer ${String(made["secret"])}`;
+  deployed.signWith({
+    accessKeyId: String(made["accessKeyId"]),
+    secretAccessKey: String(made["secretAccessKey"]),
+  });
   const other = await call("createKey", { iam: IAM, body: { name: "other", scopes } }, 201);
   await call("listKeys", { iam: IAM });
   await call("openapi");
@@ -364,8 +368,16 @@ describe("the policy of each function", () => {
     expect(granted(statementsOf(name)), "granted (received) against used (expected)").toEqual(used);
   });
 
-  it.each(FUNCTION_NAMES)("of %s grants nothing beside tables and its own log", (name) => {
-    const others = statementsOf(name).filter((one) => tablesOf(one).length === 0);
+  it.each(FUNCTION_NAMES)("of %s lets it do with the access keys' key what it does", (name) => {
+    const actions = statementsOf(name)
+      .filter(isOfKey)
+      .flatMap((one) => list(one.Action));
+    const used = [...(deployed.keyUses.get(name) ?? [])];
+    expect(actions).toEqual(used.map((action) => `kms:${action}`));
+  });
+
+  it.each(FUNCTION_NAMES)("of %s grants nothing beside tables, key and its own log", (name) => {
+    const others = statementsOf(name).filter((one) => tablesOf(one).length === 0 && !isOfKey(one));
     expect(others).toHaveLength(1);
     expect(list(others[0]?.Action ?? [])).toEqual(["logs:CreateLogStream", "logs:PutLogEvents"]);
     expect(JSON.stringify(others[0]?.Resource)).toContain(`Functions${idOf(name)}Logs`);
@@ -375,6 +387,9 @@ describe("the policy of each function", () => {
 });
 
 const idOf = (name: string) => name.charAt(0).toUpperCase() + name.slice(1);
+
+const isOfKey = ({ Resource }: Statement): boolean =>
+  JSON.stringify(Resource).includes('"FunctionsAccessKeysKey');
 
 /** One statement may be for both tables. */
 const tablesOf = ({ Resource }: Statement): string[] =>
