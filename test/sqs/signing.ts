@@ -41,18 +41,24 @@ export interface Signed {
 
 const HOST = "lanes.example.com";
 
-/** `plus`: spaces of the query go as `+`, as many HTTP clients send them. */
-export async function signed(wish: Wish, signing: Signing, plus = false): Promise<Signed> {
+export interface Manner {
+  readonly host?: string;
+  /** Spaces of the query go as `+`, as many HTTP clients send them. */
+  readonly plus?: boolean;
+}
+
+export async function signed(wish: Wish, signing: Signing, manner: Manner = {}): Promise<Signed> {
+  const { host = HOST, plus = false } = manner;
   const { region, service, at, expires, ...credentials } = signing;
   const signer = new SignatureV4({ credentials, region, service, sha256: Sha256 });
   const { method, path, body } = wish;
   const request = {
     method,
     protocol: "https:",
-    hostname: HOST,
+    hostname: host,
     path,
     query: structuredClone(wish.query) as Record<string, string | string[]>,
-    headers: { ...wish.headers, host: HOST },
+    headers: { ...wish.headers, host },
     body,
   };
   const options = { signingDate: at };
