@@ -151,6 +151,7 @@ export function claimFresh(
       firstAt: now,
       leaving: request.leaving,
       waiting: false,
+      attempt: undefined,
       pending: membersOf({ entry }, placed),
     };
     result.edits.push(...leaseEdits(lease));
@@ -167,6 +168,7 @@ export function claimFresh(
       firstAt: now,
       leaving,
       waiting: false,
+      attempt: undefined,
       pending: membersOf({ entry }, placed),
     };
     result.edits.push(...leaseEdits(lease));

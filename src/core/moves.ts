@@ -7,7 +7,7 @@
  *     so that a late copy of a shorter extension changes nothing. Otherwise members move to a new lease
  *     in the same update, guarded by their presence (at most `moveMembers`; more: by the whole pending
  *     set as read). A release always moves, so that the receipt is spent: the same release made twice
- *     would take back an attempt twice.
+ *     would take back an attempt twice; what an extension moves says to which attempt it belongs (F1).
  */
 import type { Condition, Edit } from "../store/port.ts";
 import { contains, discard, equal, remove, set } from "../store/port.ts";
@@ -23,7 +23,7 @@ import {
 import type { Lease } from "./segment.ts";
 import type { Offset } from "./types.ts";
 
-/** A release's 0: free at once. It may follow from the lease (R4). */
+/** 0: free at once. It may follow from the lease (R4). */
 type Until = number | ((lease: Lease) => number);
 
 export type LeaseChange =
@@ -40,12 +40,13 @@ export interface Move {
   readonly lease: Lease;
 }
 
-/** `members` are pending in `lease` as read, and not empty. */
+/** `members` are pending in `lease` as read, and not empty; `named`: how many the update names in all. */
 export function planMove(
   lease: Lease,
   members: ReadonlySet<string>,
   change: LeaseChange,
   newLeaseId: () => string,
+  named: number = members.size,
 ): Move {
   const isWhole = members.size === lease.pending.size;
   const isInPlace = isWhole && change.to === "extend";
@@ -56,8 +57,9 @@ export function planMove(
     until,
     receives: change.to === "release" && !change.countAttempt ? lease.receives - 1 : lease.receives,
     waiting: change.to === "release" && until !== 0,
+    attempt: isInPlace ? lease.attempt : (lease.attempt ?? lease.id),
     pending: members,
-    ...(change.to === "release" ? { leaving: undefined } : {}),
+    ...(change.to === "release" ? { leaving: undefined, attempt: undefined } : {}),
   };
   if (isInPlace) {
     const extended = set([leaseName(lease.id), "u"], next.until);
@@ -68,7 +70,7 @@ export function planMove(
     ];
     return { lease: next, edits, guards };
   }
-  const { edits, guards } = takeOut(lease, members, members.size);
+  const { edits, guards } = takeOut(lease, members, named);
   return { lease: next, edits: [...edits, ...leaseEdits(next)], guards };
 }
 
@@ -120,7 +122,13 @@ export function planReleaseInOrder(
     edits.push(...taken.edits);
     guards.push(...taken.guards);
     const until = untilOf(change, lease);
-    const back = { ...lease, until, waiting: until !== 0, leaving: undefined };
+    const back = {
+      ...lease,
+      until,
+      waiting: until !== 0,
+      leaving: undefined,
+      attempt: undefined,
+    };
     const uncounted = lease.receives - 1;
     const released = {
       ...back,

@@ -317,6 +317,7 @@ const leavingLease = (draft: Leaver, leaving: Leaving, input: PlanInput): Lease 
   firstAt: draft.from?.firstAt ?? input.now,
   leaving,
   waiting: false,
+  attempt: undefined,
   pending: membersOf(draft),
 });
 
@@ -330,6 +331,7 @@ function leaseOf({ request, from, entry, given }: Draft, input: PlanInput): Leas
     firstAt: from?.firstAt ?? input.now,
     leaving: request.leaving,
     waiting: false,
+    attempt: undefined,
     pending: membersOf({ from, entry, given }),
   };
 }

@@ -4,6 +4,7 @@ import type { StoredMessage } from "./message.ts";
 import type { Backoff, Order } from "./queue.ts";
 import { member } from "./segment.ts";
 import type { Lease, Leaving, Segment } from "./segment.ts";
+import { epochMs } from "./types.ts";
 import type { EpochMs, Offset } from "./types.ts";
 import { wireBytes } from "./wire-size.ts";
 
@@ -158,6 +159,10 @@ export type Placed = { readonly offset: Offset; readonly message: StoredMessage 
 /** At least a millisecond, so that a lease of 0 s is still told from one that was there before. */
 export const untilOf = ({ now }: PlanInput, request: ClaimRequest): number =>
   now + Math.max(1, request.leaseMs);
+
+/** When a lease was claimed for so long. */
+export const claimedAt = ({ until }: Lease, leaseMs: number): EpochMs =>
+  epochMs(until - Math.max(1, leaseMs));
 
 export const membersOf = (lease: Pick<Lease, "entry">, messages: readonly Placed[]): Set<string> =>
   new Set(messages.map((placed) => member(lease, placed.offset)));

@@ -9,8 +9,8 @@
 import { createHmac, timingSafeEqual } from "node:crypto";
 import { Decoder, Encoder } from "@msgpack/msgpack";
 import { LIMITS } from "./limits.ts";
-import { groupId, laneId, offset, queueId } from "./types.ts";
-import type { GroupId, LaneId, Offset, QueueId } from "./types.ts";
+import { epochMs, groupId, laneId, offset, queueId } from "./types.ts";
+import type { EpochMs, GroupId, LaneId, Offset, QueueId } from "./types.ts";
 
 export interface Place {
   readonly queueId: QueueId;
@@ -28,12 +28,18 @@ export interface Receipt extends Place {
   readonly entry: Offset;
   /** Where order is kept: what the member ends with (O2). */
   readonly tag?: string;
+  /** When the attempt began; receipts of the first version do not say. */
+  readonly claimedAt?: EpochMs;
+  /** The lease that the attempt began with, where `lease` is a later one (F1). */
+  readonly attempt?: string;
 }
 
 const encoder = new Encoder();
 const decoder = new Decoder();
 
-const VERSION = 1;
+const VERSION = 2;
+/** It says nothing of the attempt. */
+const FIRST_VERSION = 1;
 const MAC_BYTES = 16;
 const PLACE = /^([a-z0-9]{12})-([0-9a-z]{1,7})-([0-9a-z]{1,11})$/;
 
@@ -65,7 +71,9 @@ export function sealReceipt(receipt: Receipt, secret: Uint8Array): string {
     receipt.lease,
     receipt.entry,
     receipt.offset - receipt.entry,
-    ...(receipt.tag === undefined ? [] : [receipt.tag]),
+    receipt.tag ?? null,
+    receipt.claimedAt ?? null,
+    receipt.attempt ?? null,
   ]);
   return Buffer.concat([content, mac(content, secret)]).toString("base64url");
 }
@@ -77,7 +85,7 @@ export function openReceipt(text: string, queue: QueueId, secret: Uint8Array): R
   if (bytes.length <= MAC_BYTES || bytes.toString("base64url") !== text) return undefined;
   const content = bytes.subarray(0, -MAC_BYTES);
   if (!timingSafeEqual(mac(content, secret), bytes.subarray(-MAC_BYTES))) return undefined;
-  const [version, ofQueue, lane, group, generation, segment, lease, entry, distance, tag] =
+  const [version, ofQueue, lane, group, generation, segment, lease, entry, distance, ...more] =
     decoder.decode(content) as [
       number,
       string,
@@ -88,9 +96,13 @@ export function openReceipt(text: string, queue: QueueId, secret: Uint8Array): R
       string,
       number,
       number,
-      string?,
+      (string | null)?,
+      (number | null)?,
+      (string | null)?,
     ];
-  if (version !== VERSION || ofQueue !== queue) return undefined;
+  const isKnown = version === VERSION || version === FIRST_VERSION;
+  if (!isKnown || ofQueue !== queue) return undefined;
+  const [tag, claimedAt, attempt] = more;
   return {
     queueId: queue,
     lane: laneId(lane),
@@ -100,9 +112,14 @@ export function openReceipt(text: string, queue: QueueId, secret: Uint8Array): R
     lease,
     entry: offset(entry),
     offset: offset(entry + distance),
-    ...(tag === undefined ? {} : { tag }),
+    ...(isSaid(tag) ? { tag } : {}),
+    ...(isSaid(claimedAt) ? { claimedAt: epochMs(claimedAt) } : {}),
+    ...(isSaid(attempt) ? { attempt } : {}),
   };
 }
+
+const isSaid = <T>(value: T | null | undefined): value is T =>
+  value !== undefined && value !== null;
 
 const mac = (content: Uint8Array, secret: Uint8Array): Buffer =>
   createHmac("sha256", secret).update(content).digest().subarray(0, MAC_BYTES);

@@ -135,6 +135,7 @@ export function leave(
     until: input.now + LEAVING_LEASE_MS,
     leaving,
     waiting: false,
+    attempt: undefined,
     pending: membersAt(lease, new Set(batch.map(({ offset }) => offset))),
   };
   return { lease: moved, leaving, messages: batch };
@@ -230,6 +231,7 @@ function hand(
       firstAt: from.firstAt,
       leaving: request.leaving,
       waiting: false,
+      attempt: undefined,
       pending: membersOf(from, batch),
     };
     leases.push(lease);

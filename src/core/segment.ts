@@ -33,6 +33,8 @@ export interface Lease {
   readonly leaving: Leaving | undefined;
   /** Released with a delay: nobody holds it. */
   readonly waiting: boolean;
+  /** Where an extension has moved its messages here: the lease that their attempt began with (F1). */
+  readonly attempt: string | undefined;
   readonly pending: ReadonlySet<string>;
 }
 
@@ -141,6 +143,7 @@ export function parseLease(id: string, item: Attributes): Lease | undefined {
         v?: boolean;
         o?: boolean;
         w?: boolean;
+        a?: string;
       }
     | undefined;
   const pending = item[pendingName(id)] as ReadonlySet<string> | undefined;
@@ -153,6 +156,7 @@ export function parseLease(id: string, item: Attributes): Lease | undefined {
     firstAt: epochMs(fields.f),
     leaving: fields.d === undefined ? undefined : { why: whyOf(fields), to: fields.d },
     waiting: fields.w === true,
+    attempt: fields.a,
     pending,
   };
 }
@@ -178,6 +182,7 @@ const leaseFields = (lease: Lease) => ({
   ...(lease.leaving?.why === "redrive" ? { v: true } : {}),
   ...(lease.leaving?.why === "expired" ? { o: true } : {}),
   ...(lease.waiting ? { w: true } : {}),
+  ...(lease.attempt === undefined ? {} : { a: lease.attempt }),
 });
 
 export const leaseRemovals = (id: string): Edit[] => [
@@ -233,6 +238,7 @@ export function carryOver(segments: readonly Segment[], start: Offset): Segment[
 
 const SEGMENT_BASE_BYTES = 150;
 const LEASE_BASE_BYTES = 72;
+const ATTEMPT_BYTES = 12;
 
 export const leaseBytes = (members: Iterable<string>): number => {
   let bytes = LEASE_BASE_BYTES;
@@ -244,6 +250,7 @@ export const memberBytes = (text: string): number => text.length + 1;
 /** An estimate of the item's size in bytes, by DynamoDB's rules. */
 export function segmentBytes(segment: Segment): number {
   let bytes = SEGMENT_BASE_BYTES + segment.spent.length * LEASE_BASE_BYTES;
-  for (const lease of segment.leases.values()) bytes += leaseBytes(lease.pending);
+  for (const lease of segment.leases.values())
+    bytes += leaseBytes(lease.pending) + (lease.attempt === undefined ? 0 : ATTEMPT_BYTES);
   return bytes + heldBytes(segment.held);
 }

@@ -168,9 +168,22 @@ export interface LookedUpMessage extends MessageView {
 }
 
 export interface ReceiptResult {
-  readonly status: "done" | "gone" | "invalid";
-  /** The receipt to use from now on, where it changed. */
+  /**
+   * Where the caller asked for it, also: `expired`, the message is still there, but its lease is over
+   * (`stale: "refuse"`); `tooLong`, it would be leased for longer than it may (`withinSeconds`).
+   */
+  readonly status: "done" | "gone" | "invalid" | "expired" | "tooLong";
+  /** The receipt to use from now on, where it changed; the old one stays good, and costs a look more. */
   readonly receipt?: string;
+}
+
+/**
+ * What becomes of a receipt whose lease has run out. Absent: it is good until somebody else has the
+ * message. `accept`: it is good all the same, whoever has it by now. `refuse` (ack alone): it is not
+ * good from then on.
+ */
+export interface AckOptions {
+  readonly stale?: "accept" | "refuse";
 }
 
 export interface ApiKeyView {
@@ -323,17 +336,27 @@ export interface Service {
     },
   ): Promise<readonly ReceivedMessage[]>;
   /** Each in order of the receipts given. A receipt may stand twice; both answers are then the first one's. */
-  ack(name: QueueName, receipts: readonly string[]): Promise<readonly ReceiptResult[]>;
+  ack(
+    name: QueueName,
+    receipts: readonly string[],
+    options?: AckOptions,
+  ): Promise<readonly ReceiptResult[]>;
   release(
     name: QueueName,
     receipts: readonly string[],
     /** `delaySeconds` absent: by the queue's back-off, or at once where it has none. */
     request: { delaySeconds?: number; countAttempt: boolean },
   ): Promise<readonly ReceiptResult[]>;
+  /** From now on; 0 gives these messages back at once, alone, and the receipts stay good until somebody has them. */
   extend(
     name: QueueName,
     receipts: readonly string[],
-    request: { leaseSeconds: number },
+    request: {
+      leaseSeconds: number;
+      stale?: "accept";
+      /** How long one attempt may last in all. */
+      withinSeconds?: number;
+    },
   ): Promise<readonly ReceiptResult[]>;
 
   browse(

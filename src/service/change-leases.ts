@@ -3,15 +3,18 @@
  *
  * C4  A move is guarded by the presence of what it moves; if something was acked meanwhile, the
  *     segment is read again and that is dropped.
+ * F1  A message that is not in the lease that its receipt names is looked for in the others.
  */
 import { retryDelayMs } from "../core/backoff.ts";
 import { isLaneError, LaneError } from "../core/errors.ts";
+import { holderOf } from "../core/follow.ts";
+import type { Reach } from "../core/follow.ts";
 import { planMove, planReleaseInOrder } from "../core/moves.ts";
 import type { LeaseChange, Move } from "../core/moves.ts";
 import type { QueueRecord } from "../core/queue.ts";
 import { sealReceipt } from "../core/receipt.ts";
 import type { Receipt } from "../core/receipt.ts";
-import { leaseName, parseLease, parseSegment } from "../core/segment.ts";
+import { leaseName, member, parseLease, parseSegment } from "../core/segment.ts";
 import type { Lease } from "../core/segment.ts";
 import type { QueueName } from "../core/types.ts";
 import { absent, all } from "../store/port.ts";
@@ -27,11 +30,19 @@ import type { SegmentReceipts } from "./receipts.ts";
 const ATTEMPTS = 5;
 const LEASES_AT_ONCE = 16;
 
+/** `lease` tells that the change was applied: it is one of those that it changes. */
 interface Planned extends Move {
-  /** To a lease of a new id, which tells that the change was applied. */
+  /** To a lease of a new id. */
   readonly isMoved: boolean;
-  readonly held: readonly Receipt[];
-  readonly answer: (receipt: Receipt) => ReceiptResult;
+  readonly answers: ReadonlyMap<Receipt, ReceiptResult>;
+  /** What one more update is for. */
+  readonly rest: readonly Receipt[];
+}
+
+interface ExtendRequest {
+  readonly leaseSeconds: number;
+  readonly stale?: "accept";
+  readonly withinSeconds?: number;
 }
 
 export class LeaseChanger {
@@ -71,36 +82,49 @@ export class LeaseChanger {
   async extend(
     name: QueueName,
     texts: readonly string[],
-    request: { leaseSeconds: number },
+    { leaseSeconds, stale, withinSeconds = Number.POSITIVE_INFINITY }: ExtendRequest,
   ): Promise<readonly ReceiptResult[]> {
-    const until = this.#deps.clock.now() + request.leaseSeconds * 1000;
-    return this.#change(await this.#catalog.get(name), texts, { to: "extend", until });
+    const now = this.#deps.clock.now();
+    const until = leaseSeconds === 0 ? 0 : now + leaseSeconds * 1000;
+    const record = await this.#catalog.get(name);
+    const isTooLong = ({ claimedAt = now }: Receipt): boolean =>
+      leaseSeconds > 0 && Math.floor((now - claimedAt) / 1000) + leaseSeconds > withinSeconds;
+    const change: LeaseChange = { to: "extend", until };
+    const reach = stale === "accept" ? "anyone" : "attempt";
+    const results = await this.#change(record, texts, change, reach, isTooLong);
+    if (leaseSeconds === 0) this.#bell.ring(record.queueId);
+    return results;
   }
 
   async #change(
     record: QueueRecord,
     texts: readonly string[],
     change: LeaseChange,
+    reach: Reach = "attempt",
+    isTooLong: (receipt: Receipt) => boolean = () => false,
   ): Promise<readonly ReceiptResult[]> {
     const isOrdered = record.settings.order !== "none" && change.to === "release";
     return byReceipt(record, texts, "lease", async (group) => {
       const answers = new Map<Receipt, ReceiptResult>();
       const byLease = new Map<string, Receipt[]>();
       for (const receipt of group.receipts)
-        byLease.set(receipt.lease, [...(byLease.get(receipt.lease) ?? []), receipt]);
+        if (isTooLong(receipt)) answers.set(receipt, { status: "tooLong" });
+        else byLease.set(receipt.lease, [...(byLease.get(receipt.lease) ?? []), receipt]);
       const leases = [...byLease.values()];
       for (let at = 0; at < leases.length; at += LEASES_AT_ONCE) {
         const some = leases.slice(at, at + LEASES_AT_ONCE);
         if (isOrdered) {
-          await this.#settle(group, answers, (item) =>
-            this.#releaseInOrder(group, some.flat(), change, item),
+          await this.#settle(group, answers, some.flat(), (item, receipts) =>
+            this.#releaseInOrder(group, receipts, change, item),
           );
           continue;
         }
         // Leases of one segment do not get in each other's way: each is guarded by its own members.
         const settled = await Promise.allSettled(
           some.map((receipts) =>
-            this.#settle(group, answers, (item) => this.#move(record, receipts, change, item)),
+            this.#settle(group, answers, receipts, (item, open) =>
+              this.#move(record, group, open, change, reach, item),
+            ),
           ),
         );
         for (const one of settled) if (one.status === "rejected") throw one.reason;
@@ -109,29 +133,41 @@ export class LeaseChanger {
     });
   }
 
-  /** What one lease's receipts come to. */
+  /** What one lease's receipts come to, wherever their messages have moved since. */
   #move(
     record: QueueRecord,
+    group: SegmentReceipts,
     receipts: readonly Receipt[],
     change: LeaseChange,
+    reach: Reach,
     item: Item,
   ): Planned | undefined {
-    const lease = parseLease(receipts[0]?.lease ?? "", item);
-    const held = receipts.filter((receipt) => lease?.pending.has(memberOf(receipt)));
-    if (lease === undefined || held.length === 0) return undefined;
-    const members = new Set(held.map(memberOf));
-    const move = planMove(lease, members, change, () => newLeaseId(this.#deps));
-    const isMoved = move.lease.id !== lease.id;
+    const held = heldBy(receipts, leasesFor(group, receipts, item), reach);
+    const some = [...held].slice(0, LEASES_AT_ONCE);
+    const named = some.reduce((sum, [, own]) => sum + own.length, 0);
+    const moves = some.map(([lease, own]) => {
+      const members = new Set(own.map(({ offset, tag }) => member(lease, offset, tag)));
+      const newId = () => newLeaseId(this.#deps);
+      return { own, lease, move: planMove(lease, members, change, newId, named) };
+    });
+    const marker = moves.find(({ lease, move }) => move.lease.id !== lease.id) ?? moves[0];
+    if (marker === undefined) return undefined;
     return {
-      ...move,
-      isMoved,
-      held,
-      answer: (receipt) => ({
-        status: "done",
-        ...(isMoved && change.to === "extend"
-          ? { receipt: sealReceipt({ ...receipt, lease: move.lease.id }, record.secret) }
-          : {}),
-      }),
+      lease: marker.move.lease,
+      isMoved: marker.move.lease.id !== marker.lease.id,
+      edits: moves.flatMap(({ move }) => move.edits),
+      guards: moves.flatMap(({ move }) => move.guards),
+      answers: new Map(
+        moves.flatMap(({ own, move: { lease } }) =>
+          own.map((receipt): [Receipt, ReceiptResult] => [
+            receipt,
+            change.to === "release" || lease.id === receipt.lease
+              ? { status: "done" }
+              : { status: "done", receipt: renewed(receipt, lease, record.secret) },
+          ]),
+        ),
+      ),
+      rest: [...held].slice(LEASES_AT_ONCE).flatMap(([, own]) => own),
     };
   }
 
@@ -143,28 +179,33 @@ export class LeaseChanger {
     item: Item,
   ): Planned | undefined {
     const { leases } = parseSegment(group.start, item);
-    const held = receipts.filter((one) => leases.get(one.lease)?.pending.has(memberOf(one)));
+    const held = heldBy(receipts, leases, "attempt");
     const move = planReleaseInOrder(
       leases.values(),
       membersByLease(held),
-      membersByLease(group.receipts),
+      membersByLease(heldBy(group.receipts, leases, "attempt")),
       change,
       () => newLeaseId(this.#deps),
     );
     if (move === undefined) return undefined;
-    return { ...move, isMoved: true, held, answer: () => ({ status: "done" }) };
+    const answers = new Map(
+      [...held.values()].flat().map((receipt) => [receipt, { status: "done" }] as const),
+    );
+    return { ...move, isMoved: true, answers, rest: [] };
   }
 
   /** Reads, has it planned, applies; again when what was planned on has changed. */
   async #settle(
     group: SegmentReceipts,
     answers: Map<Receipt, ReceiptResult>,
-    plan: (item: Item) => Planned | undefined,
+    receipts: readonly Receipt[],
+    plan: (item: Item, receipts: readonly Receipt[]) => Planned | undefined,
   ): Promise<void> {
     let unknown: unknown;
+    let open = receipts;
     for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
       const item = await this.#deps.store.get("lanes", group.key, { consistent: true });
-      const planned = item === undefined || item["closed"] === true ? undefined : plan(item);
+      const planned = item === undefined || item["closed"] === true ? undefined : plan(item, open);
       if (planned === undefined) {
         if (unknown !== undefined) throw unknown;
         return;
@@ -191,8 +232,11 @@ export class LeaseChanger {
           now.waiting === planned.lease.waiting;
       }
       if (!isApplied) continue;
-      for (const receipt of planned.held) answers.set(receipt, planned.answer(receipt));
-      return;
+      for (const [receipt, answer] of planned.answers) answers.set(receipt, answer);
+      if (planned.rest.length === 0) return;
+      open = planned.rest;
+      unknown = undefined;
+      attempt = -1;
     }
     throw (
       unknown ??
@@ -201,9 +245,48 @@ export class LeaseChanger {
   }
 }
 
-function membersByLease(receipts: readonly Receipt[]): ReadonlyMap<string, ReadonlySet<string>> {
-  const members = new Map<string, Set<string>>();
-  for (const receipt of receipts)
-    members.set(receipt.lease, (members.get(receipt.lease) ?? new Set()).add(memberOf(receipt)));
-  return members;
+/** Mostly the lease that they name has all of them; only else are the others looked through. */
+function leasesFor(
+  group: SegmentReceipts,
+  receipts: readonly Receipt[],
+  item: Item,
+): ReadonlyMap<string, Lease> {
+  const named = parseLease(receipts[0]?.lease ?? "", item);
+  return named !== undefined && receipts.every((one) => named.pending.has(memberOf(one)))
+    ? new Map([[named.id, named]])
+    : parseSegment(group.start, item).leases;
 }
+
+type Held = ReadonlyMap<Lease, readonly Receipt[]>;
+
+/** The receipts whose messages are still there for them, by the lease that has them now. */
+function heldBy(
+  receipts: readonly Receipt[],
+  leases: ReadonlyMap<string, Lease>,
+  reach: Reach,
+): Held {
+  const held = new Map<Lease, Receipt[]>();
+  for (const receipt of receipts) {
+    const lease = holderOf(receipt, leases, reach);
+    if (lease !== undefined) held.set(lease, [...(held.get(lease) ?? []), receipt]);
+  }
+  return held;
+}
+
+const renewed = (
+  receipt: Receipt,
+  { id, entry, attempt }: Lease,
+  secret: QueueRecord["secret"],
+): string =>
+  sealReceipt(
+    { ...receipt, lease: id, entry, ...(attempt === undefined ? {} : { attempt }) },
+    secret,
+  );
+
+const membersByLease = (held: Held): ReadonlyMap<string, ReadonlySet<string>> =>
+  new Map(
+    [...held].map(([lease, receipts]) => [
+      lease.id,
+      new Set(receipts.map(({ offset, tag }) => member(lease, offset, tag))),
+    ]),
+  );

@@ -74,17 +74,19 @@ export class Cursors {
   async refresh(stand: Stand): Promise<Cursor> {
     for (;;) {
       const readAt = this.#deps.clock.now();
-      const cursor = parseCursor(
-        await this.#deps.store.get("lanes", cursorKey(stand.queue, stand.lane, stand.group), {
-          consistent: true,
-        }),
-      );
+      const cursor = await this.peek(stand);
       if (cursor.next === undefined) {
         this.#cache.set(standKey(stand), { cursor, readAt });
         return cursor;
       }
       await this.#switch(stand, cursor, cursor.next);
     }
+  }
+
+  /** Strongly read, and left as it is: a purge or seek may be under way (`next`). */
+  async peek({ queue, lane, group }: Stand): Promise<Cursor> {
+    const key = cursorKey(queue, lane, group);
+    return parseCursor(await this.#deps.store.get("lanes", key, { consistent: true }));
   }
 
   /** C7: lists the segment that begins where the last one was cut. */

@@ -13,6 +13,7 @@ import type { Stand } from "./cursor.ts";
 export interface SegmentReceipts {
   readonly key: Key;
   readonly stand: Stand;
+  readonly generation: number;
   /** Start of the segment. */
   readonly start: Offset;
   /** Each once, however often the call names it. */
@@ -21,6 +22,20 @@ export interface SegmentReceipts {
 
 /** What the receipt's message is called in its lease. */
 export const memberOf = (receipt: Receipt): string => member(receipt, receipt.offset, receipt.tag);
+
+/** Receipts of messages that stand in one segment. */
+export const inSegment = <R extends readonly Receipt[]>(
+  stand: Stand,
+  generation: number,
+  start: Offset,
+  receipts: R,
+): SegmentReceipts & { readonly receipts: R } => ({
+  key: segmentKey(stand.queue, stand.lane, stand.group, generation, start),
+  stand,
+  generation,
+  start,
+  receipts,
+});
 
 /**
  * Groups the receipts, has each group handled, and puts the answers back in the order of the call.
@@ -43,16 +58,16 @@ export async function byReceipt(
       `None of the receipts was issued by the queue "${record.name}".`,
     );
   }
-  const groups = new Map<string, SegmentReceipts & { receipts: Receipt[] }>();
+  const groups = new Map<string, SegmentReceipts & { readonly receipts: Receipt[] }>();
   for (const receipt of opened.values()) {
     if (receipt === undefined) continue;
     const { lane, group: groupId, generation, segment } = receipt;
     const stand = { queue: receipt.queueId, lane, group: groupId };
-    const key = segmentKey(stand.queue, lane, groupId, generation, segment);
-    const name = `${key.pk}/${key.sk}`;
-    const group = groups.get(name) ?? { key, stand, start: segment, receipts: [] };
-    group.receipts.push(receipt);
-    groups.set(name, group);
+    const group = inSegment<Receipt[]>(stand, generation, segment, []);
+    const name = `${group.key.pk}/${group.key.sk}`;
+    const same = groups.get(name) ?? group;
+    same.receipts.push(receipt);
+    groups.set(name, same);
   }
   const answers = new Map<Receipt, ReceiptResult>();
   const leases = new Set([...opened.values()].flatMap((receipt) => receipt?.lease ?? []));

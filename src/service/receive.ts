@@ -12,7 +12,7 @@
  */
 import { afterChange, LaneError } from "../core/errors.ts";
 import { LIMITS } from "../core/limits.ts";
-import { deliveredBytes } from "../core/plan.ts";
+import { claimedAt, deliveredBytes } from "../core/plan.ts";
 import { isSeeking, receivableSets } from "../core/group.ts";
 import type { GroupQueue } from "../core/group.ts";
 import type { QueueRecord } from "../core/queue.ts";
@@ -137,18 +137,19 @@ export class Receiver {
     let unsureLooks = 0;
     for (let look = 0; request.signal?.aborted !== true; look++) {
       const timerAt = await this.#due.promote(queue);
+      const leaseMs = leaseMsOf(request, queue);
       // What one plan gives goes by one rule (T4).
       const answer = await this.#rounds.submit(`${nameOf(queue)}${drain ? "#drain" : ""}`, {
         queue,
         max: request.max,
         drain,
         maxBytes: request.maxBytes ?? LIMITS.responseBytes,
-        leaseMs: leaseMsOf(request, queue),
+        leaseMs,
         signal: request.signal,
       });
       if (answer.given.length === 0 && answer.error !== undefined) throw answer.error;
       if (answer.given.length > 0) {
-        const messages = await this.#received(queue, answer.given);
+        const messages = await this.#received(queue, answer.given, leaseMs);
         if (attempt !== undefined) await this.#attempts.remember(queue, attempt, messages);
         return messages;
       }
@@ -313,7 +314,11 @@ export class Receiver {
     if (!isSeeking(group)) this.#finished.set(standKey(stand), { seeks: group.seeks });
   }
 
-  async #received(record: GroupQueue, given: readonly Given[]): Promise<ReceivedMessage[]> {
+  async #received(
+    record: GroupQueue,
+    given: readonly Given[],
+    leaseMs: number,
+  ): Promise<ReceivedMessage[]> {
     const messages: ReceivedMessage[] = [];
     let failure: unknown;
     /** Where order is kept, what is behind one that cannot be read comes back with it. */
@@ -344,6 +349,7 @@ export class Receiver {
           lease: lease.id,
           entry: lease.entry,
           ...(tag === undefined ? {} : { tag }),
+          claimedAt: claimedAt(lease, leaseMs),
         },
         record.secret,
       );

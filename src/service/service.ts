@@ -104,7 +104,7 @@ export function createService(deps: Deps, bell: Bell = new Bell(deps)): Service 
     due,
     new Attempts(deps, log),
   );
-  const acker = new Acker(deps, catalog, eraser);
+  const acker = new Acker(deps, catalog, cursors, eraser);
   const leases = new LeaseChanger(deps, catalog, bell);
   const browser = new Browser(
     deps,
@@ -157,7 +157,7 @@ export function createService(deps: Deps, bell: Bell = new Bell(deps)): Service 
     runMoves: (deadline, signal) => moves.run(deadline, signal),
     send: (name, messages, request) => sender.send(name, messages, request),
     receive: (name, request) => receiver.receive(name, request),
-    ack: (name, receipts) => acker.ack(name, receipts),
+    ack: (name, receipts, options) => acker.ack(name, receipts, options),
     release: (name, receipts, request) => leases.release(name, receipts, request),
     extend: (name, receipts, request) => leases.extend(name, receipts, request),
     browse: (name, request) => browser.browse(name, request),

@@ -82,6 +82,8 @@ function render(condition: Condition, to: Placeholders): string {
       return `contains(${to.path(condition.path)}, ${to.value(condition.member, { S: condition.member })})`;
     case "less":
       return `${to.path(condition.path)} < ${to.value(condition.than, numberAttribute(condition.than))}`;
+    case "more":
+      return `${to.path(condition.path)} > ${to.value(condition.than, numberAttribute(condition.than))}`;
     case "all":
       return join(
         condition.of.filter((part) => !alwaysHolds(part)),

@@ -25,6 +25,10 @@ export function holds(condition: Condition, item: Item | undefined): boolean {
       const value = at(item, condition.path);
       return typeof value === "number" && value < condition.than;
     }
+    case "more": {
+      const value = at(item, condition.path);
+      return typeof value === "number" && value > condition.than;
+    }
     case "all":
       return condition.of.every((part) => holds(part, item));
     case "any":

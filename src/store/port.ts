@@ -42,6 +42,7 @@ export type Condition =
   | { readonly is: "equal"; readonly path: Path; readonly to: Value }
   | { readonly is: "contains"; readonly path: Path; readonly member: string }
   | { readonly is: "less"; readonly path: Path; readonly than: number }
+  | { readonly is: "more"; readonly path: Path; readonly than: number }
   | { readonly is: "all"; readonly of: readonly Condition[] }
   | { readonly is: "any"; readonly of: readonly Condition[] };
 
@@ -111,6 +112,7 @@ export const contains = (path: Path, member: string): Condition => ({
   member,
 });
 export const less = (path: Path, than: number): Condition => ({ is: "less", path, than });
+export const more = (path: Path, than: number): Condition => ({ is: "more", path, than });
 export const all = (...of: readonly Condition[]): Condition => ({ is: "all", of });
 export const any = (...of: readonly Condition[]): Condition => ({ is: "any", of });
 export const set = (path: Path, to: Value): Edit => ({ do: "set", path, to });

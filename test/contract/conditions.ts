@@ -1,5 +1,15 @@
 import { describe, expect, test } from "vitest";
-import { absent, all, any, contains, equal, exists, less, set } from "../../src/store/port.ts";
+import {
+  absent,
+  all,
+  any,
+  contains,
+  equal,
+  exists,
+  less,
+  more,
+  set,
+} from "../../src/store/port.ts";
 import type { Attributes, Condition, Store, Value } from "../../src/store/port.ts";
 import { freshPk } from "./fresh.ts";
 
@@ -61,6 +71,14 @@ const CASES: readonly [name: string, condition: Condition, onItem: boolean, onNo
     ["less by digits, not by letters", less(["number"], 10), true, false],
     ["less of a text", less(["text"], 10), false, false],
     ["less of an absent attribute", less(["nowhere"], 10), false, false],
+    ["more", more(["number"], 4), true, false],
+    ["more than itself", more(["number"], 5), false, false],
+    ["more than a larger one", more(["number"], 6), false, false],
+    ["more by digits, not by letters", more(["number"], -10), true, false],
+    ["more of a map's member", more(["map", "inner"], 0), true, false],
+    ["more of a text", more(["text"], -10), false, false],
+    ["more of an absent attribute", more(["nowhere"], -10), false, false],
+    ["more of a member of an absent map", more(["nowhere", "other"], -10), false, false],
     ["all of two that hold", all(exists("pk"), less(["number"], 6)), true, false],
     ["all of one that fails", all(exists("pk"), less(["number"], 5)), false, false],
     ["all of nothing", all(), true, true],

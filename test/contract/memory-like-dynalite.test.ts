@@ -50,7 +50,7 @@ const { condition } = fc.letrec<{ condition: Condition }>((tie) => ({
     fc.record({ is: fc.constant("absent" as const), path: fc.constant(["pk"] as const) }),
     fc.record({ is: fc.constant("equal" as const), path, to: scalar }),
     fc.record({ is: fc.constant("contains" as const), path, member }),
-    fc.record({ is: fc.constant("less" as const), path, than: number }),
+    fc.record({ is: fc.constantFrom("less" as const, "more" as const), path, than: number }),
     fc.record({
       is: fc.constant("all" as const),
       of: fc.array(tie("condition"), { maxLength: 3 }),

@@ -69,6 +69,7 @@ export const lease = (id: string, pending: readonly number[], over: Partial<Leas
     firstAt: epochMs(NOW - 60_000),
     leaving: undefined,
     waiting: false,
+    attempt: undefined,
     pending: new Set(pending.map((at) => (at - from).toString(36))),
     ...over,
   };

@@ -459,8 +459,11 @@ export class Auditor {
       (touch) => touch === span || (touch.outcome !== "unknown" && touch.to < span.from),
     );
     if (!isSure) return;
+    // To nothing: free at once.
     lease.untilLow =
-      span.from + leaseSeconds * 1_000 + this.#bounds.skewMarginMs - 2 * this.#bounds.skewMs;
+      leaseSeconds === 0
+        ? span.from
+        : span.from + leaseSeconds * 1_000 + this.#bounds.skewMarginMs - 2 * this.#bounds.skewMs;
     lease.touchedAt = Infinity;
     this.#checkExtended(lease, span);
   }

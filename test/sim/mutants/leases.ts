@@ -32,27 +32,23 @@ export const LEASE_MUTANTS: readonly Mutant[] = [
     "C3",
     "ack-of-anything-is-done",
     ACK,
-    "pending?.has(memberOf(receipt)) === true",
+    "pending?.has(member(lease, receipt.offset, receipt.tag)) === true",
     "pending?.size !== 0",
   ),
-  damage("C3", "doubt-is-done", ACK, "lease !== undefined && lease.u > doubt.now", "old !== null", [
+  damage("C3", "doubt-is-done", ACK, "fields !== undefined && fields.u > now", "item !== null", [
     "letters",
   ]),
-  damage(
-    "C3",
-    "moved-is-done",
-    ACK,
-    "(old !== undefined && isPendingElsewhere(receipt, old))",
-    "old === null",
-  ),
-  damage(
-    "C3",
-    "acks-the-closed",
-    ACK,
-    'all(exists("version"), absent("closed"))',
-    'exists("version")',
-    ["purges"],
-  ),
+  damage("C3", "moved-is-done", ACK, "if (isPending(receipt, segment))", "if (item === null)"),
+  {
+    rule: "C3",
+    name: "acks-the-closed",
+    kinds: ["purges"],
+    file: ACK,
+    edits: [
+      ['        absent("closed"),\n', ""],
+      ['item === undefined || item["closed"] === true', "item === undefined"],
+    ],
+  },
   damage("C4", "move-without-presence", MOVES, "guards: byMember", "guards: 1 > 0 ? [] : byMember"),
   damage(
     "C4",
