@@ -15,7 +15,7 @@ import type { Lease } from "./segment.ts";
 /** Whose lease is meant. */
 export type Reach = "attempt" | "anyone";
 
-export const attemptOf = ({ attempt, lease }: Receipt): string => attempt ?? lease;
+const attemptOf = ({ attempt, lease }: Receipt): string => attempt ?? lease;
 
 export const holds = (lease: Lease, receipt: Receipt): boolean =>
   lease.pending.has(member(lease, receipt.offset, receipt.tag));
