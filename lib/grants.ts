@@ -44,8 +44,9 @@ export const GRANTS: Readonly<
     lanes: ["GetItem", "Query", "PutItem", "UpdateItem", "DeleteItem"],
   },
   sqs: {
-    catalog: ["GetItem"],
-    lanes: [],
+    catalog: ["GetItem", "PutItem", "DeleteItem"],
+    // Starting a move task moves what it can at once.
+    lanes: ["GetItem", "Query", "PutItem", "UpdateItem", "DeleteItem"],
   },
   janitor: {
     catalog: ["GetItem", "Query", "PutItem", "UpdateItem", "DeleteItem"],

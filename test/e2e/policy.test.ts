@@ -34,6 +34,7 @@ beforeAll(async () => {
     idleLanes,
     largeMessages,
     erasedDeadLetters,
+    moveTasks,
     groups,
     crowdedLane,
     schedules,
@@ -250,6 +251,35 @@ async function erasedDeadLetters(): Promise<void> {
   const { moved } = await call("redrive", { queue: "erased", body: {} });
   expect(moved).toBe(1);
   expect((await receive("heavy"))[0]?.body).toHaveLength(1_000_000);
+}
+
+/** Some of them by the start itself, some by the janitor; a large body's parts go with it. */
+async function moveTasks(): Promise<void> {
+  const SourceArn = "arn:aws:sqs:us-east-1:000000000000:erased";
+  const fail = async (): Promise<void> => {
+    for (let look = 0; look < 3; look++) {
+      deployed.advance(MINUTE);
+      await receive("heavy");
+    }
+  };
+  const statuses = async (): Promise<unknown[]> => {
+    const { body } = await deployed.sqs("ListMessageMoveTasks", { SourceArn, MaxResults: 10 });
+    return (body["Results"] as { Status: string }[]).map(({ Status }) => Status);
+  };
+  await fail();
+  await deployed.sqs("StartMessageMoveTask", { SourceArn });
+  expect(await statuses()).toEqual(["COMPLETED"]);
+  await fail();
+  await deployed.sqs("StartMessageMoveTask", { SourceArn, MaxNumberOfMessagesPerSecond: 1 });
+  deployed.advance(MINUTE);
+  await deployed.runJanitor();
+  expect(await statuses()).toEqual(["COMPLETED", "COMPLETED"]);
+  await fail();
+  const input = { SourceArn, MaxNumberOfMessagesPerSecond: 1 };
+  const { body } = await deployed.sqs("StartMessageMoveTask", input);
+  deployed.advance(MINUTE);
+  await deployed.sqs("CancelMessageMoveTask", { TaskHandle: body["TaskHandle"] });
+  expect(await statuses()).toEqual(["CANCELLED", "COMPLETED", "COMPLETED"]);
 }
 
 /** Made, used, left to the janitor, deleted and made again. */
