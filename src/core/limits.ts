@@ -34,8 +34,8 @@ export const LIMITS = {
   sqsAttributes: 10,
   sqsAttributeNameBytes: 256,
   sqsDelaySecondsMax: 900,
-  /** Of a receive, by `wireBytes`, where a first message is not larger by itself: XML makes up to six bytes of one. */
-  sqsReceiveBytes: 1 * MIB + 256 * KIB,
+  /** Of a receive, by `wireBytes`, where a first message is not larger by itself: XML makes up to five bytes of one. */
+  sqsReceiveBytes: 1 * MIB + 128 * KIB,
   /** For how long a ReceiveRequestAttemptId stands for the messages that it got. */
   attemptMs: 5 * MINUTE_MS,
   /** Of SQS's message attributes, as they are stored beside the body: names, data types and values, those of `Binary` as base64. An item holds 400 KB. */

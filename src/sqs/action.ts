@@ -13,6 +13,8 @@ export interface SqsCall extends Where {
   /** Drops the 60 s waits after a deletion and a purge. */
   readonly relaxed: boolean;
   readonly now: () => EpochMs;
+  /** X-Ray's header, as an instrumented client sends it along. */
+  readonly trace?: string | undefined;
   /** Ends a long wait when the caller is gone; Lambda has none. */
   readonly signal: AbortSignal | undefined;
 }

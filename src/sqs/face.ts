@@ -56,7 +56,8 @@ export function createSqsFace(options: SqsFaceOptions): Face {
     if (action === undefined) throw noAction(request.action);
     const { account, region, relaxed, now } = options;
     const endpoint = endpointOf(event);
-    const call = { service, caller, endpoint, account, region, relaxed, now, signal };
+    const trace = traceOf(event);
+    const call = { service, caller, endpoint, account, region, relaxed, now, trace, signal };
     const output = await action.run(call, checked(action, request.input));
     return protocol.answer(request.action, output ?? undefined, requestId);
   };
@@ -92,6 +93,12 @@ const isJson = ({ headers }: APIGatewayProxyEventV2): boolean =>
 function endpointOf({ headers, requestContext }: APIGatewayProxyEventV2): string {
   const scheme = headers["x-forwarded-proto"] === "http" ? "http" : "https";
   return `${scheme}://${headers["host"] ?? requestContext.domainName}`;
+}
+
+/** API Gateway gives every request such a header; a client's own names the span that it is part of. */
+function traceOf({ headers }: APIGatewayProxyEventV2): string | undefined {
+  const trace = headers["x-amzn-trace-id"];
+  return trace?.includes("Parent=") === true ? trace : undefined;
 }
 
 function checked(action: Action, input: unknown): unknown {

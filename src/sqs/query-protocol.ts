@@ -81,7 +81,7 @@ export const QUERY_PROTOCOL: Protocol = {
     const details = new XmlNode("Error", [
       XmlNode.of("Type", error.isSenderFault ? "Sender" : "Receiver"),
       XmlNode.of("Code", error.queryCode),
-      XmlNode.of("Message", error.queryMessage),
+      textNode("Message", error.queryMessage),
       new XmlNode("Detail"),
     ]);
     const response = new XmlNode("ErrorResponse", [details, XmlNode.of("RequestId", requestId)]);
@@ -132,6 +132,8 @@ function membersOf(tree: Tree): Map<string, unknown> {
         if (!(entry instanceof Map) || typeof key !== "string") throw malformed([name]);
         return [key, plain(entry.get("Value") ?? "")];
       });
+      if (new Set(entries.map(([key]) => key)).size < entries.length)
+        throw new SqsError("InvalidParameterValue", `A name stands twice among the ${map.member}.`);
       members.set(map.member, Object.fromEntries(entries));
     } else {
       members.set(name, plain(value));
@@ -181,7 +183,7 @@ function nodesOf(output: object, action: string): XmlNode[] {
     if (map === undefined) return [nodeOf(member, value, action)];
     const [element, { key }] = map;
     return Object.entries(value as object).map(
-      ([name, one]) => new XmlNode(element, [XmlNode.of(key, name), nodeOf("Value", one, action)]),
+      ([name, one]) => new XmlNode(element, [textNode(key, name), nodeOf("Value", one, action)]),
     );
   });
 }
@@ -189,23 +191,38 @@ function nodesOf(output: object, action: string): XmlNode[] {
 const nodeOf = (element: string, value: unknown, action: string): XmlNode =>
   typeof value === "object" && value !== null
     ? new XmlNode(element, nodesOf(value, action))
-    : XmlNode.of(element, String(value));
+    : textNode(element, String(value));
+
+const textNode = (element: string, text: string): XmlNode => new XmlNode(element, [new Text(text)]);
+
+/** Escaped where it must be, and not where it need not: an answer stays within Lambda's 6 MB. */
+class Text {
+  readonly #text: string;
+
+  constructor(text: string) {
+    this.#text = text;
+  }
+
+  toString(): string {
+    return this.#text.replace(ESCAPED, (character) => ESCAPES.get(character) ?? "\ufffd");
+  }
+}
+
+/**
+ * A bare CR would be read as LF. Clients of the query protocol know no other reference to a character
+ * than this one of AWS. What XML has no way to say is replaced.
+ */
+const ESCAPES: ReadonlyMap<string, string> = new Map([
+  ["&", "&amp;"],
+  ["<", "&lt;"],
+  [">", "&gt;"],
+  ["\r", "&#xD;"],
+]);
+// oxlint-disable-next-line no-control-regex -- These are what is looked for.
+const ESCAPED = /[&<>\r\0-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff]/g;
 
 const written = (statusCode: number, node: XmlNode) => ({
   statusCode,
   headers: { ...HEADERS },
-  ...payload(`<?xml version="1.0"?>${lineEndsAsInAws(node.toString())}`),
+  ...payload(`<?xml version="1.0"?>${node.toString()}`),
 });
-
-/** Clients of the query protocol know no other reference to a character than these of AWS. */
-const lineEndsAsInAws = (xml: string): string =>
-  xml.includes("&#x")
-    ? xml.replaceAll(/&#x(0D|0A|85|2028);/g, (_, code: string) => LINE_ENDS[code] ?? "")
-    : xml;
-
-const LINE_ENDS: Readonly<Record<string, string>> = {
-  "0D": "&#xD;",
-  "0A": "\n",
-  "85": "\u0085",
-  "2028": "\u2028",
-};

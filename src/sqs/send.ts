@@ -69,7 +69,7 @@ export const sendMessage = action(
     const queue = queueOfUrl(input.QueueUrl);
     demand(call, "send", queue);
     const { settings } = await call.service.describeQueue(queue, { cached: true });
-    const { message, digests, bytes } = checked(input, settings, ALONE);
+    const { message, digests, bytes } = checked(call, input, settings, ALONE);
     checkSize(bytes, settings, ALONE);
     const [result] = await call.service.send(queue, [message]);
     const outcome = outcomeOf(result, digests, settings);
@@ -90,7 +90,7 @@ export const sendMessageBatch = action(
     const { settings } = await call.service.describeQueue(queue, { cached: true });
     const all = entries.map((entry, index) => {
       const wording = { prefix: `${ENTRY}.${index + 1}.`, isEntry: true };
-      return failing(() => checked(entry, settings, wording));
+      return failing(() => checked(call, entry, settings, wording));
     });
     checkTotal(all);
     const fitting = all.map((one) =>
@@ -144,7 +144,7 @@ function outcomeOf(
 }
 
 /** S1, but for its size. */
-function checked(input: Input, settings: QueueSettings, wording: Wording): Checked {
+function checked(call: SqsCall, input: Input, settings: QueueSettings, wording: Wording): Checked {
   const { MessageBody: text } = input;
   if (text === undefined || text === "") throw missing(`${wording.prefix}MessageBody`);
   const character = refusedCharacter(text);
@@ -161,7 +161,7 @@ function checked(input: Input, settings: QueueSettings, wording: Wording): Check
       kind: "text",
       body,
       contentType: "text/plain; charset=utf-8",
-      ...contentOf(attributes, trace),
+      ...contentOf(attributes, trace ?? call.trace),
       ...(isFifo(settings) ? fifoFields(input, settings, wording) : standardFields(input, wording)),
     },
     digests: {

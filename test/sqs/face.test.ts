@@ -162,7 +162,7 @@ describe("in the query protocol", () => {
     expect(headers["content-type"]).toBe("text/xml");
     expect(text).toBe(
       '<?xml version="1.0"?><CreateQueueResponse xmlns="http://queue.amazonaws.com/doc/2012-11-05/"><CreateQueueResult>' +
-        "<Message><Body>a&#xD;\n\t&lt;b&gt; &amp; &quot;c&quot;</Body>" +
+        '<Message><Body>a&#xD;\n\t&lt;b&gt; &amp; "c"</Body>' +
         "<Attribute><Name>SentTimestamp</Name><Value>1</Value></Attribute>" +
         "<MessageAttribute><Name>n</Name><Value><DataType>Number</DataType><StringValue>1</StringValue></Value></MessageAttribute></Message>" +
         "<Message><Body>2</Body></Message>" +

@@ -189,6 +189,44 @@ describe("SendMessage", () => {
   });
 });
 
+describe("the trace header", () => {
+  const sendWith = async (trace: string, input: object = {}) => {
+    const { face, stored, world: time } = await world();
+    const request = jsonRequest("SendMessage", { QueueUrl: Q, MessageBody: "m", ...input });
+    const headers = { ...request.headers, "x-amzn-trace-id": trace };
+    await time.through(face({ ...request, headers }));
+    return (await stored())[0]?.sqs?.trace;
+  };
+  const TRACE = "Root=1-3152b799-8954dae64eda91bc9a23a7e8;Parent=7fa8c0f79203be72;Sampled=1";
+
+  it("of the request goes along where a client sent it, and not where API Gateway made it", async () => {
+    expect(await sendWith(TRACE)).toBe(TRACE);
+    expect(await sendWith("Root=1-3152b799-8954dae64eda91bc9a23a7e8")).toBeUndefined();
+  });
+
+  it("of the message comes first", async () => {
+    const own = { AWSTraceHeader: { DataType: "String", StringValue: "Root=1" } };
+    expect(await sendWith(TRACE, { MessageSystemAttributes: own })).toBe("Root=1");
+  });
+});
+
+describe("attributes of one name", () => {
+  it("are refused in the query protocol, which alone can say them", async () => {
+    const { ask } = await world();
+    const parameters: Record<string, string> = { QueueUrl: Q, MessageBody: "m" };
+    for (const at of [1, 2]) {
+      parameters[`MessageAttribute.${at}.Name`] = "a";
+      parameters[`MessageAttribute.${at}.Value.DataType`] = "String";
+      parameters[`MessageAttribute.${at}.Value.StringValue`] = `${at}`;
+    }
+    const { status, text: xml } = await ask(queryRequest("SendMessage", parameters));
+    expect([status, xml]).toEqual([
+      400,
+      expect.stringContaining("<Code>InvalidParameterValue</Code><Message>A name stands twice"),
+    ]);
+  });
+});
+
 describe("delays of standard queues", () => {
   it("keep a message back for as long", async () => {
     const { send, service, world: time } = await world();
