@@ -28,7 +28,7 @@ import { createApp, type Resource } from "./synth.ts";
 
 const BUDGET_BYTES = 740 * 1024;
 /** The functions that seal and open secrets bring KMS's client along. */
-const BUDGET_BYTES_WITH_KMS = 780 * 1024;
+const BUDGET_BYTES_WITH_KMS = 800 * 1024;
 const WITH_KMS: ReadonlySet<FunctionName> = new Set(["admin", "sqs"]);
 
 const bundles = new Map<string, string>();
