@@ -44,8 +44,8 @@ export const GRANTS: Readonly<
     lanes: ["GetItem", "Query", "PutItem", "UpdateItem", "DeleteItem"],
   },
   sqs: {
-    catalog: ["GetItem", "PutItem", "DeleteItem"],
-    // Starting a move task moves what it can at once.
+    catalog: ["GetItem", "Query", "PutItem", "UpdateItem", "DeleteItem"],
+    // Starting a move task moves what it can at once, and a purge ends schedules.
     lanes: ["GetItem", "Query", "PutItem", "UpdateItem", "DeleteItem"],
   },
   janitor: {

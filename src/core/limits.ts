@@ -69,6 +69,24 @@ export const LIMITS = {
   tagsMax: 50,
   tagKeyChars: 128,
   tagValueChars: 256,
+
+  /** Of queues as SQS has them; REST takes more. */
+  sqsRetentionSecondsMax: 14 * DAY_SECONDS,
+  sqsMessageBytesMin: KIB,
+  kmsKeyIdChars: 2_048,
+  kmsReuseSecondsMin: 60,
+  kmsReuseSecondsMax: DAY_SECONDS,
+  /** SQS's quotas of a queue's access policy. */
+  policyBytes: 8 * KIB,
+  policyStatements: 20,
+  permissionActions: 7,
+  permissionLabelChars: 80,
+  /** ARNs in a RedriveAllowPolicy. */
+  redriveSourcesMax: 10,
+  purgeEveryMs: MINUTE_MS,
+  /** Beyond it the messages that wait on a schedule are not counted any more. */
+  scheduledCounted: 1_000,
+
   keyNameChars: 128,
   scopesPerKey: 20,
   /** Beside the default one. The janitor looks at each group of each lane every minute. */

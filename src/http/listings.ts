@@ -13,39 +13,49 @@ import { pageQuery, prefixQuery, time } from "./schemas/fields.ts";
 import { browseQuery } from "./schemas/messages.ts";
 import { invalid, validate } from "./validate.ts";
 
-/**
- * Only queues that the caller may do something with. It reads on until the page is full, so that a
- * cursor never names a queue that the caller must not know of.
- */
 export async function listQueues(
   { service, event, caller }: Call,
   summary: (queue: QueueSummary) => Record<string, unknown>,
 ): Promise<Answer> {
   const query = validate(prefixQuery, event.queryStringParameters ?? {});
-  const prefix = query.prefix === undefined || query.prefix === "" ? {} : { prefix: query.prefix };
   const madeFor = ["queues", query.prefix ?? ""];
-  let after: QueueName | undefined =
-    query.cursor === undefined ? undefined : queueName(openCursor(query.cursor, madeFor, "cursor"));
+  const { queues, more } = await visibleQueues(
+    { service, caller },
+    {
+      limit: query.limit,
+      ...(query.prefix === undefined || query.prefix === "" ? {} : { prefix: query.prefix }),
+      ...(query.cursor === undefined
+        ? {}
+        : { after: queueName(openCursor(query.cursor, madeFor, "cursor")) }),
+    },
+  );
+  const last = more ? queues.at(-1) : undefined;
+  const cursor = last === undefined ? {} : { cursor: sealCursor(last.name, madeFor) };
+  return json(200, JSON.stringify({ queues: queues.map(summary), ...cursor }));
+}
+
+/**
+ * Only queues that the caller may do something with. It reads on until the page is full, so that a
+ * cursor never names a queue that the caller must not know of.
+ */
+export async function visibleQueues(
+  { service, caller }: Pick<Call, "service" | "caller">,
+  request: { readonly prefix?: string; readonly limit: number; readonly after?: QueueName },
+): Promise<{ queues: readonly QueueSummary[]; more: boolean }> {
   const seen: QueueSummary[] = [];
+  let { after } = request;
   let more = true;
-  while (more && seen.length <= query.limit) {
-    const limit = caller.unlimited ? query.limit - seen.length + 1 : query.limit;
+  while (more && seen.length <= request.limit) {
     const page = await service.listQueues({
-      ...prefix,
-      limit,
+      ...(request.prefix === undefined ? {} : { prefix: request.prefix }),
+      limit: caller.unlimited ? request.limit - seen.length + 1 : request.limit,
       ...(after === undefined ? {} : { after }),
     });
     seen.push(...page.queues.filter(({ name }) => caller.may("any", name)));
     after = page.next;
     more = after !== undefined;
   }
-  const queues = seen.slice(0, query.limit);
-  const last = queues.at(-1);
-  const cursor =
-    last === undefined || (!more && seen.length <= query.limit)
-      ? {}
-      : { cursor: sealCursor(last.name, madeFor) };
-  return json(200, JSON.stringify({ queues: queues.map(summary), ...cursor }));
+  return { queues: seen.slice(0, request.limit), more: more || seen.length > request.limit };
 }
 
 export async function listKeys({ service, event }: Call): Promise<Answer> {

@@ -34,8 +34,8 @@ export const action = <Input>(
   run: (call: SqsCall, input: Input) => Promise<object | void>,
 ): Action => ({ schema, run: (call, input) => run(call, input as Input) });
 
-/** @throws SqsError `AccessDenied` */
-export function demand(call: SqsCall, right: Right, queue: QueueName): void {
-  if (call.caller.may([right], queue)) return;
+/** `any`: whatever right the caller has on the queue. @throws SqsError `AccessDenied` */
+export function demand(call: SqsCall, right: Right | "any", queue: QueueName): void {
+  if (call.caller.may(right === "any" ? right : [right], queue)) return;
   throw new SqsError("AccessDenied", `Access to the resource ${queueUrl(call, queue)} is denied.`);
 }

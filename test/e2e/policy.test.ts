@@ -94,6 +94,42 @@ async function keys(): Promise<void> {
 
 async function sqs(): Promise<void> {
   expect(await deployed.sqs("NoSuchAction")).toMatchObject({ status: 400 });
+  await sqsQueues();
+}
+
+/** Calls an action of SQS that must be done. */
+async function ask(action: string, input: Record<string, unknown> = {}): Promise<void> {
+  expect([action, (await deployed.sqs(action, input)).status]).toEqual([action, 200]);
+}
+
+async function sqsQueues(): Promise<void> {
+  const QueueUrl = "letters";
+  const RedrivePolicy = JSON.stringify({
+    deadLetterTargetArn: "arn:aws:sqs:us-east-1:000000000000:letters-dead",
+    maxReceiveCount: 1,
+  });
+  await ask("CreateQueue", { QueueName: "letters-dead" });
+  await ask("CreateQueue", { QueueName: QueueUrl, Attributes: { RedrivePolicy } });
+  await ask("GetQueueUrl", { QueueName: QueueUrl });
+  await ask("SetQueueAttributes", { QueueUrl, Attributes: { VisibilityTimeout: "5" } });
+  await ask("ListQueues", { MaxResults: 1 });
+  await ask("ListDeadLetterSourceQueues", { QueueUrl: "letters-dead" });
+  await ask("TagQueue", { QueueUrl, Tags: { team: "a" } });
+  await ask("ListQueueTags", { QueueUrl });
+  await ask("UntagQueue", { QueueUrl, TagKeys: ["team"] });
+  const permission = { QueueUrl, Label: "p" };
+  await ask("AddPermission", { ...permission, AWSAccountIds: ["111111111111"], Actions: ["*"] });
+  await ask("RemovePermission", permission);
+  await send(QueueUrl, 3);
+  await receive(QueueUrl, { max: 1 });
+  for (const delaySeconds of [1, 60])
+    await call("send", { queue: QueueUrl, body: { body: "later", delaySeconds } }, 201);
+  await ask("GetQueueAttributes", { QueueUrl, AttributeNames: ["All"] });
+  await ask("PurgeQueue", { QueueUrl });
+  await ask("DeleteQueue", { QueueUrl: "letters-dead" });
+  await ask("DeleteQueue", { QueueUrl });
+  deployed.advance(60_000);
+  await ask("CreateQueue", { QueueName: QueueUrl });
 }
 
 async function queues(): Promise<void> {
