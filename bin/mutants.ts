@@ -4,31 +4,27 @@
  *
  * Every simulation is one bundle, made at the start, so that all of them are of the same source.
  */
-import { build } from "esbuild";
 import type { Plugin } from "esbuild";
-import { spawn } from "node:child_process";
-import { mkdtemp, readFile, rm } from "node:fs/promises";
-import { availableParallelism, tmpdir } from "node:os";
+import { readFile } from "node:fs/promises";
+import { availableParallelism } from "node:os";
 import { join } from "node:path";
 import { Command } from "commander";
-import type { KindName } from "../test/sim/kinds.ts";
+import { bundleWorker, withFolder } from "../test/sim/bundle.ts";
+import { runCrew, Tally } from "../test/sim/crew.ts";
+import type { Told } from "../test/sim/crew.ts";
+import { turnsOf } from "../test/sim/kinds.ts";
+import type { ScheduleKey } from "../test/sim/kinds.ts";
 import { REGRESSIONS } from "../test/sim/regressions.ts";
 import { MUTANTS } from "../test/sim/mutants/index.ts";
 import type { Mutant } from "../test/sim/mutants/mutant.ts";
 
 const ROOT = join(import.meta.dirname, "..");
 
-interface Failure {
-  readonly kind: KindName;
-  readonly seed: number;
-  readonly invariant?: string;
-}
-
 interface Verdict {
   readonly schedules: number;
-  readonly steps: number;
   readonly seconds: number;
-  readonly failures: readonly Failure[];
+  /** Absent: the damage survives. */
+  readonly failure: Told | undefined;
 }
 
 const command = new Command("mutants")
@@ -49,19 +45,26 @@ const chosen = MUTANTS.filter(
     command.args.length === 0 || command.args.includes(name) || command.args.includes(rule),
 );
 
-const folder = await mkdtemp(join(tmpdir(), "lanemq-mutants-"));
-const baseline = await bundle("baseline");
-const bundles = new Map<Mutant, string>();
-for (const mutant of chosen) bundles.set(mutant, await bundle(mutant.name, mutant));
-if (options.markdown === true)
-  console.log("| rule | damage | found by | after schedules |\n| --- | --- | --- | ---: |");
-
 const startedAt = performance.now();
 const survivors: string[] = [];
-const spent = { schedules: 0, steps: 0 };
-const waiting = [...chosen];
-await Promise.all(Array.from({ length: options.workers }, () => worker()));
-await rm(folder, { recursive: true, force: true });
+const spent = new Tally();
+await withFolder(async (folder) => {
+  const baseline = await bundleWorker(folder, "baseline");
+  const waiting: (readonly [Mutant, string])[] = [];
+  for (const mutant of chosen)
+    waiting.push([mutant, await bundleWorker(folder, mutant.name, [damage(mutant)])]);
+  if (options.markdown === true)
+    console.log("| rule | damage | found by | after schedules |\n| --- | --- | --- | ---: |");
+  const worker = async (): Promise<void> => {
+    for (let next = waiting.shift(); next !== undefined; next = waiting.shift()) {
+      const [mutant, program] = next;
+      const verdict = await firstFailure(mutant, program, baseline);
+      if (verdict.failure === undefined) survivors.push(mutant.name);
+      console.log(line(mutant, verdict));
+    }
+  };
+  await Promise.all(Array.from({ length: options.workers }, worker));
+});
 const minutes = ((performance.now() - startedAt) / 60_000).toFixed(1);
 console.log(
   `${options.markdown === true ? "\n" : ""}${chosen.length - survivors.length} of ${chosen.length} killed in ${minutes} minutes, ` +
@@ -69,21 +72,8 @@ console.log(
 );
 process.exitCode = survivors.length === 0 ? 0 : 1;
 
-async function worker(): Promise<void> {
-  for (let mutant = waiting.shift(); mutant !== undefined; mutant = waiting.shift()) {
-    const { schedules, seconds, failure } = await firstFailure(mutant);
-    if (failure === undefined) survivors.push(mutant.name);
-    console.log(line(mutant, schedules, seconds, failure));
-  }
-}
-
-function line(
-  { rule, name }: Mutant,
-  schedules: number,
-  seconds: number,
-  failure: Failure | undefined,
-): string {
-  const found = failure === undefined ? "survived" : (failure.invariant ?? "harness");
+function line({ rule, name }: Mutant, { schedules, seconds, failure }: Verdict): string {
+  const found = failure === undefined ? "survived" : (failure.failure?.invariant ?? "harness");
   if (options.markdown === true) return `| ${rule} | ${name} | ${found} | ${schedules} |`;
   const label = `${rule.padEnd(4)} ${name.padEnd(34)}`;
   const where = failure === undefined ? "" : ` (${failure.kind} ${failure.seed})`;
@@ -94,51 +84,47 @@ function line(
  * The first failure that the undamaged source does not have, too. What once found a bug is run first, as
  * in every test run: it found it because it needs the rule.
  */
-async function firstFailure(
-  mutant: Mutant,
-): Promise<{ schedules: number; seconds: number; failure: Failure | undefined }> {
-  const program = bundles.get(mutant) ?? baseline;
-  let schedules = 0;
-  let seconds = 0;
-  let from = options.from;
-  for (const { kind, seed } of REGRESSIONS.filter((one) => mutant.kinds.includes(one.kind))) {
-    const verdict = await simulate(program, seed, 1, [kind]);
-    schedules += verdict.schedules;
-    seconds += verdict.seconds;
-    const [failure] = verdict.failures;
-    if (failure !== undefined && (await simulate(baseline, seed, 1, [kind])).failures.length === 0)
-      return { schedules, seconds, failure };
+async function firstFailure(mutant: Mutant, program: string, baseline: string): Promise<Verdict> {
+  const began = performance.now();
+  const pinned = REGRESSIONS.filter(({ kind }) => mutant.kinds.includes(kind));
+  const byTurns = turnsOf(mutant.kinds);
+  const scheduleOf = (number: number): ScheduleKey =>
+    pinned[number] ?? byTurns(options.from + number - pinned.length);
+  let next = 0;
+  let failure: Told | undefined;
+  while (failure === undefined && next < options.schedules) {
+    const { failures, schedules } = await simulate(program, next, options.schedules, scheduleOf);
+    next += schedules;
+    const [first] = failures;
+    if (first === undefined) break;
+    const sound = await simulate(baseline, 0, 1, () => first);
+    if (sound.failures.length === 0) failure = first;
+    else console.log(`the undamaged source fails at ${first.kind} ${first.seed}, too`);
   }
-  while (schedules < options.schedules) {
-    const verdict = await simulate(program, from, options.schedules - schedules, mutant.kinds);
-    schedules += verdict.schedules;
-    seconds += verdict.seconds;
-    const failure = verdict.failures[0];
-    if (failure === undefined) break;
-    const sound = await simulate(baseline, failure.seed, 1, [failure.kind]);
-    if (sound.failures.length === 0) return { schedules, seconds, failure };
-    console.log(`the undamaged source fails at ${failure.kind} ${failure.seed}, too`);
-    from = failure.seed + 1;
-  }
-  return { schedules, seconds, failure: undefined };
+  return { schedules: next, seconds: (performance.now() - began) / 1_000, failure };
 }
 
-async function bundle(name: string, mutant?: Mutant): Promise<string> {
-  const outfile = join(folder, `${name}.mjs`);
-  await build({
-    entryPoints: [join(ROOT, "bin/sim.ts")],
-    outfile,
-    bundle: true,
-    platform: "node",
-    format: "esm",
-    logLevel: "error",
-    // commander is CommonJS.
-    banner: {
-      js: 'import { createRequire } from "node:module"; const require = createRequire(import.meta.url);',
+/** From one number of a schedule to another, or to the first failure. */
+async function simulate(
+  program: string,
+  from: number,
+  to: number,
+  scheduleOf: (number: number) => ScheduleKey,
+): Promise<Tally> {
+  const tally = new Tally();
+  await runCrew({
+    program,
+    workers: 1,
+    firstSeed: from,
+    scheduleOf,
+    schedules: to - from,
+    mayGoOn: () => tally.failures.length === 0,
+    onReport: (report) => {
+      tally.add(report);
+      spent.add(report);
     },
-    plugins: mutant === undefined ? [] : [damage(mutant)],
   });
-  return outfile;
+  return tally;
 }
 
 function damage({ name, file, edits }: Mutant): Plugin {
@@ -159,34 +145,4 @@ function damage({ name, file, edits }: Mutant): Plugin {
       });
     },
   };
-}
-
-function simulate(
-  program: string,
-  from: number,
-  schedules: number,
-  kinds: readonly KindName[],
-): Promise<Verdict> {
-  const args = ["--json", "--first", "--schedules", String(schedules), "--from", String(from)];
-  args.push("--workers", "1", ...(kinds.length === 0 ? [] : ["--kind", ...kinds]));
-  return new Promise((resolve, reject) => {
-    const child = spawn(process.execPath, [program, ...args], {
-      cwd: ROOT,
-      stdio: ["ignore", "pipe", "inherit"],
-    });
-    let output = "";
-    child.stdout.on("data", (chunk: Buffer) => (output += chunk.toString()));
-    child.on("error", reject);
-    child.on("exit", () => {
-      const last = output.trim().split("\n").at(-1) ?? "";
-      if (!last.startsWith("{")) {
-        reject(new Error(`${program} gave no result: ${last}`));
-        return;
-      }
-      const verdict = JSON.parse(last) as Verdict;
-      spent.schedules += verdict.schedules;
-      spent.steps += verdict.steps;
-      resolve(verdict);
-    });
-  });
 }

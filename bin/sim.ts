@@ -1,14 +1,13 @@
 /** `npm run sim`: schedules of the simulation on all cores, or one of them again. */
 import { Command, InvalidArgumentError } from "commander";
 import { availableParallelism } from "node:os";
-import { fileURLToPath } from "node:url";
-import { isWorker, runCrew, Tally, work } from "../test/sim/crew.ts";
+import { bundleWorker, withFolder } from "../test/sim/bundle.ts";
+import { runCrew, Tally } from "../test/sim/crew.ts";
 import { isKindName, kindNames, turnsOf } from "../test/sim/kinds.ts";
 import type { KindName, ScheduleKey } from "../test/sim/kinds.ts";
 import { explain, runSchedule } from "../test/sim/schedule.ts";
 
-if (isWorker()) work();
-else await main();
+await main();
 
 async function main(): Promise<void> {
   const command: Command = new Command("sim")
@@ -21,7 +20,6 @@ async function main(): Promise<void> {
     .option("--trace", "print everything that happens; with --seed")
     .option("--workers <n>", "processes", positive, availableParallelism())
     .option("--first", "stop at the first failure")
-    .option("--json", "print the result as one line of JSON")
     .parse();
   const options = command.opts<{
     minutes: number;
@@ -32,7 +30,6 @@ async function main(): Promise<void> {
     trace?: boolean;
     workers: number;
     first?: boolean;
-    json?: boolean;
   }>();
   if (options.seed === undefined) {
     await runMany(options);
@@ -61,7 +58,6 @@ async function runMany(options: {
   kind?: readonly KindName[];
   workers: number;
   first?: boolean;
-  json?: boolean;
 }): Promise<void> {
   const startedAt = performance.now();
   const seconds = (): number => (performance.now() - startedAt) / 1_000;
@@ -70,48 +66,34 @@ async function runMany(options: {
   const tally = new Tally();
   const rate = (): number => Math.round(tally.steps / seconds());
   const rateOfCore = (): number => Math.round(tally.steps / (tally.cpuMs / 1_000));
-  const isQuiet = options.json === true;
-  if (!isQuiet) console.log(`first seed ${firstSeed}, ${options.workers} workers`);
+  console.log(`first seed ${firstSeed}, ${options.workers} workers`);
   const progress = setInterval(() => {
-    if (!isQuiet) {
-      console.log(
-        `${Math.round(seconds())} s: ${tally.schedules} schedules, ${rate()} steps/s, ${tally.failures.length} failures; ${tally.faultLine()}`,
-      );
-    }
+    console.log(
+      `${Math.round(seconds())} s: ${tally.schedules} schedules, ${rate()} steps/s, ${tally.failures.length} failures; ${tally.faultLine()}`,
+    );
   }, 10_000);
-  await runCrew({
-    program: fileURLToPath(import.meta.url),
-    workers: options.workers,
-    firstSeed,
-    scheduleOf: turnsOf(options.kind ?? kindNames),
-    schedules: options.schedules ?? Infinity,
-    mayGoOn: () => seconds() < limit && !(options.first === true && tally.failures.length > 0),
-    onReport: (report) => {
-      tally.add(report);
-      if (report.failure !== undefined && !isQuiet)
-        console.log(explain({ ...report, faults: new Map() }));
-    },
-  });
+  await withFolder(async (folder) =>
+    runCrew({
+      program: await bundleWorker(folder, "worker"),
+      workers: options.workers,
+      firstSeed,
+      scheduleOf: turnsOf(options.kind ?? kindNames),
+      schedules: options.schedules ?? Infinity,
+      mayGoOn: () => seconds() < limit && !(options.first === true && tally.failures.length > 0),
+      onReport: (report) => {
+        tally.add(report);
+        if (report.failure !== undefined) console.log(explain({ ...report, faults: new Map() }));
+      },
+    }),
+  );
   clearInterval(progress);
-  if (isQuiet) {
-    const { schedules, steps } = tally;
-    console.log(
-      JSON.stringify({
-        schedules,
-        steps,
-        seconds: seconds(),
-        failures: tally.failures.map(({ kind, seed, failure }) => ({ kind, seed, ...failure })),
-      }),
-    );
-  } else {
-    console.log(
-      `${tally.schedules} schedules, ${tally.steps} steps (${rate()}/s on ${options.workers} workers, ${rateOfCore()} a second of processor time), ${tally.messages} messages, ` +
-        `${tally.deliveries} deliveries, ${tally.failures.length} failures\nfaults: ${tally.faultLine()}`,
-    );
-    for (const [invariant, schedules] of tally.byInvariant()) {
-      const some = schedules.slice(0, 8).map(({ kind, seed }) => `${kind} ${seed}`);
-      console.log(`  ${invariant}: ${schedules.length} (${some.join(", ")})`);
-    }
+  console.log(
+    `${tally.schedules} schedules, ${tally.steps} steps (${rate()}/s on ${options.workers} workers, ${rateOfCore()} a second of processor time), ${tally.messages} messages, ` +
+      `${tally.deliveries} deliveries, ${tally.failures.length} failures\nfaults: ${tally.faultLine()}`,
+  );
+  for (const [invariant, schedules] of tally.byInvariant()) {
+    const some = schedules.slice(0, 8).map(({ kind, seed }) => `${kind} ${seed}`);
+    console.log(`  ${invariant}: ${schedules.length} (${some.join(", ")})`);
   }
   process.exitCode = tally.failures.length === 0 ? 0 : 1;
 }

@@ -1,6 +1,6 @@
 /**
  * Many schedules on all cores: worker processes that run them one after the other, and the sum of what
- * they report. A worker is the same program, told so by its environment.
+ * they report.
  */
 import { fork } from "node:child_process";
 import type { ScheduleKey } from "./kinds.ts";
@@ -8,7 +8,6 @@ import { runSchedule } from "./schedule.ts";
 import type { ScheduleReport } from "./schedule.ts";
 
 const HANGS_AFTER_MS = 120_000;
-const MARK = "LANEMQ_SIM_WORKER";
 /** A schedule is garbage when it ends: with room for all of it, little of it is ever copied. A worker has one core. */
 const GARBAGE = ["--max-semi-space-size=32", "--single-threaded-gc"];
 
@@ -19,6 +18,7 @@ export type Told = Omit<ScheduleReport, "faults"> & {
 };
 
 export interface CrewOptions {
+  /** What a worker runs: a bundle of `worker.ts`. */
   readonly program: string;
   readonly workers: number;
   readonly firstSeed: number;
@@ -29,8 +29,6 @@ export interface CrewOptions {
   readonly mayGoOn: () => boolean;
   readonly onReport: (report: Told) => void;
 }
-
-export const isWorker = (): boolean => process.env[MARK] === "1" && process.send !== undefined;
 
 /** A worker's life: a schedule in, a report out. */
 export function work(): void {
@@ -54,10 +52,7 @@ export async function runCrew(options: CrewOptions): Promise<void> {
 
   function oneWorker(): Promise<void> {
     return new Promise((resolve, reject) => {
-      const child = fork(options.program, [], {
-        env: { ...process.env, [MARK]: "1" },
-        execArgv: [...process.execArgv, ...GARBAGE],
-      });
+      const child = fork(options.program, [], { execArgv: GARBAGE });
       let watch: NodeJS.Timeout | undefined;
       let hung: ScheduleKey | undefined;
       child.on("error", reject);
