@@ -158,7 +158,7 @@ export class Auditor {
       if (leaseSeconds !== undefined) this.#checkClaimedAt(message, view, leaseSeconds);
       return this.#delivered(message, queue, span, view, others);
     });
-    given.forEach((lease, index) => this.#order.check(lease, given.slice(0, index)));
+    given.forEach((lease) => this.#order.check(lease, given));
     return given;
   }
 

@@ -9,7 +9,7 @@ import type { ScheduleReport } from "./schedule.ts";
 
 const HANGS_AFTER_MS = 120_000;
 /** A schedule is garbage when it ends: with room for all of it, little of it is ever copied. A worker has one core. */
-const GARBAGE = ["--max-semi-space-size=32", "--single-threaded-gc"];
+const GARBAGE = ["--max-semi-space-size=64", "--single-threaded-gc"];
 
 export type Told = Omit<ScheduleReport, "faults"> & {
   readonly faults: Readonly<Record<string, number>>;

@@ -20,8 +20,8 @@ export class OrderAuditor {
     this.#skewMs = skewMs;
   }
 
-  /** `before`: what stands before it in the same answer. */
-  check(lease: Delivered, before: readonly Delivered[]): void {
+  /** `answer`: all that was given with it, in order. */
+  check(lease: Delivered, answer: readonly Delivered[]): void {
     const { message, span } = lease;
     if (message.key === undefined || lease.in !== message.queue) return;
     // It may have been dead-lettered and sent back, behind what was sent meanwhile.
@@ -29,8 +29,8 @@ export class OrderAuditor {
     for (const other of this.#sameKey(message)) {
       if (other === message) continue;
       if (isSurelyBefore(other, message) && !this.#isPerhapsDone(other, span.to)) {
-        const stands = before.some((one) => one.message === other);
-        if (!stands)
+        const at = answer.findIndex((one) => one.message === other);
+        if (at === -1 || at > answer.indexOf(lease))
           throw new Violation(
             "order",
             `m${message.number} of ${message.key} is delivered by a call that ended at ${span.to}, before m${other.number}, sent by ${other.span.to}`,
@@ -106,7 +106,9 @@ export class OrderAuditor {
       const one = this.#messages[this.#sorted];
       if (one?.key === undefined) continue;
       const name = nameOf(one);
-      this.#byKey.set(name, [...(this.#byKey.get(name) ?? []), one]);
+      const others = this.#byKey.get(name);
+      if (others === undefined) this.#byKey.set(name, [one]);
+      else others.push(one);
     }
     return this.#byKey.get(nameOf(message)) ?? [];
   }

@@ -62,7 +62,9 @@ export class Random {
   }
 
   bytes(count: number): Uint8Array {
-    return Uint8Array.from({ length: count }, () => this.bits() & 255);
+    const bytes = new Uint8Array(count);
+    for (let at = 0; at < count; at += 1) bytes[at] = this.bits();
+    return bytes;
   }
 
   /** A generator of its own, so that one consumer's draws do not move another's. */
