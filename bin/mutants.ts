@@ -13,7 +13,7 @@ import { bundleWorker, withFolder } from "../test/sim/bundle.ts";
 import { runCrew, Tally } from "../test/sim/crew.ts";
 import type { Told } from "../test/sim/crew.ts";
 import { turnsOf } from "../test/sim/kinds.ts";
-import type { ScheduleKey } from "../test/sim/kinds.ts";
+import type { KindName, ScheduleKey } from "../test/sim/kinds.ts";
 import { REGRESSIONS } from "../test/sim/regressions.ts";
 import { MUTANTS } from "../test/sim/mutants/index.ts";
 import type { Mutant } from "../test/sim/mutants/mutant.ts";
@@ -32,18 +32,20 @@ const command = new Command("mutants")
   .option("--schedules <n>", "budget for each", Number, 1_500)
   .option("--from <seed>", "first seed", Number, 1)
   .option("--workers <n>", "processes", Number, availableParallelism())
+  .option("--kind <names...>", "schedules of these kinds, in place of its own")
   .option("--markdown", "print the table of docs/simulation.md")
   .parse();
 const options = command.opts<{
   schedules: number;
   from: number;
   workers: number;
+  kind?: KindName[];
   markdown?: boolean;
 }>();
 const chosen = MUTANTS.filter(
   ({ name, rule }) =>
     command.args.length === 0 || command.args.includes(name) || command.args.includes(rule),
-);
+).map((mutant) => ({ ...mutant, kinds: options.kind ?? mutant.kinds }));
 
 const startedAt = performance.now();
 const survivors: string[] = [];

@@ -32,6 +32,7 @@ const COUNTED: Readonly<Record<Ambush["does"], FaultKind>> = {
   lost: "requestLost",
   late: "late",
   slow: "late",
+  doubled: "doubled",
 };
 
 export function createFaultyStore(world: World, engine: Engine, instance: Instance): Store {
@@ -118,7 +119,7 @@ export function createFaultyStore(world: World, engine: Engine, instance: Instan
       if (ambushed?.does === "late" || hits("late")) {
         const appliedAt =
           ambushed?.does === "late"
-            ? timesOutAt + random.skewed(50, APPLIED_LATE_MS / 2)
+            ? timesOutAt + (ambushed.forMs ?? random.skewed(50, APPLIED_LATE_MS / 2))
             : arrivesAt + random.skewed(50, APPLIED_LATE_MS);
         if (appliedAt >= timesOutAt) {
           scheduler.at(appliedAt, () => {
@@ -129,7 +130,7 @@ export function createFaultyStore(world: World, engine: Engine, instance: Instan
         }
         return scheduler.at(appliedAt, () => reply(engine.write(write), appliedAt + way()));
       }
-      if (hits("doubled")) {
+      if (ambushed?.does === "doubled" || hits("doubled")) {
         const again = arrivesAt + random.skewed(1, LIMITS.requestTimeoutMs / 2);
         const hearsSecond = random.chance(0.5);
         scheduler.at(arrivesAt, () => {

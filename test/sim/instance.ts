@@ -31,10 +31,10 @@ export interface Ambush {
   readonly chance: number;
   /**
    * The instance dies or is suspended as the request arrives; or (writes) the request never arrives, only
-   * past its time-out, or seconds late, and is answered all the same.
+   * past its time-out, or seconds late, and is answered all the same; or it arrives, and seconds later again.
    */
-  readonly does: "crash" | "freeze" | "lost" | "late" | "slow";
-  /** About how long it is suspended; else for one or two minutes. */
+  readonly does: "crash" | "freeze" | "lost" | "late" | "slow" | "doubled";
+  /** About how long it is suspended, else for one or two minutes; how late it is past its time-out. */
   readonly forMs?: number;
   /** Over when one request has met it. */
   readonly once?: boolean;

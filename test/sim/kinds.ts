@@ -2,6 +2,7 @@
  * The kinds of schedules: what callers do, and under which faults. A kind and a seed make a schedule, and
  * go on making the same one, whatever kinds come to stand here.
  */
+import { drawCornerFaults, runCorners } from "./corners.ts";
 import { drawCrowdFaults, runCrowd } from "./crowd.ts";
 import { drawCutFaults, runCuts } from "./cuts.ts";
 import { drawExpiryFaults, runExpiry } from "./expiry.ts";
@@ -46,6 +47,7 @@ const TABLE = {
   groups: { faults: drawGroupFaults, run: runGroups },
   once: { faults: drawOnceFaults, run: runOnce },
   routed: { faults: drawRoutedFaults, run: runRouted },
+  corners: { faults: drawCornerFaults, run: runCorners },
 } satisfies Readonly<Record<string, Kind>>;
 
 export type KindName = keyof typeof TABLE;

@@ -133,8 +133,8 @@ export class Simulation implements Deployment {
     what: string,
     run: (service: Service) => Promise<T>,
     span: Span = begun(this.scheduler.now),
+    { instance, service }: Member = this.anyMember(),
   ): Promise<{ span: Span; value: T | undefined; error: unknown }> {
-    const { instance, service } = this.anyMember();
     const name = `#${(this.#calls += 1)} ${what}`;
     this.trace?.(`${name} calls ${instance.name}`);
     const ended = await new Promise<{ outcome: Span["outcome"]; value?: T; error?: unknown }>(

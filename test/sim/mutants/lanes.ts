@@ -37,5 +37,6 @@ export const LANE_MUTANTS: readonly Mutant[] = [
     CATALOG,
     'all(equal(["queueId"], record.queueId), equal(["version"], record.version))',
     'equal(["queueId"], record.queueId)',
+    ["corners"],
   ),
 ];

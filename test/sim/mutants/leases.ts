@@ -77,6 +77,7 @@ export const LEASE_MUTANTS: readonly Mutant[] = [
     MOVES,
     'equal([leaseName(lease.id), "u"], lease.until),',
     "",
+    ["corners"],
   ),
   damage("C5", "no-skew-margin", BACKOFF, "lease.until + skewMarginMs + ", "lease.until + "),
   damage(
@@ -92,6 +93,6 @@ export const LEASE_MUTANTS: readonly Mutant[] = [
     CHANGE,
     'all(...planned.guards, absent("closed"))',
     "all(...planned.guards)",
-    ["purges"],
+    ["corners"],
   ),
 ];

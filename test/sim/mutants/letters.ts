@@ -52,6 +52,7 @@ export const LETTER_MUTANTS: readonly Mutant[] = [
     ONCE,
     'tail === "ended" || tail.offset !== at ? "closed" : "free"',
     '"closed"',
+    ["once", "letters"],
   ),
   damage("E3", "record-without-guard", INTENTS, ", edits, this.#guard(unit, known)", ", edits"),
 ];

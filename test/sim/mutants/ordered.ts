@@ -24,6 +24,7 @@ export const ORDERED_MUTANTS: readonly Mutant[] = [
     RECLAIM,
     "blockAll(work, lease);\n    letGo(",
     "letGo(",
+    ["corners"],
   ),
   damage(
     "T2",
@@ -75,6 +76,7 @@ export const ORDERED_MUTANTS: readonly Mutant[] = [
     "src/core/held.ts",
     "if (head <= from) return new Map();",
     "if (head >= 0) return new Map();",
+    ["corners"],
   ),
   damage("H1", "held-is-not-counted", FRESH, "count: held.count + 1", "count: held.count"),
   damage(
@@ -118,6 +120,7 @@ export const ORDERED_MUTANTS: readonly Mutant[] = [
     "src/core/group.ts",
     "(until === 0 || until > now) && ",
     "until <= Math.max(until, now) && ",
+    ["corners"],
   ),
   damage(
     "X1",

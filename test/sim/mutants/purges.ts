@@ -38,6 +38,7 @@ export const PURGE_MUTANTS: readonly Mutant[] = [
     CURSOR,
     "versionGuard(cursor),\n    );\n    this.forget(stand);",
     ");\n    this.forget(stand);",
+    ["corners"],
   ),
   damage("D4", "name-is-free-at-once", QUEUES, "age < LIMITS.deletedNameMs", "age < 0"),
   damage(
@@ -46,6 +47,7 @@ export const PURGE_MUTANTS: readonly Mutant[] = [
     CURSOR,
     "versionGuard(cursor),\n      );\n      if (!ok) continue;",
     ");\n      if (!ok) continue;",
+    ["corners"],
   ),
   damage(
     "C8",
@@ -61,6 +63,7 @@ export const PURGE_MUTANTS: readonly Mutant[] = [
     CURSOR,
     '...segmentAttributes(segment) }, absent("version"))',
     "...segmentAttributes(segment) })",
+    ["corners"],
   ),
   damage(
     "D4",
@@ -68,5 +71,6 @@ export const PURGE_MUTANTS: readonly Mutant[] = [
     JANITOR,
     '      all(equal(["queueId"], record.queueId), exists("deletedAt")),\n    );\n  }\n\n  async #clearGraves',
     "    );\n  }\n\n  async #clearGraves",
+    ["corners"],
   ),
 ];

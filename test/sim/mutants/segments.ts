@@ -78,7 +78,7 @@ export const SEGMENT_MUTANTS: readonly Mutant[] = [
     CURSOR,
     'cursor.absent ? absent("version") :',
     'cursor.absent ? absent("nothing") :',
-    ["purges", "crowd", "cuts"],
+    ["corners"],
   ),
   damage("X1", "erases-what-has-gone", ERASE, '      exists("count"),\n', "", ["cuts"]),
 ];

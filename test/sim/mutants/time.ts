@@ -69,6 +69,7 @@ export const TIME_MUTANTS: readonly Mutant[] = [
     PROMOTER,
     'now - (item["putAt"] as number) > LIMITS.timerCopiesMs',
     'now > (item["putAt"] as number)',
+    ["corners"],
   ),
   expiry(
     "C6",
