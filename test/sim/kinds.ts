@@ -12,6 +12,7 @@ import { runFences } from "./fences.ts";
 import { drawGroupFaults, runGroups } from "./groups.ts";
 import { drawLeaseFaults, runLeases } from "./leases.ts";
 import { drawLetterFaults, runLetters } from "./letters.ts";
+import { runMoves } from "./moves.ts";
 import { drawOnceFaults, runOnce } from "./once.ts";
 import type { Operations } from "./operations.ts";
 import { drawOrderedFaults, runOrdered } from "./ordered.ts";
@@ -48,6 +49,7 @@ const TABLE = {
   once: { faults: drawOnceFaults, run: runOnce },
   routed: { faults: drawRoutedFaults, run: runRouted },
   corners: { faults: drawCornerFaults, run: runCorners },
+  moves: { faults: drawLetterFaults, run: runMoves },
 } satisfies Readonly<Record<string, Kind>>;
 
 export type KindName = keyof typeof TABLE;

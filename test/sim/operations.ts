@@ -315,13 +315,11 @@ export class Operations {
     const { random, scheduler, auditor } = this.#sim;
     const dead = [...this.queues.values()].find((queue) => queue.takesDead);
     if (dead === undefined) return;
-    this.haveMoved = true;
     const target = this.#any();
     const to = random.chance(0.5) && !target.takesDead ? target : undefined;
     const max = random.chance(0.5) ? random.int(1, 20) : undefined;
     const span = begun(scheduler.now);
-    this.#redrives.push(span);
-    this.lowerExpiries();
+    this.moving(span);
     for (const message of auditor.messages) {
       if (!message.queue.mayLoseToOthers) continue;
       if (to?.deletion !== undefined || message.queue.deletion !== undefined)
@@ -336,6 +334,13 @@ export class Operations {
         }),
       span,
     );
+  }
+
+  /** Dead letters may be moved to other queues meanwhile. */
+  moving(span: Span): void {
+    this.haveMoved = true;
+    this.#redrives.push(span);
+    this.lowerExpiries();
   }
 
   /** A message that was dead-lettered or redriven lives by its new queue's retention, from then on. */

@@ -22,6 +22,8 @@ const INVARIANTS = {
   purged: "Nothing sent before a confirmed purge, or to a queue since deleted, is delivered (C8).",
   foreign: "A message is delivered by the queue it is in.",
   log: "Offsets never overlap, entries follow one another, never change and outlive their predecessors (L1, L2, L4).",
+  moves:
+    "A move task that was started ends, once, as it was said to; when it is completed, nothing that it claimed is under way (N2–N5).",
   depth: "Depth is right when everything is still.",
   drains: "Without faults, everything drains in a bounded number of steps.",
   crash: "No error but those of the table, none of them internal.",

@@ -22,6 +22,7 @@ import { LANE_MUTANTS } from "./lanes.ts";
 import { LEASE_MUTANTS } from "./leases.ts";
 import { LETTER_MUTANTS } from "./letters.ts";
 import { LOG_MUTANTS } from "./log.ts";
+import { MOVE_MUTANTS } from "./moves.ts";
 import type { Mutant } from "./mutant.ts";
 import { ONCE_MUTANTS } from "./once.ts";
 import { ORDERED_MUTANTS } from "./ordered.ts";
@@ -37,6 +38,7 @@ export const MUTANTS: readonly Mutant[] = [
   ...CLAIM_MUTANTS,
   ...LEASE_MUTANTS,
   ...LETTER_MUTANTS,
+  ...MOVE_MUTANTS,
   ...SEGMENT_MUTANTS,
   ...PURGE_MUTANTS,
   ...SHARING_MUTANTS,
