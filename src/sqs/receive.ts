@@ -155,8 +155,9 @@ function systemAttributes(
   return attributes;
 }
 
-/** As it was sent, or of the content, as AWS makes it: SHA-256. */
-function dedupIdOf({ sentAs, body }: ReceivedMessage): string | undefined {
+/** As it was sent, or of the content, as AWS makes it: SHA-256. A dead letter's is its own id. */
+function dedupIdOf({ id, sentAs, body, deadLetter }: ReceivedMessage): string | undefined {
+  if (deadLetter !== undefined) return id;
   const given = sentAs === undefined ? undefined : givenDedupId(sentAs);
   if (given !== "content") return given?.id;
   return createHash("sha256").update(body).digest("hex");

@@ -271,7 +271,7 @@ describe("system attributes", () => {
     });
   });
 
-  it("of a FIFO dead letter keep group and deduplication id, in the order of its new queue", async () => {
+  it("of a FIFO dead letter keep its group; it is deduplicated by its own id, in the order of its new queue", async () => {
     const {
       send,
       receive,
@@ -282,8 +282,8 @@ describe("system attributes", () => {
     await receiveOne({}, FIFO);
     await time.advance(30_000);
     await receive({}, FIFO);
-    const { Attributes } = await receiveOne({ AttributeNames: ["All"] }, DEAD_FIFO);
-    expect(Attributes).toMatchObject({ MessageGroupId: "g", MessageDeduplicationId: "d" });
+    const { MessageId, Attributes } = await receiveOne({ AttributeNames: ["All"] }, DEAD_FIFO);
+    expect(Attributes).toMatchObject({ MessageGroupId: "g", MessageDeduplicationId: MessageId });
     expect(Attributes?.["SequenceNumber"]).toMatch(/^\d{20}$/);
   });
 });
