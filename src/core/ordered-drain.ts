@@ -4,7 +4,7 @@
  *
  * T4  Of each key, by the first message that may be given of any: what comes back, then what is held,
  *     then what is fresh, as far as a window ahead of the head shows it. The walk then goes past all that
- *     was given so, and holds what it passes by.
+ *     was given so, and holds what it passes by. What several plans gave is sorted so, too.
  * T5  The window ends where passing by what is before would make more keys held than `drainedPast`, and
  *     their room in the segment is set aside before anything is given: so the walk can always pass.
  */
@@ -47,6 +47,17 @@ export function drain(work: Work, members: readonly Member[]): void {
     for (const one of back) takeBack(work, one);
     if (takeHeldOf(work, tag)) takeAhead(work, tag, ahead);
   }
+}
+
+/** T4: those of a key one behind the other, in the order of their first ones. */
+export function keyByKey<T>(given: readonly T[], keyOf: (one: T) => string): readonly T[] {
+  const keys = new Map<string, T[]>();
+  for (const one of given) {
+    const same = keys.get(keyOf(one));
+    if (same === undefined) keys.set(keyOf(one), [one]);
+    else same.push(one);
+  }
+  return [...keys.values()].flat();
 }
 
 /** Fresh messages of a tag, while nothing of it is held or left before them. */

@@ -252,7 +252,7 @@ function finished(work: Work): Plan {
   const { segment } = input;
   const leases = new Map(work.drafts.map((draft) => [draft, leaseOf(draft, input)]));
   for (const lease of leases.values()) edits.push(...leaseEdits(lease));
-  for (const { draft, placed, tag } of work.drains ? byTag(work.given) : work.given) {
+  for (const { draft, placed, tag } of work.given) {
     const lease = leases.get(draft);
     if (lease !== undefined) draft.request.deliveries.push({ ...placed, lease, tag });
   }
@@ -293,17 +293,6 @@ function finished(work: Work): Plan {
     more: work.more || work.full,
     capped: work.capped,
   };
-}
-
-/** T4: those of a tag one behind the other, in the order of their first ones. */
-function byTag(given: Work["given"]): Work["given"] {
-  const tags = new Map<string, Work["given"]>();
-  for (const one of given) {
-    const same = tags.get(one.tag);
-    if (same === undefined) tags.set(one.tag, [one]);
-    else same.push(one);
-  }
-  return [...tags.values()].flat();
 }
 
 const membersOf = ({ entry, given }: Leaver): Set<string> =>

@@ -12,6 +12,7 @@
  */
 import { afterChange, LaneError } from "../core/errors.ts";
 import { LIMITS } from "../core/limits.ts";
+import { keyByKey } from "../core/ordered-drain.ts";
 import { claimedAt, deliveredBytes } from "../core/plan.ts";
 import { isSeeking, receivableSets } from "../core/group.ts";
 import type { GroupQueue } from "../core/group.ts";
@@ -149,7 +150,8 @@ export class Receiver {
       });
       if (answer.given.length === 0 && answer.error !== undefined) throw answer.error;
       if (answer.given.length > 0) {
-        const messages = await this.#received(queue, answer.given, leaseMs);
+        const given = drain ? keyByKey(answer.given, chainOf) : answer.given;
+        const messages = await this.#received(queue, given, leaseMs);
         if (attempt !== undefined) await this.#attempts.remember(queue, attempt, messages);
         return messages;
       }
@@ -323,9 +325,10 @@ export class Receiver {
     let failure: unknown;
     /** Where order is kept, what is behind one that cannot be read comes back with it. */
     const unread = new Set<string>();
-    for (const { stand, generation, segment, delivery } of given) {
+    for (const one of given) {
+      const { stand, generation, segment, delivery } = one;
       const { lease, offset, message, tag } = delivery;
-      const chain = tag === undefined ? undefined : `${stand.lane}/${tag}`;
+      const chain = tag === undefined ? undefined : chainOf(one);
       if (chain !== undefined && unread.has(chain)) continue;
       // A body that cannot be read now comes back with its lease; the others must not wait for it.
       const body =
@@ -369,6 +372,9 @@ const leaseMsOf = (
   { leaseSeconds }: ReceiveRequest,
   { settings }: Pick<QueueRecord, "settings">,
 ): number => (leaseSeconds ?? settings.leaseSeconds) * 1000;
+
+/** Where order is kept: what must come one after the other. */
+const chainOf = ({ stand, delivery }: Given): string => `${stand.lane}/${delivery.tag ?? ""}`;
 
 const nameOf = ({ queueId, group }: GroupQueue): string => `${queueId}#${group.groupId}`;
 

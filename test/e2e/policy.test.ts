@@ -35,6 +35,7 @@ beforeAll(async () => {
     largeMessages,
     erasedDeadLetters,
     moveTasks,
+    handles,
     groups,
     crowdedLane,
     schedules,
@@ -287,6 +288,29 @@ async function erasedDeadLetters(): Promise<void> {
   const { moved } = await call("redrive", { queue: "erased", body: {} });
   expect(moved).toBe(1);
   expect((await receive("heavy"))[0]?.body).toHaveLength(1_000_000);
+}
+
+/** As SQS clients receive, change and delete, by handles that are old, too. */
+async function handles(): Promise<void> {
+  const QueueUrl = "orders";
+  await deployed.sqs("SendMessage", { QueueUrl, MessageBody: "one" });
+  await deployed.sqs("SendMessage", { QueueUrl, MessageBody: "two" });
+  const { body } = await deployed.sqs("ReceiveMessage", { QueueUrl, MaxNumberOfMessages: 10 });
+  const handles = (body["Messages"] as { ReceiptHandle: string }[]).map(
+    ({ ReceiptHandle }) => ReceiptHandle,
+  );
+  expect(handles.length).toBeGreaterThan(1);
+  const [first] = handles;
+  for (const VisibilityTimeout of [90, 0])
+    await deployed.sqs("ChangeMessageVisibility", {
+      QueueUrl,
+      ReceiptHandle: first,
+      VisibilityTimeout,
+    });
+  await deployed.sqs("ReceiveMessage", { QueueUrl });
+  const Entries = handles.map((ReceiptHandle, at) => ({ Id: `${at}`, ReceiptHandle }));
+  const deleted = await deployed.sqs("DeleteMessageBatch", { QueueUrl, Entries });
+  expect(deleted.body["Failed"]).toBeUndefined();
 }
 
 /** Some of them by the start itself, some by the janitor; a large body's parts go with it. */

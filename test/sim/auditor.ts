@@ -3,7 +3,12 @@
  * invariant (`violation.ts`). What is not sure is never a failure (B1).
  */
 import type { OutgoingMessage } from "../../src/core/message.ts";
-import type { ReceiptResult, ReceivedMessage, SendResult } from "../../src/service/api.ts";
+import type {
+  AckOptions,
+  ReceiptResult,
+  ReceivedMessage,
+  SendResult,
+} from "../../src/service/api.ts";
 import { overAt } from "./ledger.ts";
 import type { Delivered, Incarnation, Sent, Span } from "./ledger.ts";
 import { OrderAuditor } from "./order-auditor.ts";
@@ -87,6 +92,7 @@ export class Auditor {
       ackUnsure: 0,
       waived: undefined,
       deliveries: [],
+      strays: [],
       moves: new Map(),
     };
     this.messages.push(message);
@@ -142,12 +148,13 @@ export class Auditor {
     this.#ids.set(id, message);
   }
 
-  /** `leaseSeconds`: as asked for. */
+  /** `leaseSeconds`, `isDrained`: as asked for. */
   delivered(
     queue: Incarnation,
     span: Span,
     views: readonly ReceivedMessage[],
     leaseSeconds?: number,
+    isDrained = false,
   ): Delivered[] {
     const others = this.#othersOf(queue, span);
     const given = views.map((view) => {
@@ -156,9 +163,10 @@ export class Auditor {
       if (message === undefined)
         throw new Violation("phantom", `${view.id}: ${view.body.length} bytes that nobody sent`);
       if (leaseSeconds !== undefined) this.#checkClaimedAt(message, view, leaseSeconds);
-      return this.#delivered(message, queue, span, view, others);
+      return this.#delivered(message, queue, span, view, others, isDrained);
     });
     given.forEach((lease) => this.#order.check(lease, given));
+    if (isDrained) this.#order.drained(given);
     return given;
   }
 
@@ -180,6 +188,7 @@ export class Auditor {
     span: Span,
     view: ReceivedMessage,
     others: number,
+    isDrained: boolean,
   ): Delivered {
     const label = (): string =>
       `m${message.number} (${view.id}${view.place === undefined ? "" : ` at ${view.place}`})`;
@@ -216,16 +225,21 @@ export class Auditor {
       receives: view.receives,
       firstReceivedAt: view.firstReceivedAt,
       untilLow: view.leaseExpiresAt + this.#bounds.skewMarginMs - this.#bounds.skewMs,
+      untilHigh: view.leaseExpiresAt + this.#bounds.skewMs,
+      strayedAt: -Infinity,
+      isDrained,
       touchedAt: Infinity,
       touches: [],
       uncounted: false,
       over: false,
     };
+    for (const stray of message.strays) if (overAt(stray) >= span.from) this.touching(lease, stray);
     for (const other of message.deliveries) {
       const areBothLive =
         other.untilLow > span.to &&
         lease.untilLow > span.to &&
         !other.over &&
+        other.strayedAt < span.from &&
         other.touchedAt > span.to;
       if (areBothLive && message.ackedAt === Infinity) {
         throw new Violation(
@@ -389,11 +403,23 @@ export class Auditor {
     lease.message.ackUnsure += 1;
   }
 
-  acked(lease: Delivered, span: Span, result: ReceiptResult | undefined): void {
+  acked(
+    lease: Delivered,
+    span: Span,
+    result: ReceiptResult | undefined,
+    stale?: AckOptions["stale"],
+  ): void {
     const { message } = lease;
     const label = `m${message.number} (${lease.place})`;
+    if (stale === "refuse") this.#checkRefusing(lease, span, result, label);
+    // Whose message is gone was told that it is deleted, and that it does not come again.
+    if (stale !== undefined && result?.status === "gone" && !message.queue.mayLoseToOthers) {
+      message.ackedAt = Math.min(message.ackedAt, span.to);
+      lease.over = true;
+      return;
+    }
     if (result?.status === "done") {
-      if (this.#bounds.reliable && message.ackedAt < span.from)
+      if (this.#bounds.reliable && message.ackedAt < span.from && stale !== "accept")
         throw new Violation("falseDone", `${label} was acked before, at ${message.ackedAt}`);
       const later = message.deliveries.find(
         (other) =>
@@ -402,7 +428,7 @@ export class Auditor {
           other.span.from > lease.span.to &&
           other.span.to < span.from,
       );
-      if (later !== undefined && message.ackTries === 1)
+      if (later !== undefined && message.ackTries === 1 && stale !== "accept")
         throw new Violation("falseDone", `${label} had moved to a lease of ${later.span.to}`);
       message.ackedAt = Math.min(message.ackedAt, span.to);
       lease.over = true;
@@ -416,11 +442,34 @@ export class Auditor {
     this.#checkGoneAnswer(lease, span, label);
   }
 
+  /** A3: while the lease runs it is acked, and not when it is over. */
+  #checkRefusing(
+    lease: Delivered,
+    span: Span,
+    result: ReceiptResult | undefined,
+    label: string,
+  ): void {
+    const isSettled = lease.touches.every(
+      (touch) => touch.outcome !== "unknown" && overAt(touch) < span.from,
+    );
+    // In doubt it may say done of what somebody else has acked (A1), and that is as good.
+    const isSure = this.#bounds.reliable && isSettled;
+    if (result?.status === "done" && isSure && lease.untilHigh < span.from)
+      throw new Violation(
+        "falseDone",
+        `${label} was leased until ${lease.untilHigh} at most, and a call begun at ${span.from} acked it`,
+      );
+    const runsOn = lease.untilLow - this.#bounds.skewMarginMs > span.to;
+    if (result?.status === "expired" && runsOn) this.#checkGoneAnswer(lease, span, label);
+  }
+
   #checkGoneAnswer(lease: Delivered, span: Span, label: string): void {
     const { message } = lease;
     if (
       !this.#bounds.reliable ||
       lease.over ||
+      // Somebody else may have had it then.
+      lease.strayedAt > -Infinity ||
       lease.touchedAt < span.to ||
       lease.touches.some((touch) => overAt(touch) >= span.from) ||
       lease.untilLow < span.to
@@ -430,13 +479,19 @@ export class Auditor {
       return;
     throw new Violation(
       "falseGone",
-      `${label} is leased until ${lease.untilLow}, and an ack that ended at ${span.to} says gone`,
+      `${label} is leased until ${lease.untilLow}, and an ack that ended at ${span.to} does not say done`,
     );
   }
 
   touching(lease: Delivered, span: Span): void {
     lease.touchedAt = Math.min(lease.touchedAt, span.from);
     lease.touches.push(span);
+  }
+
+  /** It may change the lease of whoever has the message. */
+  straying({ message }: Delivered, span: Span): void {
+    message.strays.push(span);
+    for (const lease of message.deliveries) this.touching(lease, span);
   }
 
   released(lease: Delivered, countAttempt: boolean, result: ReceiptResult | undefined): void {
@@ -449,9 +504,13 @@ export class Auditor {
     span: Span,
     leaseSeconds: number,
     result: ReceiptResult | undefined,
+    { isStray = false, keepsReceipt = false }: { isStray?: boolean; keepsReceipt?: boolean } = {},
   ): void {
     if (result?.status !== "done") return;
-    if (result.receipt !== undefined) {
+    const { skewMs } = this.#bounds;
+    for (const one of isStray ? lease.message.deliveries : [lease])
+      one.untilHigh = Math.max(one.untilHigh, span.to + leaseSeconds * 1_000 + skewMs);
+    if (result.receipt !== undefined && !keepsReceipt) {
       this.byReceipt.set(result.receipt, lease);
       lease.receipt = result.receipt;
     }
@@ -459,13 +518,14 @@ export class Auditor {
       (touch) => touch === span || (touch.outcome !== "unknown" && touch.to < span.from),
     );
     if (!isSure) return;
+    if (isStray) lease.strayedAt = span.to;
     // To nothing: free at once.
     lease.untilLow =
       leaseSeconds === 0
         ? span.from
         : span.from + leaseSeconds * 1_000 + this.#bounds.skewMarginMs - 2 * this.#bounds.skewMs;
     lease.touchedAt = Infinity;
-    this.#checkExtended(lease, span);
+    if (!isStray) this.#checkExtended(lease, span);
   }
 
   /** What was given to somebody else before the extension was confirmed was not its to extend (C4). */

@@ -10,6 +10,7 @@ import { drawFaults, drawFenceFaults } from "./faults.ts";
 import type { FaultPlan } from "./faults.ts";
 import { runFences } from "./fences.ts";
 import { drawGroupFaults, runGroups } from "./groups.ts";
+import { drawHandleFaults, runHandles } from "./handles.ts";
 import { drawLeaseFaults, runLeases } from "./leases.ts";
 import { drawLetterFaults, runLetters } from "./letters.ts";
 import { runMoves } from "./moves.ts";
@@ -50,6 +51,7 @@ const TABLE = {
   routed: { faults: drawRoutedFaults, run: runRouted },
   corners: { faults: drawCornerFaults, run: runCorners },
   moves: { faults: drawLetterFaults, run: runMoves },
+  handles: { faults: drawHandleFaults, run: runHandles },
 } satisfies Readonly<Record<string, Kind>>;
 
 export type KindName = keyof typeof TABLE;

@@ -136,6 +136,8 @@ export interface Sent {
   /** Why it may be lost all the same. */
   waived: string | undefined;
   readonly deliveries: Delivered[];
+  /** Calls that may have changed its lease, whoever had it. */
+  readonly strays: Span[];
   /** Where dead-lettering or redriving from a place has been seen to lead. */
   readonly moves: Map<string, string>;
 }
@@ -151,6 +153,12 @@ export interface Delivered {
   readonly firstReceivedAt: number;
   /** True time until which it surely is live, if nobody ends it. */
   untilLow: number;
+  /** True time from which it surely is over, unless an extension of unknown outcome was applied. */
+  untilHigh: number;
+  /** End of the last call that changed it whoever had the message: before that somebody else may have claimed it. */
+  strayedAt: number;
+  /** Given by a receive that drains. */
+  readonly isDrained: boolean;
   /** Start of the first call that may have ended or shortened it. */
   touchedAt: number;
   /** All such calls. */

@@ -6,7 +6,7 @@ import { isLaneError } from "../../src/core/errors.ts";
 import type { OutgoingMessage } from "../../src/core/message.ts";
 import type { QueueName } from "../../src/core/types.ts";
 import { epochMs } from "../../src/core/types.ts";
-import type { ReceiptResult, Service } from "../../src/service/api.ts";
+import type { AckOptions, ReceiptResult, Service } from "../../src/service/api.ts";
 import type { Deployment } from "./deployment.ts";
 import { begun, Incarnation, overAt } from "./ledger.ts";
 import type { Delivered, Sent, SettingChange, Span } from "./ledger.ts";
@@ -132,7 +132,7 @@ export class Operations {
   /** `undefined`: no answer. */
   async receiveFrom(
     queue: Incarnation,
-    request: { max: number; waitSeconds?: number; leaseSeconds?: number },
+    request: { max: number; waitSeconds?: number; leaseSeconds?: number; drain?: boolean },
   ): Promise<Delivered[] | undefined> {
     const { auditor, scheduler } = this.#sim;
     const span = begun(scheduler.now);
@@ -155,7 +155,8 @@ export class Operations {
     if (views.length > request.max)
       this.#sim.fail(new Violation("phantom", `${views.length} messages for ${request.max} asked`));
     let given: Delivered[] = [];
-    this.#sim.audit(() => (given = auditor.delivered(queue, span, views, request.leaseSeconds)));
+    const { leaseSeconds: asked, drain } = request;
+    this.#sim.audit(() => (given = auditor.delivered(queue, span, views, asked, drain)));
     this.#sim.trace?.(`  gives ${given.map((lease) => `m${lease.message.number}`).join(" ")}`);
     return given;
   }
@@ -168,14 +169,15 @@ export class Operations {
     await again;
   }
 
-  async ackAll(leases: readonly Delivered[]): Promise<void> {
+  async ackAll(leases: readonly Delivered[], stale?: AckOptions["stale"]): Promise<void> {
     const { auditor } = this.#sim;
     for (const lease of leases) auditor.acking(lease, this.#sim.scheduler.now);
-    const { span, results } = await this.#withReceipts("ack", leases, (service, name, receipts) =>
-      service.ack(name, receipts),
+    const what = stale === undefined ? "ack" : `ack (${stale})`;
+    const { span, results } = await this.#withReceipts(what, leases, (service, name, receipts) =>
+      service.ack(name, receipts, stale === undefined ? {} : { stale }),
     );
     leases.forEach((lease, index) =>
-      this.#sim.audit(() => auditor.acked(lease, span, results?.[index])),
+      this.#sim.audit(() => auditor.acked(lease, span, results?.[index], stale)),
     );
   }
 
@@ -221,19 +223,24 @@ export class Operations {
   async extendAll(
     leases: readonly Delivered[],
     leaseSeconds: number = this.#sim.random.pick([0, 1, 10, 30, 60]),
+    { isStray = false, keepsReceipt = false }: { isStray?: boolean; keepsReceipt?: boolean } = {},
   ): Promise<void> {
     const { auditor } = this.#sim;
     const span = begun(this.#sim.scheduler.now);
     this.leasedUntil = Math.max(this.leasedUntil, span.from + 120_000);
-    for (const lease of leases) auditor.touching(lease, span);
+    for (const lease of leases)
+      if (isStray) auditor.straying(lease, span);
+      else auditor.touching(lease, span);
+    const request = { leaseSeconds, ...(isStray ? { stale: "accept" as const } : {}) };
     const { results } = await this.#withReceipts(
-      "extend",
+      `extend (${leaseSeconds} s)`,
       leases,
-      (service, name, receipts) => service.extend(name, receipts, { leaseSeconds }),
+      (service, name, receipts) => service.extend(name, receipts, request),
       span,
     );
+    const how = { isStray, keepsReceipt };
     leases.forEach((lease, index) =>
-      this.#sim.audit(() => auditor.extended(lease, span, leaseSeconds, results?.[index])),
+      this.#sim.audit(() => auditor.extended(lease, span, leaseSeconds, results?.[index], how)),
     );
   }
 

@@ -36,6 +36,8 @@ export class OrderAuditor {
             `m${message.number} of ${message.key} is delivered by a call that ended at ${span.to}, before m${other.number}, sent by ${other.span.to}`,
           );
       }
+      // A receive that drains gives what comes back though others hold what is behind it (T1).
+      if (lease.isDrained && !isSurelyBefore(other, message)) continue;
       const holder = other.deliveries.find(
         (one) =>
           one.in === lease.in &&
@@ -50,6 +52,20 @@ export class OrderAuditor {
           "order",
           `m${message.number} of ${message.key} is delivered by a call that ended at ${span.to}, while m${other.number} is leased until ${holder.untilLow}`,
         );
+    }
+  }
+
+  /** T4: of one answer, what is of a key stands together. */
+  drained(given: readonly Delivered[]): void {
+    const seen = new Set<string>();
+    let last: string | undefined;
+    for (const { message } of given) {
+      const { key } = message;
+      if (key === undefined || key === last) continue;
+      if (seen.has(key))
+        throw new Violation("order", `m${message.number} of ${key} stands behind another key's`);
+      seen.add(key);
+      last = key;
     }
   }
 

@@ -18,6 +18,7 @@
  */
 import { CLAIM_MUTANTS } from "./claims.ts";
 import { GROUP_MUTANTS } from "./groups.ts";
+import { HANDLE_MUTANTS } from "./handles.ts";
 import { LANE_MUTANTS } from "./lanes.ts";
 import { LEASE_MUTANTS } from "./leases.ts";
 import { LETTER_MUTANTS } from "./letters.ts";
@@ -45,6 +46,7 @@ export const MUTANTS: readonly Mutant[] = [
   ...GROUP_MUTANTS,
   ...ONCE_MUTANTS,
   ...ORDERED_MUTANTS,
+  ...HANDLE_MUTANTS,
   ...TIME_MUTANTS,
   ...ROUTING_MUTANTS,
 ];
