@@ -103,6 +103,9 @@ export async function life(options: {
   rounds: number;
   /** What message `n` has beside its body. */
   fields?: (n: number) => Partial<OutgoingMessage>;
+  idempotencyKey?: (round: number) => string;
+  /** Lets the time pass that is between two batches. */
+  between?: () => void;
 }): Promise<Units> {
   const { make, queue, batch, rounds } = options;
   const [sender, receiver, acker] = [make(), make(), make()];
@@ -113,7 +116,9 @@ export async function life(options: {
       ...message,
       ...options.fields?.(round * batch + index),
     }));
-    await sender.service.send(queue, sent);
+    options.between?.();
+    const idempotencyKey = options.idempotencyKey?.(round);
+    await sender.service.send(queue, sent, idempotencyKey === undefined ? {} : { idempotencyKey });
     for (let acked = 0; acked < batch;) {
       const received = await receiver.service.receive(queue, { max: batch, group: "default" });
       if (received.length === 0) throw new Error(`messages are missing in ${queue}`);

@@ -1,8 +1,9 @@
 /**
- * What it costs to do nothing: an idle service, and a consumer that waits on an empty queue.
+ * Prices, and what it costs to do nothing: an idle service, and a consumer that waits on an empty
+ * queue. What a load costs on top: `load-cost.ts`.
  *
  * K1  No figure is invented: prices are AWS's list prices as of the date beside them, without free
- *     tiers; usage is measured by the test of this module, but for durations, which only AWS can
+ *     tiers; usage is measured by the tests of these modules, but for durations, which only AWS can
  *     measure and which are stated as assumptions.
  */
 
@@ -45,38 +46,40 @@ export const USAGE = {
   queueMetrics: 4,
 } as const;
 
-const ASSUMED = {
+export const ASSUMED = {
   /** Billed per round, at 512 MB. */
   janitorMs: 50,
-  /** Billed per receive that does not wait, at 256 MB. */
-  pollMs: 30,
+  /** Billed per call that does not wait; receives at 256 MB, the others at 512 MB. */
+  callMs: 30,
+  memoryMb: 512,
+  receiveMemoryMb: 256,
   waitSeconds: 20,
 } as const;
 
-const HOURS = 730;
+export const HOURS = 730;
 const MINUTES = HOURS * 60;
-const SECONDS = MINUTES * 60;
-const GB = 1024 ** 3;
+export const SECONDS = MINUTES * 60;
+export const GB = 1024 ** 3;
 
 export interface Line {
   readonly what: string;
   readonly dollars: number;
 }
 
-const reads = (units: number): number => (units / 1e6) * PRICES.dynamoReadPerMillion;
+export const reads = (units: number): number => (units / 1e6) * PRICES.dynamoReadPerMillion;
 
-const writes = (units: number): number => (units / 1e6) * PRICES.dynamoWritePerMillion;
+export const writes = (units: number): number => (units / 1e6) * PRICES.dynamoWritePerMillion;
 
-const lambda = (calls: number, seconds: number, memoryMb: number): number =>
+export const lambda = (calls: number, seconds: number, memoryMb: number): number =>
   (calls / 1e6) * PRICES.lambdaPerMillion +
   calls * seconds * (memoryMb / 1024) * PRICES.lambdaArmPerGbSecond;
 
 /** A month of a service that nobody calls, with this many empty queues. */
-function idleService(queues: number): Line[] {
+export function idleService(queues: number): Line[] {
   return [
     {
       what: "janitor: a round a minute on Lambda",
-      dollars: lambda(MINUTES, ASSUMED.janitorMs / 1000, 512),
+      dollars: lambda(MINUTES, ASSUMED.janitorMs / 1000, ASSUMED.memoryMb),
     },
     {
       what: `janitor: DynamoDB, with ${queues} empty queues`,
@@ -101,17 +104,18 @@ export function waitingConsumer(memoryMb: number): Line[] {
 }
 
 /** The same, asking every so often without waiting. */
-function pollingConsumer(everySeconds: number, memoryMb: number): Line[] {
+export function pollingConsumer(everySeconds: number, memoryMb: number): Line[] {
   const calls = SECONDS / everySeconds;
   return [
     ...requests(calls),
-    { what: "Lambda", dollars: lambda(calls, ASSUMED.pollMs / 1000, memoryMb) },
+    { what: "Lambda", dollars: lambda(calls, ASSUMED.callMs / 1000, memoryMb) },
     { what: "reads", dollars: reads(calls * USAGE.pollReads) },
   ];
 }
 
-const requests = (calls: number): Line[] => [
-  { what: "HTTP API", dollars: (calls / 1e6) * PRICES.httpApiPerMillion },
+/** @param metered requests as the API counts them: one for each 512 KB */
+export const requests = (calls: number, metered = calls): Line[] => [
+  { what: "HTTP API", dollars: (metered / 1e6) * PRICES.httpApiPerMillion },
   {
     what: "access log",
     dollars: ((calls * USAGE.accessLogBytes) / GB) * PRICES.logsIngestedPerGb,
@@ -120,40 +124,3 @@ const requests = (calls: number): Line[] => [
 
 export const total = (lines: readonly Line[]): number =>
   lines.reduce((sum, { dollars }) => sum + dollars, 0);
-
-/** The tables of docs/operations.md. */
-export function costTables(): string {
-  const dollars = (amount: number) => `$${amount.toFixed(2)}`;
-  const table = (title: string, lines: readonly Line[]) =>
-    [
-      `| ${title} | a month |`,
-      "|---|---:|",
-      ...lines.map(({ what, dollars: amount }) => `| ${what} | ${dollars(amount)} |`),
-      ...(lines.length > 1 ? [`| **together** | **${dollars(total(lines))}** |`] : []),
-    ].join("\n");
-  return [
-    prices(),
-    table("An idle service", idleService(10)),
-    table("A consumer that waits, 20 s a call, 256 MB", waitingConsumer(256)),
-    table("A consumer that asks every 20 s and does not wait", pollingConsumer(20, 256)),
-    table("A queue that is never empty", [
-      { what: "its metrics", dollars: USAGE.queueMetrics * PRICES.metricMonth },
-    ]),
-  ].join("\n\n");
-}
-
-const prices = (): string =>
-  [
-    `Prices of ${PRICES.region} as of ${PRICES.asOf}:`,
-    [
-      `HTTP API $${PRICES.httpApiPerMillion.toFixed(2)} a million requests`,
-      `Lambda on arm64 $${PRICES.lambdaPerMillion.toFixed(2)} a million calls and $${PRICES.lambdaArmPerGbSecond} a GB-second`,
-      `DynamoDB on demand $${PRICES.dynamoReadPerMillion} a million read units and $${PRICES.dynamoWritePerMillion} a million write units`,
-      `storage $${PRICES.dynamoGbMonth} a GB and month, $${PRICES.dynamoPitrGbMonth.toFixed(2)} more with point-in-time recovery`,
-      `CloudWatch $${PRICES.logsIngestedPerGb.toFixed(2)} a GB of logs, $${PRICES.metricMonth.toFixed(2)} a metric, $${PRICES.alarmMetricMonth.toFixed(2)} an alarm's metric, $${PRICES.dashboardMonth.toFixed(2)} a dashboard a month`,
-      `a KMS key $${PRICES.kmsKeyMonth.toFixed(2)} a month, as much more after each of its first two yearly rotations, and $${PRICES.kmsPerTenThousand.toFixed(2)} for 10,000 uses`,
-      "scheduled rules free",
-    ].join("; ") + ".",
-    `Assumed: a janitor round is billed ${ASSUMED.janitorMs} ms at 512 MB, a receive that does not wait ${ASSUMED.pollMs} ms at 256 MB.`,
-    `Measured: read units, ${USAGE.waitReads} for a wait of ${ASSUMED.waitSeconds} s on one lane, ${USAGE.pollReads} for a receive without a wait, ${USAGE.janitorReads} for a janitor round and ${USAGE.janitorReadsPerQueue} more for each empty queue; write units, ${USAGE.janitorWrites} for a janitor round.`,
-  ].join(" ");

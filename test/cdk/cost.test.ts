@@ -1,11 +1,15 @@
-/** Hunts a figure in docs/operations.md that is no longer true. */
+/** Hunts a figure in docs/what-it-costs.md that is no longer true. */
 import { randomBytes } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { setImmediate as turn } from "node:timers/promises";
 import { describe, expect, it, vi } from "vitest";
 import type { World } from "../../lambdas/instance.ts";
 import { createJanitorHandler } from "../../lambdas/janitor-handler.ts";
-import { costTables, PRICES, total, USAGE, waitingConsumer } from "../../lib/cost.ts";
+import { loadUnits } from "../../bench/load-units.ts";
+import { blocks, SHOWN } from "../../bin/cost-text.ts";
+import { PRICES, total, USAGE, waitingConsumer } from "../../lib/cost.ts";
+import { ELSEWHERE, loadCost, sqsCost } from "../../lib/load-cost.ts";
+import type { Load } from "../../lib/load-cost.ts";
 import { epochMs, queueName } from "../../src/core/types.ts";
 import type { Service } from "../../src/service/api.ts";
 import { createService } from "../../src/service/service.ts";
@@ -110,18 +114,71 @@ describe("usage", () => {
   });
 });
 
-describe("the guide", () => {
-  const guide = readFileSync(new URL("../../docs/operations.md", import.meta.url), "utf8");
+describe("the page", () => {
+  const page = readFileSync(new URL("../../docs/what-it-costs.md", import.meta.url), "utf8");
 
-  it("holds the tables as they are computed now (`npx tsx bin/cost.ts` renews them)", () => {
-    const [, tables] =
-      /<!-- prettier-ignore-start -->\n([^]*)<!-- prettier-ignore-end -->/.exec(guide) ?? [];
-    expect(tables?.trim()).toBe(costTables());
+  it("holds what is computed now (`npm run cost -- --write` renews it)", async () => {
+    const held = [
+      ...page.matchAll(
+        /<!-- (\w+): npm run cost -- --write -->\n([^]*?)<!-- prettier-ignore-end -->/g,
+      ),
+    ].map(([, name = "", text = ""]) => [name, text.trim()]);
+    expect(Object.fromEntries(held)).toEqual(await blocks());
+  });
+
+  it("shows the bill of the command that it names", () => {
+    const { messagesPerDay, batch, bytes, consumers } = SHOWN;
+    const [, ...given] =
+      /npm run cost -- --messages (\S+) --batch (\S+) --bytes (\S+) --consumers (\S+)/.exec(page) ??
+      [];
+    expect(given.map(Number)).toEqual([messagesPerDay, batch, bytes, consumers]);
   });
 
   it("says what the prices are and of when", () => {
-    expect(guide).toContain(PRICES.asOf);
-    expect(guide).toContain(PRICES.region);
+    for (const word of [PRICES.asOf, PRICES.region, ELSEWHERE.asOf]) expect(page).toContain(word);
+  });
+});
+
+describe("a load", () => {
+  const load: Load = { ...SHOWN, messagesPerDay: 24_000, batch: 1, consumers: 0, retentionDays: 1 };
+  const units = { writeUnits: 4, readUnits: 8, storedBytes: 1024 ** 3 / 24_000, waitReads: 0 };
+
+  it("costs what its requests, units and bytes cost", () => {
+    const lines = new Map(loadCost(load, units).map(({ what, dollars }) => [what, dollars]));
+    // 1,000 messages an hour, 730 hours: 0.73 million.
+    expect(lines.get("HTTP API")).toBeCloseTo(3 * 0.73);
+    expect(lines.get("DynamoDB, writes")).toBeCloseTo(0.73 * 4 * PRICES.dynamoWritePerMillion);
+    expect(lines.get("DynamoDB, reads")).toBeCloseTo(0.73 * 8 * PRICES.dynamoReadPerMillion);
+    expect(lines.get("DynamoDB, storage")).toBeCloseTo(PRICES.dynamoGbMonth);
+    expect(lines.get("Lambda, waiting")).toBeUndefined();
+  });
+
+  it("of large batches pays the API for each 512 KB", () => {
+    const large = { ...load, messagesPerDay: 2_400_000, batch: 100, bytes: 10_000 };
+    const api = loadCost(large, units).find(({ what }) => what === "HTTP API");
+    expect(api?.dollars).toBeCloseTo(0.73 * (2 + 2 + 1));
+  });
+
+  it("with consumers that wait costs what they cost on an empty queue, at the most", () => {
+    const waiting = { ...load, messagesPerDay: 1, consumers: 3 };
+    const more =
+      total(loadCost(waiting, { ...units, waitReads: USAGE.waitReads })) -
+      total(loadCost({ ...waiting, consumers: 0 }, units));
+    expect(more).toBeCloseTo(3 * total(waitingConsumer(256)), 3);
+  });
+
+  it("costs SQS's price for each request of ten, and of 64 KB", () => {
+    expect(sqsCost(load)).toBeCloseTo(0.73 * 3 * 0.4);
+    expect(sqsCost({ ...load, batch: 50 })).toBeCloseTo((0.73 / 10) * 3 * 0.4);
+    expect(sqsCost({ ...load, bytes: 100_000 }, true)).toBeCloseTo(0.73 * 5 * 0.5);
+  });
+
+  it("has the same units whenever it is measured; an idempotency key costs one a request", async () => {
+    const small = { ...load, messagesPerDay: 1e6, batch: 10 };
+    const first = await loadUnits(small);
+    expect(await loadUnits(small)).toEqual(first);
+    const once = await loadUnits({ ...small, once: true });
+    expect(once.writeUnits - first.writeUnits).toBeCloseTo(1 / 10);
   });
 });
 

@@ -21,9 +21,9 @@ test("the costs beside the naive queue are those of docs/benchmarks.md", () => {
   );
 });
 
-test("every price is one of docs/operations.md", () => {
+test("every price is one of docs/what-it-costs.md", () => {
   const prices = [...README.matchAll(/\$\d+(\.\d+)?/g)].map(([price]) => price);
   expect(prices.length).toBeGreaterThan(0);
-  const operations = read("docs/operations.md");
-  expect(prices.filter((price) => !operations.includes(`${price}**`))).toEqual([]);
+  const costs = read("docs/what-it-costs.md");
+  expect(prices.filter((price) => !costs.includes(`${price}**`))).toEqual([]);
 });

@@ -18,6 +18,7 @@ const DOCUMENTS = [
   "docs/exactly-once.md",
   "docs/sharing.md",
   "docs/simulation.md",
+  "docs/what-it-costs.md",
 ];
 
 describe.each(DOCUMENTS)("%s", (document) => {
