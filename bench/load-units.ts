@@ -13,8 +13,8 @@ import { LIMITS } from "../src/core/limits.ts";
 import { createService } from "../src/service/service.ts";
 import { createMemoryStore } from "../src/store/memory.ts";
 import { itemBytes } from "../src/store/values.ts";
+import type { Instance } from "./bed.ts";
 import { life } from "./cost.ts";
-import type { Instance } from "./cost.ts";
 import { Meter } from "./meter.ts";
 
 const MESSAGES = 120;
