@@ -2,11 +2,10 @@
  * SQS's queue actions by its own SDK, in both protocols, against the embedded service. Hunts: what the
  * SDK reads otherwise than the face has written it.
  */
-import { SQS } from "@aws-sdk/client-sqs";
-import { SQS as QuerySqs } from "aws-sdk-client-sqs-query";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import type { Local } from "../../src/local/runtime.ts";
 import { caller, newName, start } from "./local-service.ts";
+import { ARN, faultOf, PROTOCOLS } from "./sqs-clients.ts";
 
 let relaxed: Local;
 let strict: Local;
@@ -16,39 +15,6 @@ beforeAll(async () => {
 afterAll(async () => {
   await Promise.all([relaxed.close(), strict.close()]);
 });
-
-const config = (endpoint: string) => ({
-  endpoint,
-  region: "us-east-1",
-  credentials: { accessKeyId: "any", secretAccessKey: "any" },
-  maxAttempts: 1,
-});
-
-/** The older one's types are its own; what it is asked here is the same. */
-const PROTOCOLS: readonly [string, (endpoint: string) => SQS][] = [
-  ["JSON", (endpoint) => new SQS(config(endpoint))],
-  ["query", (endpoint) => new QuerySqs(config(endpoint)) as unknown as SQS],
-];
-
-const ARN = "arn:aws:sqs:us-east-1:000000000000";
-
-/** Code and message of the error that a call ends with; of some the older SDK keeps the message inside. */
-async function faultOf(call: Promise<unknown>): Promise<unknown[]> {
-  try {
-    return ["done", await call];
-  } catch (error) {
-    const {
-      name,
-      message,
-      Error: details,
-    } = error as {
-      name: string;
-      message: string;
-      Error?: { Code?: string; Message?: string };
-    };
-    return [details?.Code ?? name, details?.Message ?? message];
-  }
-}
 
 describe.each(PROTOCOLS)("%s", (_, connect) => {
   test("a queue's life: created, found, changed, listed, deleted", async () => {
