@@ -9,7 +9,7 @@
  *     again: a late copy of its put may have brought it back.
  *
  * The lease saves others the work, and nothing rests on it: every change of the promoter's item is
- * conditional on its version as read before the timers' past was looked up.
+ * conditional on its version as read before the timers, and before their past was looked up.
  */
 import { isLaneError, LaneError } from "../core/errors.ts";
 import { LIMITS } from "../core/limits.ts";
@@ -46,6 +46,7 @@ import type { Tail } from "./tail.ts";
 /** How long a promoter that has died keeps the others waiting. */
 const LEASE_MS = 5_000;
 const DELETES_AT_ONCE = 32;
+const EMPTY = new Uint8Array();
 const ATTEMPTS = 4;
 /** Others were quicker: what they leave is looked at again after this. */
 const CONTENDED_MS = 100;
@@ -98,12 +99,44 @@ export class Promoter {
     }
   }
 
+  /**
+   * From here on no timer that is not there any more comes into the log: who has read it, and named no
+   * place yet, finds the item changed; a named place where nothing stands is taken by what has expired.
+   * @throws the store's; LaneError `throttled`
+   */
+  async fence(record: QueueRecord, shard: number): Promise<void> {
+    for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
+      const { version, intent } = await this.#state(record.queueId, shard);
+      const unchanged = version === 0 ? absent("version") : equal(["version"], version);
+      const key = promoterKey(record.queueId, shard);
+      const edits = [set(["version"], version + 1)];
+      const { ok } = await this.#deps.store.update("lanes", key, edits, unchanged);
+      if (!ok) continue;
+      if (intent !== undefined) await this.#occupy(record, intent.lane, intent.offset);
+      return;
+    }
+    throw new LaneError("throttled", `Messages of "${record.name}" go on becoming due.`);
+  }
+
+  async #occupy(record: QueueRecord, lane: LaneId, at: Offset): Promise<void> {
+    const { queueId, settings } = record;
+    const { tails } = this.#appender;
+    tails.forget(queueId, lane);
+    const tail = await tails.appendable(queueId, lane);
+    if (tail === "ended" || tail.offset !== at) return;
+    const now = this.#deps.clock.now();
+    const times = { sentAt: now, visibleAt: now, expiresAt: now };
+    const filler = { kind: "text", body: EMPTY, contentType: "", headers: {}, ...times } as const;
+    const draft = draftEntry(this.#deps, [filler], ttlOf([filler], settings));
+    await this.#appender.put(queueId, lane, tail, draft);
+  }
+
   /** Contended: others have appended where it was about to, or what became of a write is not known. */
   async #promote(record: QueueRecord, shard: number): Promise<Promotion | "contended"> {
     const { queueId } = record;
+    const state = await this.#state(queueId, shard);
     const { timers, more } = await this.#due(queueId, shard);
     if (timers.length === 0) return { count: 0, againAt: undefined };
-    const state = await this.#state(queueId, shard);
     const now = this.#deps.clock.now();
     if (state.by !== this.#name && state.until > now)
       return { count: 0, againAt: epochMs(state.until) };

@@ -2,9 +2,9 @@
  * Purging a queue: what has been sent so far is passed over by every group; clearing it, as SQS does,
  * also ends what is scheduled, and forgets dedup ids.
  *
- * K1  Timers go first: those that are not about to be due are cancelled, the others are promoted, so that
- *     the purge that follows passes over them. One is left to others only while it is surely not due on
- *     any clock.
+ * K1  Timers go first: those that are not about to be due are cancelled, the others are promoted, and
+ *     promoters are fenced, so that the purge that follows passes over all of them. A timer is cancelled
+ *     only while it is surely not due on any clock.
  * K2  Ids are forgotten last. So a repeat of what was passed over may be passed over, too, but is not
  *     refused once the call has answered: by this instance at once, by others when they next read the
  *     queue's settings (D1).
@@ -102,7 +102,7 @@ export class Purger {
     const deadline = epochMs(clock.now() + PROMOTED_WITHIN_MS);
     while (clock.now() < deadline) {
       const left = await this.#cancelTimers(record);
-      if (left === undefined) return;
+      if (left === undefined) return this.#due.fence(record);
       await sleep(Math.max(LOOK_EVERY_MS, left + skewMarginMs - clock.now()));
       await this.#due.promoteAll(record, deadline);
     }

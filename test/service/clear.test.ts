@@ -1,6 +1,7 @@
 /** Hunts for what a cleared queue still delivers, and for new messages that it takes for old ones. */
 import { describe, expect, it } from "vitest";
 import type { OutgoingMessage } from "../../src/core/message.ts";
+import { cancellation } from "../../src/service/timers.ts";
 import { createWorld, drain, idsOf, Q, recordOf, text, throttled, unknown } from "./fixture.ts";
 import { first, gate, isLogPut, isLogQuery, tampered } from "./tampered.ts";
 import type { Call } from "./tampered.ts";
@@ -138,6 +139,34 @@ describe("K1: what is scheduled, as its queue is cleared,", () => {
     expect(await world.through(received)).toEqual([]);
     await world.advance(120_000);
     expect(await drain(service)).toEqual([]);
+  });
+
+  it("is passed over where its cancellation came late, and its promoter's put comes later still", async () => {
+    const { world, service } = await queue();
+    await service.send(Q, [delayed("m", 3)]);
+    // A first clearing does not hear whether it has cancelled the message.
+    const unheard = tampered(world.store, first(1, isTimerUpdate, { throws: unknown }));
+    await expect(world.instance(unheard.store).clearQueue(Q)).rejects.toMatchObject({
+      code: "outcome-unknown",
+    });
+    await world.advance(3_000);
+    // Its promoter names a place, and is held up before it puts.
+    const append = gate();
+    const held = tampered(world.store, first(1, isLogPut, { before: () => append.closed }));
+    const received = world.instance(held.store).receive(Q, { max: 1, group: "default" });
+    await world.advance(10);
+    const [timer] = world.store
+      .items("lanes")
+      .filter(({ body, pk }) => body && pk.startsWith("timer#"));
+    const { edits, guard } = cancellation("late");
+    await world.store.update("lanes", { pk: timer?.pk ?? "", sk: timer?.sk ?? "" }, edits, guard);
+    await world.through(service.clearQueue(Q));
+    append.open();
+    expect(await world.through(received)).toEqual([]);
+    await world.advance(60_000);
+    expect(await drain(service)).toEqual([]);
+    await service.send(Q, [text("after")]);
+    expect(await drain(service)).toEqual(["after"]);
   });
 
   it("is not said to be gone where that is not known", async () => {

@@ -2,6 +2,7 @@
  * The kinds of schedules: what callers do, and under which faults. A kind and a seed make a schedule, and
  * go on making the same one, whatever kinds come to stand here.
  */
+import { drawClearFaults, runClears } from "./clears.ts";
 import { drawCornerFaults, runCorners } from "./corners.ts";
 import { drawCrowdFaults, runCrowd } from "./crowd.ts";
 import { drawCutFaults, runCuts } from "./cuts.ts";
@@ -52,6 +53,7 @@ const TABLE = {
   corners: { faults: drawCornerFaults, run: runCorners },
   moves: { faults: drawLetterFaults, run: runMoves },
   handles: { faults: drawHandleFaults, run: runHandles },
+  clears: { faults: drawClearFaults, run: runClears },
 } satisfies Readonly<Record<string, Kind>>;
 
 export type KindName = keyof typeof TABLE;

@@ -5,12 +5,14 @@
  * Every send of an id has a body of its own, so that it shows which of them was stored. A request under a
  * key is always the same one, and its messages are told apart by the usual auditor.
  */
+import { LIMITS } from "../../src/core/limits.ts";
 import { unpack } from "../../src/core/packing.ts";
 import { parseMessageId } from "../../src/core/receipt.ts";
 import type { SendResult } from "../../src/service/api.ts";
 import { logKey, offsetKey } from "../../src/store/keys.ts";
 import { begun, overAt } from "./ledger.ts";
 import type { Incarnation, Sent, Span } from "./ledger.ts";
+import { SETTINGS_SLACK_MS } from "./simulation.ts";
 import type { Simulation } from "./simulation.ts";
 import { Violation } from "./violation.ts";
 
@@ -43,10 +45,13 @@ export class OnceAuditor {
   readonly requests: KeyedDeed[] = [];
   readonly #sim: Simulation;
   readonly #windowMs: number;
+  readonly #clears: readonly Span[];
 
-  constructor(sim: Simulation, windowMs: number) {
+  /** `clears`: calls that were to make the queue forget its ids (K2). */
+  constructor(sim: Simulation, windowMs: number, clears: readonly Span[] = []) {
     this.#sim = sim;
     this.#windowMs = windowMs;
+    this.#clears = clears;
   }
 
   deed(): Deed {
@@ -76,6 +81,8 @@ export class OnceAuditor {
       const size = random.chance(0.03) ? random.int(260_000, 400_000) : random.int(8, 120);
       const message = auditor.sending(queue, { ...span }, size, { first });
       deed.sends.push(message);
+      if (this.#clears.some(({ settledAt }) => settledAt >= span.from))
+        message.waived = "sent while its queue was cleared";
       return message;
     });
     const outgoing = messages.map((message, index) => ({
@@ -114,6 +121,39 @@ export class OnceAuditor {
     );
     if (stranger !== undefined)
       throw new Violation("twice", `${deed.id} is told ${result.id}, which is ${stranger.id}`);
+    this.#checkForgotten(deed, message, result.id);
+  }
+
+  /** K2: what was sent before a clearing is no repeat's any more, once all have heard of that. */
+  #checkForgotten(deed: Deed, message: Sent, id: string): void {
+    const first = deed.sends.find((one) => one.id === id);
+    const clear = this.#clears.find(
+      ({ outcome, from, to }) =>
+        outcome === "done" &&
+        first !== undefined &&
+        overAt(first.span) < from &&
+        to + this.#heardOfMs < message.span.from,
+    );
+    if (clear === undefined) return;
+    throw new Violation(
+      "lost",
+      `${deed.id} is told ${id}, which was cleared from ${clear.from} to ${clear.to}, and stands nowhere`,
+    );
+  }
+
+  /** D1, by the clocks of all instances. */
+  get #heardOfMs(): number {
+    return LIMITS.settingsCachedMs + SETTINGS_SLACK_MS + 2 * this.#sim.plan.skewMs;
+  }
+
+  /** Two that stand on both sides of a clearing: the later one may be one that its id was forgotten for. */
+  #isBetween(earlier: Span, later: Span): boolean {
+    return this.#clears.some(
+      (clear) =>
+        clear.outcome !== "refused" &&
+        clear.from <= overAt(later) &&
+        earlier.from <= overAt(clear) + this.#heardOfMs,
+    );
   }
 
   /** Two that stand: one of the calls must have gone on when the window of the first was over. */
@@ -123,6 +163,7 @@ export class OnceAuditor {
       for (const earlier of standing.slice(0, index)) {
         const end = earlier.span.from + this.#windowMs - 2 * this.#sim.plan.skewMs;
         if (Math.max(overAt(earlier.span), overAt(later.span)) >= end) continue;
+        if (this.#isBetween(earlier.span, later.span)) continue;
         throw new Violation(
           "twice",
           `${id} stands as m${earlier.number} (${earlier.id}) and as m${later.number} (${later.id}), sent at ${earlier.span.from} and ${later.span.from}`,

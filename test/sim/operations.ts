@@ -280,6 +280,13 @@ export class Operations {
     await this.#sim.call(`purge ${queue.name}`, (service) => service.purgeQueue(queue.name), span);
   }
 
+  async clear(queue: Incarnation): Promise<void> {
+    const span = begun(this.#sim.scheduler.now);
+    queue.purges.push(span);
+    this.#waiveAll(queue, "cleared");
+    await this.#sim.call(`clear ${queue.name}`, (service) => service.clearQueue(queue.name), span);
+  }
+
   async recreate(queue: Incarnation = this.#any()): Promise<void> {
     const { scheduler, random } = this.#sim;
     if (queue.takesDead || this.#limbo.has(queue.name)) return;

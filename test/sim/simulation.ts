@@ -24,7 +24,7 @@ import { Scheduler } from "./scheduler.ts";
 import { Violation } from "./violation.ts";
 
 /** What an instance needs of its settings beyond their 10 s: reading them, and a clock set back. */
-const SETTINGS_SLACK_MS = 25_000;
+export const SETTINGS_SLACK_MS = 25_000;
 
 export interface Member {
   readonly instance: Instance;

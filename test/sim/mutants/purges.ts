@@ -1,4 +1,4 @@
-/** Damages to purges (C8), and to names that are used again (D4). */
+/** Damages to purges (C8), to clearing (K1, U3), and to names that are used again (D4). */
 import { damages } from "./mutant.ts";
 import type { Mutant } from "./mutant.ts";
 
@@ -7,7 +7,11 @@ const QUEUES = "src/service/queues.ts";
 
 const JANITOR = "src/service/janitor.ts";
 
+const PURGE = "src/service/purge.ts";
+const DEDUP = "src/core/dedup.ts";
+
 const damage = damages(["purges"]);
+const clearing = damages(["clears"]);
 
 export const PURGE_MUTANTS: readonly Mutant[] = [
   damage(
@@ -72,5 +76,20 @@ export const PURGE_MUTANTS: readonly Mutant[] = [
     '      all(equal(["queueId"], record.queueId), exists("deletedAt")),\n    );\n  }\n\n  async #clearGraves',
     "    );\n  }\n\n  async #clearGraves",
     ["corners"],
+  ),
+  clearing("K1", "schedules-outlive-clearing", PURGE, "await this.#clearTimers(record);", ""),
+  clearing(
+    "K1",
+    "clearing-waits-for-nothing",
+    PURGE,
+    "if (left === undefined) return this.#due.fence(record);",
+    "if (left !== null) return this.#due.fence(record);",
+  ),
+  clearing(
+    "U3",
+    "ids-outlive-clearing",
+    DEDUP,
+    'const since = clearedAt === undefined ? "" : `.${clearedAt.toString(36)}`;',
+    'const since = clearedAt === undefined ? "" : "";',
   ),
 ];
