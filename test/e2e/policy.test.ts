@@ -7,6 +7,7 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { FUNCTION_NAMES, type FunctionName } from "../../lib/grants.ts";
 import { type Operation, ROUTES } from "../../src/http/routes.ts";
+import { ACTIONS } from "../../src/sqs/actions.ts";
 import { list, type Statement, statements, synth } from "../cdk/synth.ts";
 import type { Request } from "../http/face-fixture.ts";
 import { deploy, type Deployed } from "./deployed.ts";
@@ -20,6 +21,8 @@ const IAM = "arn:aws:iam::1:user/someone";
 let deployed: Deployed;
 let authorization = "";
 const driven = new Set<Operation>();
+/** Actions of SQS. */
+const asked = new Set<string>();
 
 beforeAll(async () => {
   process.env["POWERTOOLS_METRICS_DISABLED"] = "true";
@@ -96,11 +99,51 @@ async function keys(): Promise<void> {
 async function sqs(): Promise<void> {
   expect(await deployed.sqs("NoSuchAction")).toMatchObject({ status: 400 });
   await sqsQueues();
+  await sqsMessages();
 }
 
 /** Calls an action of SQS that must be done. */
-async function ask(action: string, input: Record<string, unknown> = {}): Promise<void> {
-  expect([action, (await deployed.sqs(action, input)).status]).toEqual([action, 200]);
+/** Calls an action of SQS, signed with the key's other half. */
+async function ask(
+  action: string,
+  input: Record<string, unknown> = {},
+): Promise<Record<string, unknown>> {
+  asked.add(action);
+  const { status, body } = await deployed.sqs(action, input);
+  if (status !== 200) throw new Error(`${action}: ${status}: ${JSON.stringify(body)}`);
+  return body;
+}
+
+/** In order, once each, and received by one attempt made twice. */
+async function sqsMessages(): Promise<void> {
+  const QueueUrl = "letters.fifo";
+  await ask("CreateQueue", { QueueName: QueueUrl, Attributes: { FifoQueue: "true" } });
+  const Entries = ["a", "b", "a"].map((MessageGroupId, at) => ({
+    Id: `${at}`,
+    MessageBody: at === 2 ? "x".repeat(500_000) : "hello",
+    MessageGroupId,
+    MessageDeduplicationId: `${at}`,
+  }));
+  for (let time = 0; time < 2; time++)
+    expect((await ask("SendMessageBatch", { QueueUrl, Entries }))["Failed"]).toBeUndefined();
+  const attempt = { QueueUrl, MaxNumberOfMessages: 10, ReceiveRequestAttemptId: "attempt" };
+  const handlesOf = async () =>
+    ((await ask("ReceiveMessage", attempt))["Messages"] as { ReceiptHandle: string }[]).map(
+      ({ ReceiptHandle }) => ReceiptHandle,
+    );
+  const handles = await handlesOf();
+  expect(handles).toHaveLength(3);
+  expect(await handlesOf()).toEqual(handles);
+  const [first, ...others] = handles;
+  await ask("ChangeMessageVisibilityBatch", {
+    QueueUrl,
+    Entries: others.map((ReceiptHandle, at) => ({
+      Id: `${at}`,
+      ReceiptHandle,
+      VisibilityTimeout: 0,
+    })),
+  });
+  await ask("DeleteMessage", { QueueUrl, ReceiptHandle: first });
 }
 
 async function sqsQueues(): Promise<void> {
@@ -293,24 +336,24 @@ async function erasedDeadLetters(): Promise<void> {
 /** As SQS clients receive, change and delete, by handles that are old, too. */
 async function handles(): Promise<void> {
   const QueueUrl = "orders";
-  await deployed.sqs("SendMessage", { QueueUrl, MessageBody: "one" });
-  await deployed.sqs("SendMessage", { QueueUrl, MessageBody: "two" });
-  const { body } = await deployed.sqs("ReceiveMessage", { QueueUrl, MaxNumberOfMessages: 10 });
-  const handles = (body["Messages"] as { ReceiptHandle: string }[]).map(
+  await ask("SendMessage", { QueueUrl, MessageBody: "one" });
+  await ask("SendMessage", { QueueUrl, MessageBody: "two" });
+  const received = await ask("ReceiveMessage", { QueueUrl, MaxNumberOfMessages: 10 });
+  const handles = (received["Messages"] as { ReceiptHandle: string }[]).map(
     ({ ReceiptHandle }) => ReceiptHandle,
   );
   expect(handles.length).toBeGreaterThan(1);
   const [first] = handles;
   for (const VisibilityTimeout of [90, 0])
-    await deployed.sqs("ChangeMessageVisibility", {
+    await ask("ChangeMessageVisibility", {
       QueueUrl,
       ReceiptHandle: first,
       VisibilityTimeout,
     });
-  await deployed.sqs("ReceiveMessage", { QueueUrl });
+  await ask("ReceiveMessage", { QueueUrl });
   const Entries = handles.map((ReceiptHandle, at) => ({ Id: `${at}`, ReceiptHandle }));
-  const deleted = await deployed.sqs("DeleteMessageBatch", { QueueUrl, Entries });
-  expect(deleted.body["Failed"]).toBeUndefined();
+  const deleted = await ask("DeleteMessageBatch", { QueueUrl, Entries });
+  expect(deleted["Failed"]).toBeUndefined();
 }
 
 /** Some of them by the start itself, some by the janitor; a large body's parts go with it. */
@@ -323,22 +366,22 @@ async function moveTasks(): Promise<void> {
     }
   };
   const statuses = async (): Promise<unknown[]> => {
-    const { body } = await deployed.sqs("ListMessageMoveTasks", { SourceArn, MaxResults: 10 });
-    return (body["Results"] as { Status: string }[]).map(({ Status }) => Status);
+    const listed = await ask("ListMessageMoveTasks", { SourceArn, MaxResults: 10 });
+    return (listed["Results"] as { Status: string }[]).map(({ Status }) => Status);
   };
   await fail();
-  await deployed.sqs("StartMessageMoveTask", { SourceArn });
+  await ask("StartMessageMoveTask", { SourceArn });
   expect(await statuses()).toEqual(["COMPLETED"]);
   await fail();
-  await deployed.sqs("StartMessageMoveTask", { SourceArn, MaxNumberOfMessagesPerSecond: 1 });
+  await ask("StartMessageMoveTask", { SourceArn, MaxNumberOfMessagesPerSecond: 1 });
   deployed.advance(MINUTE);
   await deployed.runJanitor();
   expect(await statuses()).toEqual(["COMPLETED", "COMPLETED"]);
   await fail();
   const input = { SourceArn, MaxNumberOfMessagesPerSecond: 1 };
-  const { body } = await deployed.sqs("StartMessageMoveTask", input);
+  const started = await ask("StartMessageMoveTask", input);
   deployed.advance(MINUTE);
-  await deployed.sqs("CancelMessageMoveTask", { TaskHandle: body["TaskHandle"] });
+  await ask("CancelMessageMoveTask", { TaskHandle: started["TaskHandle"] });
   expect(await statuses()).toEqual(["CANCELLED", "COMPLETED", "COMPLETED"]);
 }
 
@@ -435,6 +478,10 @@ describe("the scenarios", () => {
   it("drive every operation of the route table", () => {
     const missing = ROUTES.map(({ operation }) => operation).filter((one) => !driven.has(one));
     expect(missing).toEqual([]);
+  });
+
+  it("drive every action of SQS", () => {
+    expect([...asked].sort()).toEqual(Object.keys(ACTIONS).sort());
   });
 
   it("show the actions that are sent, and nothing beside them but dynalite's second looks", () => {
