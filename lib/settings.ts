@@ -89,6 +89,8 @@ const entries = {
   removal: v.optional(v.picklist(["retain", "destroy"]), "retain"),
 } as const;
 
+export const SETTING_NAMES: readonly string[] = Object.keys(entries);
+
 const schema = v.object(entries);
 
 export type Settings = v.InferOutput<typeof schema>;
@@ -96,7 +98,7 @@ export type SettingsInput = v.InferInput<typeof schema>;
 
 /** @throws Error that names every setting that is not valid. */
 export function parseSettings(input: SettingsInput): Settings {
-  const known = new Set(Object.keys(entries));
+  const known = new Set(SETTING_NAMES);
   const problems = Object.keys(input)
     .filter((name) => !known.has(name))
     .map((name) => `${name}: is not a setting`);

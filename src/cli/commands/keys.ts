@@ -18,7 +18,8 @@ export function keysCommand(surroundings: Surroundings): Command {
     .addOption(
       new Option("--allow <actions...>", "what it may do").choices(ACTIONS).makeOptionMandatory(),
     )
-    .option("--queues <pattern>", "on which queues; * stands for any run of characters", "*")
+    .option("--queues <pattern>", "on which queues; * stands for any run of characters")
+    .option("--exchanges <pattern>", "on which exchanges; with neither, all queues")
     .option("--expires-at <time>", "as in 2030-01-31T12:00:00Z")
     .addOption(aws())
     .addHelpText(
@@ -46,16 +47,24 @@ async function create(
   { lanemq, out, signal }: Context,
   flags: {
     readonly allow: (typeof ACTIONS)[number][];
-    readonly queues: string;
+    readonly queues?: string;
+    readonly exchanges?: string;
     readonly expiresAt?: string;
   },
   [name = ""]: readonly string[],
 ): Promise<void> {
+  const { allow: actions, queues, exchanges } = flags;
+  const on = {
+    ...(queues === undefined ? {} : { queues }),
+    ...(exchanges === undefined ? {} : { exchanges }),
+  };
+  const all = { queues: "*" };
+  const scope = { actions, ...(Object.keys(on).length === 0 ? all : on) };
   const key = await lanemq.call("createKey", {
     path: {},
     body: {
       name,
-      scopes: [{ actions: flags.allow, queues: flags.queues }],
+      scopes: [scope],
       ...(flags.expiresAt === undefined ? {} : { expiresAt: flags.expiresAt }),
     },
     signal,
@@ -89,14 +98,22 @@ async function list({ lanemq, out, signal }: Context): Promise<void> {
       { title: "name", of: ({ name }) => name, isCut: true },
       {
         title: "may",
-        of: ({ scopes }) =>
-          scopes.map(({ actions, queues }) => `${actions.join("+")} ${queues}`).join(", "),
+        of: ({ scopes }) => scopes.map(mayText).join(", "),
       },
       { title: "expires", of: ({ expiresAt = "never" }) => expiresAt.slice(0, 10) },
     ],
     "There are no keys.",
   );
 }
+
+type Scope = AnswerOf<"listKeys">["keys"][number]["scopes"][number];
+
+const mayText = ({ actions, queues, exchanges }: Scope): string =>
+  [
+    actions.join("+"),
+    ...(queues === undefined ? [] : [queues]),
+    ...(exchanges === undefined ? [] : [`exchanges ${exchanges}`]),
+  ].join(" ");
 
 async function remove(
   { lanemq, out, signal }: Context,
