@@ -123,7 +123,7 @@ record Sdk(SqsClient sqs, SqsAsyncClient async) {
             sqs.deleteMessage(r -> r.queueUrl(url).receiptHandle("forged"));
             expect(false, "a forged handle was taken");
         } catch (ReceiptHandleIsInvalidException expected) {
-            expect(expected.statusCode() == 400, "its status: " + expected.statusCode());
+            expect(expected.statusCode() == 404, "its status: " + expected.statusCode());
         }
     }
 }
