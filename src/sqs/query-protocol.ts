@@ -33,6 +33,7 @@ const LISTS: ReadonlyMap<string, string> = new Map([
   ["DeleteMessageBatchRequestEntry", "Entries"],
   ["ChangeMessageVisibilityBatchRequestEntry", "Entries"],
 ]);
+const MEMBERS_OF_LISTS: ReadonlySet<string> = new Set(LISTS.values());
 const MAPS: ReadonlyMap<string, { readonly member: string; readonly key: "Name" | "Key" }> =
   new Map([
     ["Attribute", { member: "Attributes", key: "Name" }],
@@ -122,7 +123,10 @@ function membersOf(tree: Tree): Map<string, unknown> {
   for (const [name, value] of tree) {
     const list = LISTS.get(name);
     const map = MAPS.get(name);
-    if (typeof value === "string") {
+    if (value === "" && MEMBERS_OF_LISTS.has(name)) {
+      // botocore's spelling of an empty list.
+      members.set(name, []);
+    } else if (typeof value === "string") {
       members.set(name, NUMBERS.has(name) ? numberOf(name, value) : value);
     } else if (list !== undefined) {
       members.set(list, inOrder(value, name).map(plain));

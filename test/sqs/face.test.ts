@@ -129,6 +129,12 @@ describe("in the query protocol", () => {
     ]);
   });
 
+  it("an empty list may be spelled as an empty value", async () => {
+    const { ask, seen } = echo(() => {});
+    await ask(queryRequest("CreateQueue", { Entries: "" }));
+    expect(seen).toMatchObject([{ input: { Entries: [] } }]);
+  });
+
   it.each(["CreateQueue", "ListQueues"])("%s is no action of a queue's path", async (name) => {
     const { status, text } = await echo().ask(queryRequest(name, {}, "/000000000000/a"));
     expect(status).toBe(400);
