@@ -13,8 +13,9 @@ import {
 } from "@aws-sdk/client-sqs";
 import { afterAll, afterEach, beforeAll, expect, test } from "vitest";
 import type { Local } from "../../src/local/runtime.ts";
+import { ACTIONS } from "../../src/sqs/actions.ts";
 import { dataFolder } from "../local/data-folder.ts";
-import { signed, type Signing } from "../sqs/signing.ts";
+import { jsonWish, signed, type Signing } from "../sqs/signing.ts";
 import { type Call, caller, start } from "./local-service.ts";
 
 const ADMIN_KEY = "the-admin-s-key";
@@ -83,6 +84,57 @@ test("a key that may only receive neither sends nor makes queues", async () => {
   expect(await refusal(client.send(send))).toMatch(/^403 AccessDenied/);
   const create = new CreateQueueCommand({ QueueName: "inbox-2" });
   expect(await refusal(client.send(create))).toMatch(/^403 AccessDenied/);
+});
+
+const QueueUrl = "guarded";
+const SourceArn = "arn:aws:sqs:us-east-1:000000000000:guarded";
+const receipt = { Id: "a", ReceiptHandle: "r" };
+/** For each action a request that would be served with the right to it, or get as far as its queue. */
+const GUARDED: Readonly<Record<string, object>> = {
+  AddPermission: { QueueUrl, Label: "l", AWSAccountIds: ["111111111111"], Actions: ["*"] },
+  CancelMessageMoveTask: {
+    TaskHandle: Buffer.from(JSON.stringify({ taskId: "t", sourceArn: SourceArn })).toString(
+      "base64",
+    ),
+  },
+  ChangeMessageVisibility: { QueueUrl, ReceiptHandle: "r", VisibilityTimeout: 0 },
+  ChangeMessageVisibilityBatch: { QueueUrl, Entries: [{ ...receipt, VisibilityTimeout: 0 }] },
+  CreateQueue: { QueueName: QueueUrl },
+  DeleteMessage: { QueueUrl, ReceiptHandle: "r" },
+  DeleteMessageBatch: { QueueUrl, Entries: [receipt] },
+  DeleteQueue: { QueueUrl },
+  GetQueueAttributes: { QueueUrl, AttributeNames: ["All"] },
+  GetQueueUrl: { QueueName: QueueUrl },
+  ListDeadLetterSourceQueues: { QueueUrl },
+  ListMessageMoveTasks: { SourceArn },
+  ListQueueTags: { QueueUrl },
+  PurgeQueue: { QueueUrl },
+  ReceiveMessage: { QueueUrl },
+  RemovePermission: { QueueUrl, Label: "l" },
+  SendMessage: { QueueUrl, MessageBody: "hello" },
+  SendMessageBatch: { QueueUrl, Entries: [{ Id: "a", MessageBody: "hello" }] },
+  SetQueueAttributes: { QueueUrl, Attributes: { DelaySeconds: "1" } },
+  StartMessageMoveTask: { SourceArn },
+  TagQueue: { QueueUrl, Tags: { a: "b" } },
+  UntagQueue: { QueueUrl, TagKeys: ["a"] },
+};
+
+test("no action does anything on a queue that the key does not name", async () => {
+  expect(Object.keys({ ...GUARDED, ListQueues: {} }).sort()).toEqual(Object.keys(ACTIONS).sort());
+  await call("PUT", "/v1/queues/guarded");
+  const key = await keyFor(["send", "receive", "browse", "manage"], "elsewhere-*");
+  const { host } = new URL(local.url);
+  const ask = async (action: string, input: object) => {
+    const where = { region: "us-east-1", service: "sqs", at: new Date() };
+    const { event, body } = await signed(jsonWish(action, input), { ...key, ...where }, { host });
+    const headers = event.headers as Record<string, string>;
+    const response = await fetch(local.url, { method: "POST", headers, body: Buffer.from(body) });
+    return [action, response.status, response.headers.get("x-amzn-query-error")];
+  };
+  for (const [action, input] of Object.entries(GUARDED))
+    expect(await ask(action, input)).toEqual([action, 403, "AccessDenied;Sender"]);
+  const { QueueUrls } = await sqs(key).send(new ListQueuesCommand({}));
+  expect(QueueUrls).toBeUndefined();
 });
 
 test("nobody else is let in", async () => {
