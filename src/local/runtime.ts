@@ -160,6 +160,9 @@ export async function startLocal(options: LocalOptions): Promise<Local> {
   };
 }
 
+/** What senders who come at once wait at most, so that more of them share one put. */
+const GATHER_MS = 2;
+
 /**
  * One service for all: its caches, its group commit and its bell serve every face. Only where someone
  * wants to know which function asks for what, each has its own, as deployed.
@@ -172,6 +175,7 @@ function services(storage: Storage, options: LocalOptions): (name: FunctionName)
       store: storage.store(onRequest && name ? (request) => onRequest(name, request) : undefined),
       clock: { now: () => epochMs(Date.now()) },
       sleep,
+      gather: () => sleep(GATHER_MS),
       random: Math.random,
       randomBytes,
       skewMarginMs: storage.shared ? SHARED_SKEW_MARGIN_MS : 0,

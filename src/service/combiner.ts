@@ -5,9 +5,15 @@
  * A Lambda instance has one caller at a time and never waits here; the embedded server has many, and
  * makes one write of what they ask.
  *
+ * Where several come at once, a run may wait a moment for more of them, which costs less than a run of
+ * its own for every few.
+ *
  * G1  At most one run per key is under way, so that an instance never conflicts with itself.
  * G2  Every caller gets its own answer, or the error of the run that carried its request.
  */
+/** Callers at once from which on a run waits for more. */
+const GATHER_FROM = 4;
+
 interface Waiting<Request, Answer> {
   readonly request: Request;
   readonly resolve: (answer: Answer) => void;
@@ -19,15 +25,21 @@ export class Combiner<Request, Answer> {
   readonly #run: (requests: readonly Request[]) => Promise<readonly Answer[]>;
   readonly #weigh: (request: Request) => number;
   readonly #maxWeight: number;
+  readonly #gather: (() => Promise<void>) | undefined;
 
   /** `run` answers in the order of the requests; a run carries requests up to `maxWeight`, and always one. */
   constructor(
     run: (requests: readonly Request[]) => Promise<readonly Answer[]>,
-    options: { weigh: (request: Request) => number; maxWeight: number },
+    options: {
+      weigh: (request: Request) => number;
+      maxWeight: number;
+      gather?: (() => Promise<void>) | undefined;
+    },
   ) {
     this.#run = run;
     this.#weigh = options.weigh;
     this.#maxWeight = options.maxWeight;
+    this.#gather = options.gather;
   }
 
   submit(key: string, request: Request): Promise<Answer> {
@@ -44,12 +56,15 @@ export class Combiner<Request, Answer> {
   }
 
   async #drain(key: string): Promise<void> {
+    let carried = 0;
     for (
       let queue = this.#queues.get(key);
       queue !== undefined && queue.length > 0;
       queue = this.#queues.get(key)
     ) {
+      if (carried + queue.length >= GATHER_FROM) await this.#gather?.();
       const batch = this.#take(queue);
+      carried = batch.length;
       try {
         const answers = await this.#run(batch.map((waiting) => waiting.request));
         batch.forEach((waiting, index) => waiting.resolve(answers[index] as Answer));

@@ -17,6 +17,11 @@ export interface Deps {
   readonly relaxed: boolean;
   /** For the secrets of access keys. Absent: API keys have none. */
   readonly secretBox?: SecretBox;
+  /**
+   * Lets a moment pass in which callers that are on their way can join what is about to be stored. Only
+   * where one process has many callers, each of whose requests costs more than that moment.
+   */
+  readonly gather?: () => Promise<void>;
   readonly onEvent?: (event: ServiceEvent) => void;
 }
 

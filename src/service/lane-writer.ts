@@ -77,7 +77,11 @@ export class LaneWriter {
     this.#once = once;
     this.#lanes = lanes;
     this.#chooser = chooser;
-    this.#appends = new Combiner((chunks) => this.#run(chunks), { weigh: share, maxWeight: 1 });
+    this.#appends = new Combiner((chunks) => this.#run(chunks), {
+      weigh: share,
+      maxWeight: 1,
+      gather: deps.gather,
+    });
   }
 
   /** Gives every parcel its outcome. */

@@ -1,0 +1,70 @@
+/** Hunts callers that wait for nobody, and runs that leave out who was there in time. */
+import { describe, expect, it } from "vitest";
+import { Combiner } from "../../src/service/combiner.ts";
+
+/** A combiner whose runs and pauses end when the test says so. */
+function watched(options: { maxWeight?: number } = {}) {
+  const runs: number[][] = [];
+  const ends: (() => void)[] = [];
+  const pauses: (() => void)[] = [];
+  const combiner = new Combiner<number, number>(
+    async (requests) => {
+      runs.push([...requests]);
+      await new Promise<void>((resolve) => ends.push(resolve));
+      return requests.map((request) => -request);
+    },
+    {
+      weigh: () => 1,
+      maxWeight: options.maxWeight ?? 100,
+      gather: () => new Promise((resolve) => pauses.push(resolve)),
+    },
+  );
+  const submit = (...requests: number[]) =>
+    requests.map((request) => combiner.submit("key", request));
+  const next = async (list: (() => void)[]) => {
+    list.shift()?.();
+    await new Promise((resolve) => setImmediate(resolve));
+  };
+  return { runs, pauses, submit, end: () => next(ends), go: () => next(pauses) };
+}
+
+describe("a run", () => {
+  it("waits for nobody while few come at once", async () => {
+    const { runs, pauses, submit, end } = watched();
+    const answers = submit(1);
+    expect(runs).toEqual([[1]]);
+    answers.push(...submit(2, 3));
+    await end();
+    expect([runs, pauses]).toEqual([[[1], [2, 3]], []]);
+    await end();
+    expect(await Promise.all(answers)).toEqual([-1, -2, -3]);
+  });
+
+  it("waits a moment for more where several come at once, and takes who has come", async () => {
+    const { runs, pauses, submit, end, go } = watched();
+    const answers = submit(1);
+    answers.push(...submit(2, 3, 4));
+    await end();
+    expect([runs, pauses.length]).toEqual([[[1]], 1]);
+    answers.push(...submit(5, 6));
+    await go();
+    expect(runs).toEqual([[1], [2, 3, 4, 5, 6]]);
+    answers.push(...submit(7));
+    await end();
+    await go();
+    expect(runs.at(-1)).toEqual([7]);
+    await end();
+    expect(await Promise.all(answers)).toEqual([-1, -2, -3, -4, -5, -6, -7]);
+  });
+
+  it("G1: is the only one, pauses included", async () => {
+    const { runs, submit, end, go } = watched({ maxWeight: 2 });
+    const answers = submit(1, 2, 3, 4, 5, 6);
+    for (let step = 0; step < 8; step++) {
+      await end();
+      await go();
+    }
+    expect(runs).toEqual([[1], [2, 3], [4, 5], [6]]);
+    expect(await Promise.all(answers)).toEqual([-1, -2, -3, -4, -5, -6]);
+  });
+});
