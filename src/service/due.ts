@@ -63,12 +63,6 @@ export class DueTimers {
     }
   }
 
-  /** What is not on a timer any more comes into the log no more, as `Promoter.fence` says. */
-  async fence(record: QueueRecord): Promise<void> {
-    for (let shard = 0; shard < record.timerShards; shard++)
-      await this.#promoter.fence(record, shard);
-  }
-
   /** Callers of one process that ask at the same time share one go. */
   #once(record: QueueRecord, shard: number): Promise<number> {
     const key = timersKey(record.queueId, shard);

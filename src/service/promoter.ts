@@ -41,12 +41,13 @@ import { backoffMs, randomId } from "./deps.ts";
 import type { Deps } from "./deps.ts";
 import { lanesFor } from "./lane-choice.ts";
 import type { LogReader } from "./log.ts";
+import { promoterState } from "./promoter-state.ts";
+import type { PromoterState } from "./promoter-state.ts";
 import type { Tail } from "./tail.ts";
 
 /** How long a promoter that has died keeps the others waiting. */
 const LEASE_MS = 5_000;
 const DELETES_AT_ONCE = 32;
-const EMPTY = new Uint8Array();
 const ATTEMPTS = 4;
 /** Others were quicker: what they leave is looked at again after this. */
 const CONTENDED_MS = 100;
@@ -55,13 +56,6 @@ export interface Promotion {
   readonly count: number;
   /** Something is left that is due, from this time on; undefined: all that was due is promoted. */
   readonly againAt: EpochMs | undefined;
-}
-
-interface State {
-  readonly version: number;
-  readonly by: string | undefined;
-  readonly until: number;
-  readonly intent: { readonly lane: LaneId; readonly offset: Offset } | undefined;
 }
 
 interface Spot {
@@ -99,42 +93,10 @@ export class Promoter {
     }
   }
 
-  /**
-   * From here on no timer that is not there any more comes into the log: who has read it, and named no
-   * place yet, finds the item changed; a named place where nothing stands is taken by what has expired.
-   * @throws the store's; LaneError `throttled`
-   */
-  async fence(record: QueueRecord, shard: number): Promise<void> {
-    for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
-      const { version, intent } = await this.#state(record.queueId, shard);
-      const unchanged = version === 0 ? absent("version") : equal(["version"], version);
-      const key = promoterKey(record.queueId, shard);
-      const edits = [set(["version"], version + 1)];
-      const { ok } = await this.#deps.store.update("lanes", key, edits, unchanged);
-      if (!ok) continue;
-      if (intent !== undefined) await this.#occupy(record, intent.lane, intent.offset);
-      return;
-    }
-    throw new LaneError("throttled", `Messages of "${record.name}" go on becoming due.`);
-  }
-
-  async #occupy(record: QueueRecord, lane: LaneId, at: Offset): Promise<void> {
-    const { queueId, settings } = record;
-    const { tails } = this.#appender;
-    tails.forget(queueId, lane);
-    const tail = await tails.appendable(queueId, lane);
-    if (tail === "ended" || tail.offset !== at) return;
-    const now = this.#deps.clock.now();
-    const times = { sentAt: now, visibleAt: now, expiresAt: now };
-    const filler = { kind: "text", body: EMPTY, contentType: "", headers: {}, ...times } as const;
-    const draft = draftEntry(this.#deps, [filler], ttlOf([filler], settings));
-    await this.#appender.put(queueId, lane, tail, draft);
-  }
-
   /** Contended: others have appended where it was about to, or what became of a write is not known. */
   async #promote(record: QueueRecord, shard: number): Promise<Promotion | "contended"> {
     const { queueId } = record;
-    const state = await this.#state(queueId, shard);
+    const state = await promoterState(this.#deps, queueId, shard);
     const { timers, more } = await this.#due(queueId, shard);
     if (timers.length === 0) return { count: 0, againAt: undefined };
     const now = this.#deps.clock.now();
@@ -180,27 +142,14 @@ export class Promoter {
     }
   }
 
-  async #state(queue: QueueId, shard: number): Promise<State> {
-    const item = await this.#deps.store.get("lanes", promoterKey(queue, shard), {
-      consistent: true,
-    });
-    const lane = item?.["lane"];
-    return {
-      version: (item?.["version"] as number | undefined) ?? 0,
-      by: item?.["by"] as string | undefined,
-      until: (item?.["until"] as number | undefined) ?? 0,
-      intent:
-        lane === undefined
-          ? undefined
-          : { lane: laneId(lane as number), offset: offset(item?.["offset"] as number) },
-    };
-  }
-
   /** T1: the named place, or another one once what stands there is settled; undefined: try again. */
   async #spot(
     record: QueueRecord,
     shard: number,
-    { state: { intent, version }, first }: { state: State; first: StoredMessage | undefined },
+    {
+      state: { intent, version },
+      first,
+    }: { state: PromoterState; first: StoredMessage | undefined },
   ): Promise<Spot | undefined> {
     const { queueId } = record;
     const { tails } = this.#appender;
@@ -263,7 +212,7 @@ export class Promoter {
   async #take(
     queue: QueueId,
     shard: number,
-    { version }: State,
+    { version }: PromoterState,
     { lane, tail }: Spot,
   ): Promise<number | undefined> {
     const edits = [

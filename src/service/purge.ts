@@ -3,7 +3,7 @@
  * also ends what is scheduled, and forgets dedup ids.
  *
  * K1  Timers go first: those that are not about to be due are cancelled, the others are promoted, and
- *     promoters are fenced, so that the purge that follows passes over all of them. A timer is cancelled
+ *     promoters are fenced (F1), so that the purge that follows passes over all of them. A timer is cancelled
  *     only while it is surely not due on any clock.
  * K2  Ids are forgotten last. So a repeat of what was passed over may be passed over, too, but is not
  *     refused once the call has answered: by this instance at once, by others when they next read the
@@ -22,6 +22,7 @@ import { randomId } from "./deps.ts";
 import type { Deps } from "./deps.ts";
 import type { DueTimers } from "./due.ts";
 import type { Groups } from "./group-catalog.ts";
+import type { PromoterFence } from "./promoter-state.ts";
 import type { Tails } from "./tail.ts";
 import { cancellation } from "./timers.ts";
 
@@ -40,6 +41,7 @@ export class Purger {
   readonly #tails: Tails;
   readonly #cursors: Cursors;
   readonly #due: DueTimers;
+  readonly #fence: PromoterFence;
 
   constructor(
     deps: Deps,
@@ -48,6 +50,7 @@ export class Purger {
     tails: Tails,
     cursors: Cursors,
     due: DueTimers,
+    fence: PromoterFence,
   ) {
     this.#deps = deps;
     this.#catalog = catalog;
@@ -55,6 +58,7 @@ export class Purger {
     this.#tails = tails;
     this.#cursors = cursors;
     this.#due = due;
+    this.#fence = fence;
   }
 
   /** Passes over everything sent so far; on a lane that it has not come to, what is sent meanwhile, too. */
@@ -102,7 +106,7 @@ export class Purger {
     const deadline = epochMs(clock.now() + PROMOTED_WITHIN_MS);
     while (clock.now() < deadline) {
       const left = await this.#cancelTimers(record);
-      if (left === undefined) return this.#due.fence(record);
+      if (left === undefined) return this.#fence.raise(record);
       await sleep(Math.max(LOOK_EVERY_MS, left + skewMarginMs - clock.now()));
       await this.#due.promoteAll(record, deadline);
     }

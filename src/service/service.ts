@@ -32,6 +32,7 @@ import { LogReader } from "./log.ts";
 import { MoveTaskItems } from "./move-task-items.ts";
 import { MoveTasks } from "./move-tasks.ts";
 import { Promoter } from "./promoter.ts";
+import { PromoterFence } from "./promoter-state.ts";
 import { Publisher } from "./publish.ts";
 import { Purger } from "./purge.ts";
 import { Queues } from "./queues.ts";
@@ -77,7 +78,15 @@ export function createService(deps: Deps, bell: Bell = new Bell(deps)): Service 
   const queues = new Queues(deps, catalog, groups, sources, gauge, lanes);
   const due = new DueTimers(deps, new Promoter(deps, catalog, appender, log, bell));
   const timers = new Timers(deps, catalog, due, log);
-  const purger = new Purger(deps, catalog, groups, tails, cursors, due);
+  const purger = new Purger(
+    deps,
+    catalog,
+    groups,
+    tails,
+    cursors,
+    due,
+    new PromoterFence(deps, appender),
+  );
   const chooser = new LaneChooser(deps, lanes, new FairLanes(deps, tails, cursors, log));
   const starts = new Starts(deps, tails, log, timers);
   const consumers = new ConsumerGroups(

@@ -34,6 +34,9 @@ export interface KeyedDeed {
   settledAt: number;
 }
 
+/** A record's end, and with it its call's, is a whole second. */
+const TTL_STEP_MS = 1_000;
+
 const RANK: readonly Span["outcome"][] = ["refused", "unknown", "done"];
 
 /** What is true of two calls together: what one confirmed is there, what one may have done may be. */
@@ -226,8 +229,8 @@ export class OnceAuditor {
     if (entry === undefined || body === undefined) return;
     const sentAt = unpack(body)[place.offset - Number(entry.sk)]?.sentAt;
     const putAt = entry["sentAt"] as number;
-    if (sentAt === undefined || putAt - sentAt <= this.#windowMs + 2 * this.#sim.plan.skewMs)
-      return;
+    const latest = this.#windowMs + TTL_STEP_MS + 2 * this.#sim.plan.skewMs;
+    if (sentAt === undefined || putAt - sentAt <= latest) return;
     throw new Violation(
       "twice",
       `${deed.id} (m${message.number}) was put at ${putAt}, by a call of ${sentAt}, when nothing remembered it any more`,

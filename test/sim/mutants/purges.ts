@@ -82,8 +82,8 @@ export const PURGE_MUTANTS: readonly Mutant[] = [
     "K1",
     "clearing-waits-for-nothing",
     PURGE,
-    "if (left === undefined) return this.#due.fence(record);",
-    "if (left !== null) return this.#due.fence(record);",
+    "if (left === undefined) return this.#fence.raise(record);",
+    "if (left !== null) return this.#fence.raise(record);",
   ),
   clearing(
     "U3",
