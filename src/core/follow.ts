@@ -15,7 +15,11 @@ import type { Lease } from "./segment.ts";
 /** Whose lease is meant. */
 export type Reach = "attempt" | "anyone";
 
-const attemptOf = ({ attempt, lease }: Receipt): string => attempt ?? lease;
+export const attemptOf = ({ attempt, lease }: Receipt): string => attempt ?? lease;
+
+/** F1 */
+export const isOf = (receipt: Receipt, { id, attempt }: Lease): boolean =>
+  (attempt ?? id) === attemptOf(receipt);
 
 export const holds = (lease: Lease, receipt: Receipt): boolean =>
   lease.pending.has(member(lease, receipt.offset, receipt.tag));
@@ -31,6 +35,5 @@ export function holderOf(
       ? named
       : [...leases.values()].find((lease) => holds(lease, receipt));
   if (holder === undefined || holder.leaving !== undefined) return undefined;
-  const isOwn = (holder.attempt ?? holder.id) === attemptOf(receipt);
-  return isOwn || reach === "anyone" ? holder : undefined;
+  return reach === "anyone" || isOf(receipt, holder) ? holder : undefined;
 }

@@ -30,6 +30,7 @@ import type { Cursors } from "./cursor.ts";
 import { backoffMs } from "./deps.ts";
 import type { Deps } from "./deps.ts";
 import type { Eraser } from "./erase.ts";
+import type { Moved } from "./moved.ts";
 import { byReceipt, inSegment } from "./receipts.ts";
 import type { SegmentReceipts } from "./receipts.ts";
 
@@ -66,13 +67,15 @@ export class Acker {
   readonly #catalog: Catalog;
   readonly #cursors: Cursors;
   readonly #eraser: Eraser;
+  readonly #moved: Moved;
   readonly #acks: Combiner<Asked, Answers>;
 
-  constructor(deps: Deps, catalog: Catalog, cursors: Cursors, eraser: Eraser) {
+  constructor(deps: Deps, catalog: Catalog, cursors: Cursors, eraser: Eraser, moved: Moved) {
     this.#deps = deps;
     this.#catalog = catalog;
     this.#cursors = cursors;
     this.#eraser = eraser;
+    this.#moved = moved;
     this.#acks = new Combiner((groups) => this.#ack(groups), {
       weigh: (group) => group.receipts.length,
       maxWeight: MEMBERS_PER_UPDATE,
@@ -142,7 +145,7 @@ export class Acker {
       receipts.map((receipt) => ({
         receipt,
         stale,
-        lease: { id: receipt.lease, entry: receipt.entry },
+        lease: { id: this.#moved.leaseOf(receipt), entry: receipt.entry },
       })),
     );
     for (let round = 0; round < ROUNDS && open.length > 0; round++)

@@ -24,6 +24,7 @@ import type { Bell } from "./bell.ts";
 import type { Catalog } from "./catalog.ts";
 import { newLeaseId } from "./deps.ts";
 import type { Deps } from "./deps.ts";
+import type { Moved } from "./moved.ts";
 import { byReceipt, memberOf } from "./receipts.ts";
 import type { SegmentReceipts } from "./receipts.ts";
 
@@ -49,11 +50,13 @@ export class LeaseChanger {
   readonly #deps: Deps;
   readonly #catalog: Catalog;
   readonly #bell: Bell;
+  readonly #moved: Moved;
 
-  constructor(deps: Deps, catalog: Catalog, bell: Bell) {
+  constructor(deps: Deps, catalog: Catalog, bell: Bell, moved: Moved) {
     this.#deps = deps;
     this.#catalog = catalog;
     this.#bell = bell;
+    this.#moved = moved;
   }
 
   async release(
@@ -152,6 +155,9 @@ export class LeaseChanger {
     });
     const marker = moves.find(({ lease, move }) => move.lease.id !== lease.id) ?? moves[0];
     if (marker === undefined) return undefined;
+    if (change.to === "extend")
+      for (const { own, move } of moves)
+        for (const receipt of own) this.#moved.remember(receipt, move.lease);
     return {
       lease: marker.move.lease,
       isMoved: marker.move.lease.id !== marker.lease.id,

@@ -31,6 +31,7 @@ import { Lives } from "./life.ts";
 import { LogReader } from "./log.ts";
 import { MoveTaskItems } from "./move-task-items.ts";
 import { MoveTasks } from "./move-tasks.ts";
+import { Moved } from "./moved.ts";
 import { Promoter } from "./promoter.ts";
 import { PromoterFence } from "./promoter-state.ts";
 import { Publisher } from "./publish.ts";
@@ -113,8 +114,9 @@ export function createService(deps: Deps, bell: Bell = new Bell(deps)): Service 
     due,
     new Attempts(deps, log),
   );
-  const acker = new Acker(deps, catalog, cursors, eraser);
-  const leases = new LeaseChanger(deps, catalog, bell);
+  const moved = new Moved();
+  const acker = new Acker(deps, catalog, cursors, eraser, moved);
+  const leases = new LeaseChanger(deps, catalog, bell, moved);
   const browser = new Browser(
     deps,
     catalog,

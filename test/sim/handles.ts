@@ -144,6 +144,11 @@ async function often(party: Party): Promise<void> {
     remove,
     () => change(0),
     () => change(random.pick([1, 5, 30])),
+    // Now and then somebody gives back as REST does; where old receipts change what others have, nobody could tell.
+    () =>
+      keepsOrder && random.chance(0.5)
+        ? withSome(party, (leases) => operations.releaseAll(leases))
+        : change(random.pick([2, 60])),
   ])();
 }
 

@@ -14,8 +14,21 @@ const damage = damages(["handles"]);
 
 export const HANDLE_MUTANTS: readonly Mutant[] = [
   damage("F1", "attempt-is-not-written", MOVES, "(lease.attempt ?? lease.id)", "undefined"),
-  damage("F1", "anybody's-is-one's-own", FOLLOW, 'isOwn || reach === "anyone"', "isOwn || holder"),
-  damage("F2", "nobody-else-is-looked-at", FOLLOW, 'isOwn || reach === "anyone"', "isOwn"),
+  damage(
+    "F1",
+    "anybody's-is-one's-own",
+    FOLLOW,
+    'reach === "anyone" || isOf(receipt, holder)',
+    "holder",
+  ),
+  damage(
+    "F1",
+    "goes-to-whoever-it-changed",
+    "src/service/moved.ts",
+    "if (isOf(receipt, lease)) ",
+    "",
+  ),
+  damage("F2", "nobody-else-is-looked-at", FOLLOW, 'reach === "anyone" || isOf', "isOf"),
   damage("F3", "finds-what-leaves", FOLLOW, " || holder.leaving !== undefined", ""),
   damage("A2", "does-not-follow", ACK, "if (holder !== undefined)\n", "if (holder === null)\n"),
   damage(

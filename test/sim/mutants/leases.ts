@@ -38,7 +38,10 @@ export const LEASE_MUTANTS: readonly Mutant[] = [
   damage("C3", "doubt-is-done", ACK, "fields !== undefined && fields.u > now", "item !== null", [
     "letters",
   ]),
-  damage("C3", "moved-is-done", ACK, "if (isPending(receipt, segment))", "if (item === null)"),
+  damage("C3", "moved-is-done", ACK, "if (isPending(receipt, segment))", "if (item === null)", [
+    "leases",
+    "handles",
+  ]),
   {
     rule: "C3",
     name: "acks-the-closed",
