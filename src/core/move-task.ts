@@ -38,6 +38,24 @@ export interface MoveTask {
   readonly nextAt: EpochMs;
 }
 
+/** What a move has done, kept up to date while it goes on, so that it is known whatever ends it. */
+export interface MoveProgress {
+  moved: number;
+  /** Messages that had no queue to go to, and stay. */
+  stuck: number;
+  /** Of those, the ones that were not dead-lettered from anywhere. */
+  strays: number;
+  /** Every lane was seen to have nothing more to give. */
+  isThrough: boolean;
+}
+
+export const noProgress = (): MoveProgress => ({
+  moved: 0,
+  stuck: 0,
+  strays: 0,
+  isThrough: false,
+});
+
 /** Of a task with a rate, from the beginning of one slice to the next. */
 export const RATE_STEP_MS = 1_000;
 /** The janitor works for 50 s of each minute. */
@@ -75,4 +93,15 @@ export function paced(
     notBefore: epochMs(began + RATE_STEP_MS),
     nextAt: epochMs(Math.round(from + (moved * 1000) / task.ratePerSecond)),
   };
+}
+
+/** Of a task that meets messages which have nowhere to go; those that have are moved first. */
+export function failureOf(
+  { to, moved, total }: MoveTask,
+  progress: MoveProgress,
+): MoveTaskFailure | undefined {
+  if (progress.stuck === 0 || moved >= total) return undefined;
+  if (to !== undefined) return "queue-missing";
+  if (progress.moved > 0 && !progress.isThrough) return undefined;
+  return progress.strays > 0 ? "origin-unknown" : "queue-missing";
 }

@@ -50,6 +50,15 @@ export function randomId(deps: Pick<Deps, "randomBytes">, length: number): strin
   return id;
 }
 
+/** Version 4, as SQS's clients know it of a move task. */
+export function randomUuid(deps: Pick<Deps, "randomBytes">): string {
+  const bytes = Buffer.from(deps.randomBytes(16));
+  bytes[6] = ((bytes[6] ?? 0) & 0x0f) | 0x40;
+  bytes[8] = ((bytes[8] ?? 0) & 0x3f) | 0x80;
+  const hex = bytes.toString("hex");
+  return [0, 8, 12, 16, 20].map((from, index, all) => hex.slice(from, all[index + 1])).join("-");
+}
+
 /** Distinguishes leases within one segment: 48 bits. */
 export const newLeaseId = (deps: Pick<Deps, "randomBytes">): string =>
   Buffer.from(deps.randomBytes(6)).toString("base64url");

@@ -14,18 +14,26 @@
 import { isLaneError } from "../core/errors.ts";
 import { asSeenByDefault } from "../core/group.ts";
 import { LIMITS } from "../core/limits.ts";
-import { allowance, dueAt, isActive, paced, RATE_STEP_MS } from "../core/move-task.ts";
-import type { MoveTask, MoveTaskFailure } from "../core/move-task.ts";
+import {
+  allowance,
+  dueAt,
+  failureOf,
+  isActive,
+  noProgress,
+  paced,
+  RATE_STEP_MS,
+} from "../core/move-task.ts";
+import type { MoveTask } from "../core/move-task.ts";
 import type { QueueRecord } from "../core/queue.ts";
 import { epochMs } from "../core/types.ts";
 import type { EpochMs, QueueName } from "../core/types.ts";
 import type { CancelledMove, StartedMove } from "./api.ts";
 import type { Catalog } from "./catalog.ts";
 import type { Gauge } from "./depth.ts";
+import { randomUuid } from "./deps.ts";
 import type { Deps } from "./deps.ts";
 import type { MoveTaskItems } from "./move-task-items.ts";
-import { noProgress } from "./redrive.ts";
-import type { MoveProgress, Redriver } from "./redrive.ts";
+import type { Redriver } from "./redrive.ts";
 import type { Sources } from "./sources.ts";
 
 /** What a start does itself, before it answers. */
@@ -50,6 +58,8 @@ export class MoveTasks {
   readonly #items: MoveTaskItems;
   /** When it was seen that there are none. */
   #noneAt: EpochMs | undefined;
+  /** By this instance: what was seen before one says nothing of it. */
+  #starts = 0;
 
   constructor(
     deps: Deps,
@@ -90,6 +100,7 @@ export class MoveTasks {
     const made = await this.#items.create(task);
     if (made.taskId !== task.taskId) return { refused: "already-active" };
     this.#noneAt = undefined;
+    this.#starts += 1;
     return { task: (await this.#turn(task, epochMs(task.startedAt + START_MS))) ?? task };
   }
 
@@ -132,9 +143,10 @@ export class MoveTasks {
     const isOver = (): boolean => clock.now() >= deadline || signal?.aborted === true;
     while (!isOver()) {
       const seenAt = clock.now();
+      const starts = this.#starts;
       // The first look says mostly that there is nothing.
       const tasks = await this.#items.list({ consistent: slices > 0 });
-      this.#noneAt = tasks.length === 0 ? seenAt : undefined;
+      this.#noneAt = tasks.length === 0 && starts === this.#starts ? seenAt : undefined;
       const due = tasks.filter((task) => dueAt(task) <= seenAt);
       const went = await this.#takeTurns(due, deadline, signal);
       slices += went;
@@ -284,24 +296,4 @@ export class MoveTasks {
       throw error;
     }
   }
-}
-
-/** Of a task that meets messages which have nowhere to go; those that have are moved first. */
-function failureOf(
-  { to, moved, total }: MoveTask,
-  progress: MoveProgress,
-): MoveTaskFailure | undefined {
-  if (progress.stuck === 0 || moved >= total) return undefined;
-  if (to !== undefined) return "queue-missing";
-  if (progress.moved > 0 && !progress.isThrough) return undefined;
-  return progress.strays > 0 ? "origin-unknown" : "queue-missing";
-}
-
-/** Version 4: what clients of SQS expect in a task's handle. */
-function randomUuid(deps: Pick<Deps, "randomBytes">): string {
-  const bytes = Buffer.from(deps.randomBytes(16));
-  bytes[6] = ((bytes[6] ?? 0) & 0x0f) | 0x40;
-  bytes[8] = ((bytes[8] ?? 0) & 0x3f) | 0x80;
-  const hex = bytes.toString("hex");
-  return [0, 8, 12, 16, 20].map((from, index, all) => hex.slice(from, all[index + 1])).join("-");
 }

@@ -9,6 +9,8 @@
 import { afterChange, LaneError } from "../core/errors.ts";
 import { asSeenByDefault } from "../core/group.ts";
 import type { GroupQueue } from "../core/group.ts";
+import { noProgress } from "../core/move-task.ts";
+import type { MoveProgress } from "../core/move-task.ts";
 import { LEAVING_LEASE_MS } from "../core/reclaim.ts";
 import type { DeadLetter } from "../core/plan.ts";
 import { readableLanes, setsOf } from "../core/queue.ts";
@@ -37,24 +39,6 @@ export interface MoveRequest {
   /** No batch is begun once it has fired. */
   readonly signal?: AbortSignal;
 }
-
-/** What a move has done, kept up to date while it goes on, so that it is known whatever ends it. */
-export interface MoveProgress {
-  moved: number;
-  /** Messages that had no queue to go to, and stay. */
-  stuck: number;
-  /** Of those, the ones that were not dead-lettered from anywhere. */
-  strays: number;
-  /** Every lane was seen to have nothing more to give. */
-  isThrough: boolean;
-}
-
-export const noProgress = (): MoveProgress => ({
-  moved: 0,
-  stuck: 0,
-  strays: 0,
-  isThrough: false,
-});
 
 export class Redriver {
   readonly #deps: Deps;

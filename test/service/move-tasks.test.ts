@@ -453,6 +453,19 @@ describe("runMoves", () => {
     expect(await minute(world, service)).toBeGreaterThan(0);
   });
 
+  it("sees at once what its own instance starts while it looks", async () => {
+    const { world } = await dead(3);
+    const late = first(1, ({ op, pk }) => op === "query" && pk === MOVE_TASKS, {
+      before: () => started(service, { ratePerSecond: 10 }),
+      show: () => ({ items: [], more: false }),
+    });
+    const service = world.instance(tampered(world.store, late).store);
+    await minute(world, service);
+    expect(await latest(world)).toMatchObject({ status: "running" });
+    await minute(world, service);
+    expect(await latest(world)).toMatchObject({ status: "completed" });
+  });
+
   it("ends when its signal fires", async () => {
     const { world, service } = await dead(50);
     await started(service, { ratePerSecond: 1 });
