@@ -19,6 +19,7 @@ import { checkFifoId, isFifo, NOT_FOR_THIS_TYPE } from "./fifo.ts";
 import { wholeNumberSchema } from "./inputs.ts";
 import { md5, md5OfAttributes } from "./md5.ts";
 import { attributeMap, attributesIn, TRACE_HEADER } from "./message-attributes.ts";
+import { sqsMessageId } from "./message-id.ts";
 import { queueArn, queueOfUrl } from "./queue-url.ts";
 import { sequenceNumber } from "./sequence-number.ts";
 
@@ -89,7 +90,7 @@ function messageOf(
   const body = bodyOf(message);
   const attributes = attributesIn(message, asked.attributes);
   return {
-    MessageId: message.id,
+    MessageId: sqsMessageId(message.id),
     ReceiptHandle: message.receipt,
     MD5OfBody: md5(body),
     Body: body,
@@ -157,7 +158,7 @@ function systemAttributes(
 
 /** As it was sent, or of the content, as AWS makes it: SHA-256. A dead letter's is its own id. */
 function dedupIdOf({ id, sentAs, body, deadLetter }: ReceivedMessage): string | undefined {
-  if (deadLetter !== undefined) return id;
+  if (deadLetter !== undefined) return sqsMessageId(id);
   const given = sentAs === undefined ? undefined : givenDedupId(sentAs);
   if (given !== "content") return given?.id;
   return createHash("sha256").update(body).digest("hex");

@@ -26,6 +26,7 @@ import {
   TRACE_HEADER,
   traceHeaderOf,
 } from "./message-attributes.ts";
+import { sqsMessageId } from "./message-id.ts";
 import { queueOfUrl } from "./queue-url.ts";
 import { sequenceNumber } from "./sequence-number.ts";
 
@@ -137,7 +138,7 @@ function outcomeOf(
   if ("error" in result)
     return fromLaneError(new LaneError(result.error.code, result.error.detail));
   return {
-    MessageId: result.id,
+    MessageId: sqsMessageId(result.id),
     ...digests,
     SequenceNumber: isFifo(settings) ? sequenceNumber(result.id) : undefined,
   };

@@ -8,12 +8,16 @@ import { startService } from "./speakers.ts";
 import type { Served } from "./speakers.ts";
 
 const LONG_MS = 300_000;
+/** So that every signature is verified. */
+const API_KEY = "clients-admin-key";
 
 let served: Served;
 beforeAll(async () => {
-  served = await startService();
+  served = await startService({ apiKey: API_KEY });
 });
 afterAll(() => served.close());
+
+const signed = (): string[] => [served.url, "lanemq", API_KEY];
 
 for (const [name, script] of [
   ["boto3", "test/clients/python/boto3_test.py"],
@@ -25,7 +29,7 @@ for (const [name, script] of [
   test.skipIf(isMissing)(
     title,
     async () => {
-      const output = await run([...(script === undefined ? [] : [script]), served.url]);
+      const output = await run([...(script === undefined ? [] : [script]), ...signed()]);
       expect(output.code, `${output.stdout}\n${output.stderr}`).toBe(0);
     },
     LONG_MS,
@@ -37,7 +41,7 @@ for (const name of ["celery", "celery-debian"]) {
   test.skipIf(isMissing)(
     `${title}: 1,000 tasks with retries, countdowns and times`,
     async () => {
-      const { stdout, stderr } = await run(["test/clients/python/celery_run.py", served.url]);
+      const { stdout, stderr } = await run(["test/clients/python/celery_run.py", ...signed()]);
       expect(stdout, stderr).toMatch(/^\{.*\}\n$/);
       expect(JSON.parse(stdout), stderr).toMatchObject({
         done: 1_000,

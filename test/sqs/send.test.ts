@@ -3,6 +3,7 @@ import { describe, expect, it } from "vitest";
 import { LIMITS } from "../../src/core/limits.ts";
 import type { QueueSettings } from "../../src/core/queue.ts";
 import { queueName } from "../../src/core/types.ts";
+import { sqsMessageId } from "../../src/sqs/message-id.ts";
 import { bodyOf } from "../service/fixture.ts";
 import { jsonRequest, queryRequest, sqsFixture } from "./requests.ts";
 
@@ -44,7 +45,7 @@ describe("SendMessage", () => {
     });
     const [message] = await stored();
     expect(answer).toEqual({
-      MessageId: message?.id,
+      MessageId: sqsMessageId(message?.id ?? ""),
       MD5OfMessageBody: "d1d4180b7e411c4be86b00fb2ee103eb",
       MD5OfMessageAttributes: "7db7fb1ba7f41366a8ea5eb18220b26d",
       MD5OfMessageSystemAttributes: "fdce4f2818803f2f73becc09a54792c0",
@@ -357,7 +358,7 @@ describe("SendMessageBatch", () => {
     const answer = await sendBatch([entry("a"), entry("b"), entry("c")]);
     const ids = (await stored()).map(({ id }) => id);
     expect(answer).toMatchObject({
-      Successful: ["a", "b", "c"].map((Id, at) => ({ Id, MessageId: ids[at] })),
+      Successful: ["a", "b", "c"].map((Id, at) => ({ Id, MessageId: sqsMessageId(ids[at] ?? "") })),
     });
     expect(answer).not.toHaveProperty("Failed");
   });

@@ -169,7 +169,8 @@ class Client(unittest.TestCase):
     def test_presigned_urls(self):
         url = new_queue()
         params = {"QueueUrl": url, "MessageBody": "by link & signed"}
-        with urllib.request.urlopen(sqs.generate_presigned_url("send_message", params)) as answer:
+        link = sqs.generate_presigned_url("send_message", params, HttpMethod="GET")
+        with urllib.request.urlopen(link) as answer:
             self.assertIn(b"<MD5OfMessageBody>", answer.read())
         self.assertEqual(bodies(sqs.receive_message(QueueUrl=url)), ["by link & signed"])
 
