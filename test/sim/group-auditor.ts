@@ -12,7 +12,8 @@ import { Violation } from "./violation.ts";
 /** It came to stand there: by its making, or by a seek. */
 interface Beginning {
   readonly span: Span;
-  readonly from: "earliest" | "latest";
+  /** A number: the time from which on what is sent is not passed over (B2). */
+  readonly from: "earliest" | "latest" | number;
 }
 
 interface Ack {
@@ -88,7 +89,7 @@ export class GroupAuditor {
       ...this.#queue.purges,
     ].filter((span) => span.outcome !== "refused" && overAt(span) >= last.span.from);
     const doubtfulUntil = Math.max(0, ...doubtful.map((span) => reachOf(span, last)));
-    const sentFrom = last.from === "latest" ? overAt(last.span) : 0;
+    const sentFrom = typeof last.from === "number" ? last.from : SENT_FROM[last.from](last.span);
     for (const message of this.#messages) {
       const { number, span } = message;
       if (message.queue !== this.#queue || span.outcome !== "done" || !this.accepts(number))
@@ -115,6 +116,8 @@ export class GroupAuditor {
     );
   }
 }
+
+const SENT_FROM = { earliest: () => 0, latest: overAt };
 
 /** One left half-way is finished by whoever reads the cursor next, unless a later one has been confirmed. */
 const reachOf = (span: Span, last: Beginning): number =>

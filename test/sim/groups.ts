@@ -160,11 +160,12 @@ class Member {
       );
       this.#changes.push(span);
       isThere = span.outcome !== "done" && !isLaneError(error, "group-not-found");
-      await this.#sim.scheduler.sleep(90 * SECOND);
+      await this.#sim.scheduler.sleep(this.#sim.random.pick([0, 55, 90]) * SECOND);
     }
     while (this.#changes.some((one) => one.settledAt > this.#sim.scheduler.now))
       await this.#sim.scheduler.sleep(5 * SECOND);
-    await this.#sim.scheduler.sleep(APPLIED_LATE_MS);
+    if (this.#changes.some(({ outcome }) => outcome !== "done"))
+      await this.#sim.scheduler.sleep(APPLIED_LATE_MS);
     this.#isChanging = false;
   }
 
@@ -211,5 +212,18 @@ class Member {
       if (got === 0) await this.#sim.scheduler.sleep((LEASE_SECONDS + 20) * SECOND);
     }
     this.#sim.audit(() => auditor.checkNothingLost(this.#sim.scheduler.now));
+    // What a filter keeps out counts until a claim has passed it.
+    if (!this.#isFiltered) await this.#checkDepth();
+  }
+
+  async #checkDepth(): Promise<void> {
+    const { value } = await this.#sim.call(`get ${this.#name}`, (service) =>
+      service.getGroup(QUEUE, this.#name),
+    );
+    if (value === undefined)
+      throw new Violation("drains", `get of ${this.#name} fails without faults`);
+    const { ready, leased, delayed } = value.depth;
+    if (ready + leased + delayed !== 0)
+      throw new Violation("depth", `${this.#name} is empty, says ${JSON.stringify(value.depth)}`);
   }
 }

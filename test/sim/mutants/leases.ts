@@ -35,7 +35,7 @@ export const LEASE_MUTANTS: readonly Mutant[] = [
     "pending?.has(member(lease, receipt.offset, receipt.tag)) === true",
     "pending?.size !== 0",
   ),
-  damage("C3", "doubt-is-done", ACK, "fields !== undefined && fields.u > now", "item !== null", [
+  damage("A1", "doubt-is-done", ACK, "fields !== undefined && fields.u > now", "item !== null", [
     "letters",
   ]),
   damage("C3", "moved-is-done", ACK, "if (isPending(receipt, segment))", "if (item === null)", [

@@ -12,6 +12,25 @@ const CLAIM_FRESH = "src/core/claim-fresh.ts";
 const damage = damages(["fences"]);
 
 export const LOG_MUTANTS: readonly Mutant[] = [
+  damage("K2", "bodies-lose-their-kind", "src/core/packing.ts", "KINDS[kindIndex]", "KINDS[0]", [
+    "mix",
+  ]),
+  damage(
+    "S1",
+    "one-part-is-not-written",
+    "src/service/parts.ts",
+    "Array.from({ length: count }, (_, number) => {\n      const body",
+    "Array.from({ length: count - 1 }, (_, number) => {\n      const body",
+    ["mix"],
+  ),
+  damage(
+    "G2",
+    "one-answer-for-all",
+    "src/service/combiner.ts",
+    "answers[index] as Answer",
+    "(answers[index] && answers[0]) as Answer",
+    ["crowd", "mix"],
+  ),
   damage("L1", "put-overwrites", APPEND, '      absent("pk"),', "      undefined,", [
     "mix",
     "fences",

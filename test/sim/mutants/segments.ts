@@ -80,5 +80,30 @@ export const SEGMENT_MUTANTS: readonly Mutant[] = [
     'cursor.absent ? absent("nothing") :',
     ["corners"],
   ),
+  damage("C7", "closes-what-is-on-its-way", CLAIM, "    planned.dead.length > 0 ||\n", "", [
+    "expiry",
+  ]),
+  damage(
+    "V1",
+    "older-segments-are-left-out",
+    VISIT,
+    "...serving, ...others], rest",
+    "...serving], rest",
+  ),
+  damage(
+    "L2",
+    "erasing-changes-the-count",
+    ERASE,
+    'remove("body"),',
+    'remove("body"), set(["count"], 0),',
+  ),
+  damage(
+    "Z1",
+    "long-lived-counts-as-expired",
+    "src/service/depth.ts",
+    "LIMITS.entryTtlAfterExpiryMs > now",
+    "LIMITS.entryTtlAfterExpiryMs > now + 3_600_000",
+    ["mix", "crowd"],
+  ),
   damage("X1", "erases-what-has-gone", ERASE, '      exists("count"),\n', "", ["cuts"]),
 ];
