@@ -51,7 +51,15 @@ process.stdout.write(`${machine()}, Node ${process.versions.node}\n`);
 const section = await soak(options.minutes * 60, options.speed);
 printSection(section);
 writeJson(JSON_FILE, [section], false);
+process.stdout.write(`${verdict(section.rows)}\n`);
 process.exitCode = section.rows.every(meets) ? 0 : 1;
+
+function verdict(rows: readonly Row[]): string {
+  const judged = rows.filter(({ target }) => target !== undefined);
+  const grown = judged.filter((row) => !meets(row)).map(({ what }) => what);
+  if (grown.length > 0) return `It grows: ${grown.join("; ")}.`;
+  return `Nothing grows: ${judged.map(({ what }) => what).join("; ")}.`;
+}
 
 async function soak(seconds: number, speed: number): Promise<Section> {
   await buildServers();
