@@ -67,7 +67,7 @@ public class OrderApplication {
                                 to.queue(names.get("steps"))
                                         .payload(body)
                                         .messageGroupId("g")
-                                        .messageDeduplicationId(body));
+                                        .messageDeduplicationId(body.replace(' ', '-')));
             }
             var sqs = context.getBean(SqsAsyncClient.class);
             var url = sqs.getQueueUrl(r -> r.queueName(names.get("retries"))).join().queueUrl();
