@@ -127,7 +127,9 @@ export class Tails {
   ): Promise<Tail | undefined> {
     const now = this.#deps.clock.now();
     const base = anchor?.["base"] as number | undefined;
-    const age = anchor === undefined ? Number.POSITIVE_INFINITY : now - (anchor["since"] as number);
+    // As of before the reading: an instance that was suspended behind it knows nothing of what came since.
+    const age =
+      anchor === undefined ? Number.POSITIVE_INFINITY : seenAt - (anchor["since"] as number);
     // The log of a run that had entries is empty only when all of them have expired, whatever clocks say.
     const isUsed = anchor?.["used"] === true;
     if (base !== undefined && !isUsed && age < LIMITS.anchorTrustedMs)

@@ -401,6 +401,35 @@ describe("L7: a lane without entries", () => {
     expect(await drain(service)).toEqual(["new"]);
   });
 
+  it("keeps its run where who read it empty slept while another appended", async () => {
+    const world = createWorld();
+    const awake = world.instance();
+    await awake.putQueue(Q, { lanes: 1 });
+    const { queueId } = await recordOf(world);
+    const base = world.now() * 1024;
+    const key = { pk: `anchor#${queueId}#0`, sk: "-" };
+    await world.store.put("lanes", { ...key, base, since: world.now(), token: "t" });
+    const isLogRead = ({ op, pk }: Call) => op === "query" && pk.startsWith("log#");
+    // The mark that the run is used comes too late to be seen.
+    const { store: awakeStore } = tampered(world.store, ({ op, sets }) =>
+      op === "update" && sets?.["used"] === true ? { throws: unknown } : undefined,
+    );
+    const { store } = tampered(
+      world.store,
+      first(1, isLogRead, {
+        before: async () => {
+          await world.through(world.instance(awakeStore).send(Q, texts(2, "awake")));
+          await world.advance(HOUR);
+        },
+        show: (page) => ({ ...page, items: [] }),
+      }),
+    );
+    await world.through(world.instance(store).send(Q, [text("slept")]));
+    const log = await logOf(world);
+    expect(log.map(offsetOf)).toEqual([base, base + 2]);
+    expect(await drain(awake)).toHaveLength(3);
+  });
+
   it("after TTL took all of it begins a new run, and old readers find it", async () => {
     const { world, service } = await shortLived();
     await service.send(Q, texts(3));

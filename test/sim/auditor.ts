@@ -271,6 +271,8 @@ export class Auditor {
     if (
       message.span.outcome === "done" &&
       queue.deletion?.outcome === "done" &&
+      // What was sent later went to the next queue of that name, which an unanswered call may have made.
+      message.span.from <= queue.deletion.to + this.#bounds.cachedMs &&
       queue.deletion.to + this.#bounds.cachedMs < span.from
     ) {
       throw new Violation("purged", `${label()} is delivered after its queue was deleted`);

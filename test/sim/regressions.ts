@@ -43,4 +43,10 @@ export const REGRESSIONS: readonly (ScheduleKey & { readonly found: string })[] 
     seed: 70499,
     found: "what had had its receives and expired before it left was stuck",
   },
+  {
+    kind: "once",
+    seed: 542681890,
+    found:
+      "who slept behind an empty read of the log began a new run though the old one had entries",
+  },
 ];

@@ -10,7 +10,7 @@ import { exchangeName, queueName } from "../../src/core/types.ts";
 import type { BindingTarget } from "../../src/core/exchange.ts";
 import type { ExchangeName, QueueName } from "../../src/core/types.ts";
 import type { OutgoingMessage } from "../../src/core/message.ts";
-import type { PublishResult, Service } from "../../src/service/api.ts";
+import type { PublishResult, SendResult, Service } from "../../src/service/api.ts";
 import { queueKey } from "../../src/store/keys.ts";
 import type { FaultPlan } from "./faults.ts";
 import { APPLIED_LATE_MS } from "./faulty-store.ts";
@@ -207,9 +207,10 @@ async function worker(sim: Simulation, buried: Buried[]): Promise<void> {
       (_, index) => `w${buried.length + index}`,
     );
     const messages = bodies.map((body) => ({ ...textOf(body), dedupId: body }));
-    const { span } = await sim.call("send", (service) => service.send(WORK, messages));
-    const isSure = span.outcome === "done";
-    buried.push(...bodies.map((body) => ({ body, isSure })));
+    const { value } = await sim.call("send", (service) => service.send(WORK, messages));
+    const isSure = (result: SendResult | undefined): boolean =>
+      result !== undefined && !("error" in result);
+    buried.push(...bodies.map((body, index) => ({ body, isSure: isSure(value?.[index]) })));
     await sim.call("receive", (service) => service.receive(WORK, { max: 10, group: "default" }));
     await scheduler.sleep(random.pick([500, 1_500, 4_000]));
     if (random.chance(0.5)) await sim.call("janitor", runJanitor(sim));

@@ -169,6 +169,13 @@ export const LOG_MUTANTS: readonly Mutant[] = [
   ),
   damage("L7", "base-is-next-number", TAIL, "Math.max(Math.floor(now * 1024), past)", "past"),
   {
+    name: "anchor-ages-in-sleep",
+    rule: "L7",
+    kinds: ["once", "fences"],
+    file: TAIL,
+    edits: [['seenAt - (anchor["since"] as number)', 'now - (anchor["since"] as number)']],
+  },
+  {
     name: "anchor-after-log",
     rule: "L7",
     kinds: ["fences"],
