@@ -39,7 +39,6 @@ export const LEASE_MUTANTS: readonly Mutant[] = [
     "letters",
   ]),
   damage("C3", "moved-is-done", ACK, "if (isPending(receipt, segment))", "if (item === null)", [
-    "leases",
     "handles",
   ]),
   {
