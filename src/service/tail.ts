@@ -48,7 +48,8 @@ export class Tails {
       // L6: an instance that was suspended while it read must read again.
       if (!this.isBelievable(tail)) continue;
       const ready = await this.#outlived(queue, lane, tail);
-      if (ready !== undefined) return ready;
+      // L6: so must one that was suspended while it touched, for the entry may have been sealed since.
+      if (ready !== undefined && this.isBelievable(ready)) return ready;
       this.forget(queue, lane);
     }
   }

@@ -232,6 +232,28 @@ describe("L5: an append", () => {
     expect(await drain(service)).toEqual(["b", "c"]);
   });
 
+  it("that slept while it touched does not append behind what was sealed since", async () => {
+    const { world, service } = await shortLived();
+    await service.send(Q, [text("a")]);
+    await world.advance(ENTRY_LIFE - 5 * MINUTE);
+    const touches = (call: Call) => call.op === "update" && call.sets?.["ttl"] !== undefined;
+    const slow = world.instance(
+      tampered(
+        world.store,
+        first(1, touches, {
+          after: async () => {
+            await world.advance(29 * MINUTE);
+            await world.through(world.instance().send(Q, [text("b")]));
+          },
+        }),
+      ).store,
+    );
+    await world.through(slow.send(Q, [text("c")]));
+    const log = await logOf(world);
+    expect(log[0]?.["sealed"]).toBe(true);
+    expect(isDense(log.slice(1))).toBe(true);
+  });
+
   it("that meets a touch when it seals goes on behind the touched entry", async () => {
     const { world, service } = await shortLived();
     await service.send(Q, [text("a")]);

@@ -169,6 +169,13 @@ export const LOG_MUTANTS: readonly Mutant[] = [
   ),
   damage("L7", "base-is-next-number", TAIL, "Math.max(Math.floor(now * 1024), past)", "past"),
   {
+    name: "touch-outlives-belief",
+    rule: "L6",
+    kinds: ["timers", "fences"],
+    file: TAIL,
+    edits: [["ready !== undefined && this.isBelievable(ready)", "ready !== undefined"]],
+  },
+  {
     name: "anchor-ages-in-sleep",
     rule: "L7",
     kinds: ["once", "fences"],
