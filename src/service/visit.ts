@@ -209,12 +209,17 @@ export class Visits {
     const { generation } = state.cursor;
     state.visited.add(start);
     state.cursor = await this.#cursors.refresh(state.stand);
-    if (state.cursor.generation !== generation) {
-      state.visited.clear();
-      state.drained.length = 0;
-    } else if (state.cursor.segments.includes(start)) {
+    if (state.cursor.generation === generation && state.cursor.segments.includes(start))
       state.cursor = await this.#cursors.close(state.stand, state.cursor, [start]);
-    }
+    if (state.cursor.generation !== generation) return this.#beginAnew(state);
+    state.items = undefined;
+    return void Object.assign(state, this.#order(state.stand, state.cursor));
+  }
+
+  /** C8: another generation has segments of its own; where it lists none, an absent one would be taken for unclaimed. */
+  #beginAnew(state: Tour): void {
+    state.visited.clear();
+    state.drained.length = 0;
     state.items = undefined;
     Object.assign(state, this.#order(state.stand, state.cursor));
   }
@@ -263,8 +268,8 @@ export class Visits {
     const isLast = start === cursor.segments.at(-1);
     if (claim.end !== undefined && isLast && cursor.segments.length < LIMITS.segmentsPerLane) {
       state.cursor = await this.#cursors.addSuccessor(stand, cursor, claim.end);
-      if (state.cursor.generation !== generation) state.drained.length = 0;
-      else if (!cursor.segments.includes(claim.end) && state.cursor.segments.at(-1) === claim.end) {
+      if (state.cursor.generation !== generation) return this.#beginAnew(state);
+      if (!cursor.segments.includes(claim.end) && state.cursor.segments.at(-1) === claim.end) {
         // It has just been listed: nobody has claimed there yet, or the guards will tell.
         state.items = new Map([...(state.items ?? []), [claim.end, undefined]]);
       }

@@ -212,8 +212,9 @@ class Member {
       if (got === 0) await this.#sim.scheduler.sleep((LEASE_SECONDS + 20) * SECOND);
     }
     this.#sim.audit(() => auditor.checkNothingLost(this.#sim.scheduler.now));
-    // What a filter keeps out counts until a claim has passed it.
-    if (!this.#isFiltered) await this.#checkDepth();
+    // What a filter keeps out counts until a claim has passed it, and a seek left half-way moves when it is met.
+    const isSettled = auditor.beginnings.every(({ span }) => span.outcome === "done");
+    if (!this.#isFiltered && isSettled) await this.#checkDepth();
   }
 
   async #checkDepth(): Promise<void> {

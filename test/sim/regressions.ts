@@ -55,4 +55,10 @@ export const REGRESSIONS: readonly (ScheduleKey & { readonly found: string })[] 
     found:
       "who slept while it touched the last entry put behind it though it had been sealed since",
   },
+  {
+    kind: "handles",
+    seed: 900000518,
+    found:
+      "a visit that met a purge looked for the old segments among the new, and claimed everything anew",
+  },
 ];

@@ -44,6 +44,14 @@ export const PURGE_MUTANTS: readonly Mutant[] = [
     ");\n    this.forget(stand);",
     ["corners"],
   ),
+  damage(
+    "C8",
+    "visit-keeps-its-places",
+    "src/service/visit.ts",
+    "claim.end);\n      if (state.cursor.generation !== generation) return this.#beginAnew(state);",
+    "claim.end);\n      if (state.cursor.generation !== generation) state.drained.length = 0;",
+    ["handles", "purges"],
+  ),
   damage("D4", "name-is-free-at-once", QUEUES, "age < LIMITS.deletedNameMs", "age < 0"),
   damage(
     "C8",
