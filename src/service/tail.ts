@@ -5,6 +5,7 @@
  *
  * L5  Never append behind an entry that is about to go: touch it, or seal it and restart.
  * L6  A tail is believed for 30 s after the read or the conflict that showed it, by this instance's clock.
+ *     So a touch gives an entry less than whatever was put behind it meanwhile has from the beginning.
  * L7  The anchor first, then the log, both strongly: an empty log, or one whose last entry is sealed,
  *     goes on at the anchor's base while that is young, and otherwise at a new one past every offset.
  * L9  An ended lane has no tail.
@@ -45,7 +46,8 @@ export class Tails {
     for (;;) {
       const tail = this.#belief(queue, lane) ?? (await this.read(queue, lane));
       if (tail === "ended") return tail;
-      // L6: an instance that was suspended while it read must read again.
+      // L6: an instance that was suspended while it read must read again: what it took for the last entry may
+      // have a successor, and a touch would give it the longer life (L4).
       if (!this.isBelievable(tail)) continue;
       const ready = await this.#outlived(queue, lane, tail);
       // L6: so must one that was suspended while it touched, for the entry may have been sealed since.

@@ -19,7 +19,7 @@ import {
   unknown,
 } from "./fixture.ts";
 import type { World } from "./fixture.ts";
-import { first, isLogPut, tampered } from "./tampered.ts";
+import { first, isLogPut, isLogQuery, tampered } from "./tampered.ts";
 import type { Call } from "./tampered.ts";
 
 const SECOND = 1_000;
@@ -230,6 +230,28 @@ describe("L5: an append", () => {
     expect(log[0]?.["sealed"]).toBe(true);
     expect(isDense(log.slice(1))).toBe(true);
     expect(await drain(service)).toEqual(["b", "c"]);
+  });
+
+  it("that slept while it read the lane does not touch what has a successor by then, whose life it would pass", async () => {
+    const { world, service } = await shortLived();
+    await service.send(Q, [text("a")]);
+    const slow = world.instance(
+      tampered(
+        world.store,
+        first(1, isLogQuery, {
+          after: async () => {
+            await world.advance(20 * MINUTE);
+            await world.through(service.send(Q, [text("b")]));
+            await world.advance(ENTRY_LIFE - 25 * MINUTE);
+          },
+        }),
+      ).store,
+    );
+    await world.through(slow.send(Q, [text("c")]));
+    const log = await logOf(world);
+    expect(isDense(log)).toBe(true);
+    const left = log.slice(0, 2).map((entry) => ttlMs(entry) - world.now());
+    expect(left).toEqual([5 * MINUTE, 25 * MINUTE]);
   });
 
   it("that slept while it touched does not append behind what was sealed since", async () => {

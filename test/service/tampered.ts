@@ -56,6 +56,7 @@ export function tampered(store: Store, judge: (call: Call) => Fault | undefined)
         await fault?.before?.();
         if (fault?.throws !== undefined) throw fault.throws();
         const page = await store.query(table, pk, range);
+        await fault?.after?.();
         return fault?.show === undefined ? page : fault.show(page);
       },
       put: (table, item, condition) =>

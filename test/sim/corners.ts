@@ -3,24 +3,20 @@
  * come by once in hundreds of schedules happens here in every second one. A scene makes its own trouble;
  * other faults are rare.
  */
-import { epochMs, groupName } from "../../src/core/types.ts";
 import type { QueueName } from "../../src/core/types.ts";
 import { GRAVES, QUEUES } from "../../src/store/keys.ts";
+import { soughtByTime, soughtTwice, soughtWhileMarked } from "./corner-groups.ts";
+import { clearedBehind, touchedBehind } from "./corner-sleepers.ts";
 import { drawFaults } from "./faults.ts";
 import type { FaultPlan } from "./faults.ts";
-import { GroupAuditor } from "./group-auditor.ts";
 import type { Ambush } from "./instance.ts";
-import { begun } from "./ledger.ts";
-import type { Incarnation, SettingChange } from "./ledger.ts";
+import type { Incarnation } from "./ledger.ts";
 import { Operations } from "./operations.ts";
-import { numberOf } from "./payload.ts";
 import type { Random } from "./random.ts";
 import type { Simulation } from "./simulation.ts";
-import { Violation } from "./violation.ts";
+import { DAY_SECONDS, made, QUEUE, SECOND, sprung } from "./stage.ts";
+import type { Stage } from "./stage.ts";
 
-const SECOND = 1_000;
-const DAY_SECONDS = 86_400;
-const QUEUE = "queue1" as QueueName;
 const DEAD = "dead" as QueueName;
 
 export function drawCornerFaults(random: Random): FaultPlan {
@@ -41,11 +37,6 @@ export function drawCornerFaults(random: Random): FaultPlan {
     latencyMs: random.pick([1, 4, 10]),
     ttl: random.pick(["atOnce", "atOnce", "mixed"]),
   };
-}
-
-interface Stage {
-  readonly sim: Simulation;
-  readonly operations: Operations;
 }
 
 export async function runCorners(sim: Simulation): Promise<Operations> {
@@ -74,14 +65,9 @@ const SCENES: readonly ((stage: Stage) => Promise<void>)[] = [
   carriedLate,
   announcedLate,
   lateCopies,
+  touchedBehind,
+  clearedBehind,
 ];
-
-async function made({ operations }: Stage, settings: SettingChange): Promise<Incarnation> {
-  await operations.create(QUEUE, settings, false);
-  const queue = operations.queues.get(QUEUE);
-  if (queue === undefined) throw new Error("it was made");
-  return queue;
-}
 
 /** L9: the lanes of a set expire unread, their end entries too, before anybody comes to the next set. */
 async function unread(stage: Stage): Promise<void> {
@@ -362,15 +348,6 @@ async function leavePurge({ sim, operations }: Stage, queue: Incarnation): Promi
   sim.members.splice(0, sim.members.length, ...alive);
 }
 
-/** Until the ambush has been met; `false`: the moment is over. */
-async function sprung(sim: Simulation): Promise<boolean> {
-  for (let left = 600; left > 0 && sim.world.ambush !== undefined; left -= 1)
-    await sim.scheduler.sleep(1);
-  const isMet = sim.world.ambush === undefined;
-  sim.world.ambush = undefined;
-  return isMet;
-}
-
 /** Somebody new looks at the queue, and so reads its list of segments. */
 const stranger = (sim: Simulation): Promise<unknown> =>
   sim.call("look", (service) => service.getQueue(QUEUE), undefined, sim.start());
@@ -385,124 +362,6 @@ async function sendAndTake({ sim, operations }: Stage, queue: Incarnation): Prom
   await operations.send(queue, sim.random.int(1, 4));
   const given = await operations.receiveFrom(queue, { max: 10, leaseSeconds: 30 });
   if (given !== undefined && given.length > 0) await operations.ackAll(given);
-}
-
-/** B2, B3: to a time with some quiet around it, or to a message, which is then the first of its lane. */
-async function soughtByTime(stage: Stage): Promise<void> {
-  const { sim, operations } = stage;
-  const { random, scheduler, auditor } = sim;
-  sim.calm();
-  const queue = await made(stage, {
-    retentionSeconds: DAY_SECONDS,
-    leaseSeconds: 5,
-    lanes: random.int(1, 3),
-  });
-  const group = await grouped(stage, queue);
-  for (let left = random.int(1, 4); left > 0; left -= 1) await operations.send(queue, 2);
-  await scheduler.sleep(20 * SECOND);
-  const time = scheduler.now;
-  await scheduler.sleep(20 * SECOND);
-  const known = auditor.messages.length;
-  for (let left = random.int(3, 12); left > 0; left -= 1) {
-    await operations.send(queue, random.int(1, 4));
-    await scheduler.sleep(random.between(0, 3 * SECOND));
-  }
-  const message = random.chance(0.5) ? undefined : random.pick(auditor.messages.slice(known));
-  const id = message?.id;
-  const from = id === undefined ? { time: epochMs(Math.floor(time)) } : { id };
-  const span = begun(scheduler.now);
-  await sim.call("seek", (service) => service.seekGroup(QUEUE, GROUP, from), span);
-  group.beginnings.push({
-    span,
-    from: message === undefined ? time : message.span.to + 2 * sim.plan.skewMs + 1,
-  });
-  const got = await takeAll(stage, group);
-  sim.audit(() => group.checkNothingLost(scheduler.now));
-  if (message !== undefined && !got.has(message.number))
-    throw new Violation("lost", `m${message.number}, which the group was to begin with`);
-}
-
-/** Y5: a seek that is held up on its lane comes to it when a later one has been there. */
-async function soughtTwice(stage: Stage): Promise<void> {
-  const { sim, operations } = stage;
-  const { random, scheduler } = sim;
-  sim.calm();
-  const queue = await made(stage, { retentionSeconds: DAY_SECONDS, leaseSeconds: 5, lanes: 1 });
-  const group = await grouped(stage, queue);
-  await operations.send(queue, random.int(1, 6));
-  sim.world.ambush = { pk: "cursor#", on: "writes", chance: 1, does: "slow", once: true };
-  const early = sim.call("seek", (service) => service.seekGroup(QUEUE, GROUP, "earliest"));
-  await sprung(sim);
-  const span = begun(scheduler.now);
-  await sim.call("seek", (service) => service.seekGroup(QUEUE, GROUP, "latest"), span);
-  await early;
-  // Its number is known to be the greater one, however long the other took.
-  group.beginnings.push({ span, from: "latest" });
-  await operations.send(queue, random.int(1, 3));
-  await takeAll(stage, group);
-  sim.audit(() => group.checkNothingLost(scheduler.now));
-}
-
-/** Y2: a group is said to be through with a lane, by what was known before it was sent back to it. */
-async function soughtWhileMarked(stage: Stage): Promise<void> {
-  const { sim, operations } = stage;
-  const { random, scheduler } = sim;
-  sim.calm();
-  const queue = await made(stage, { retentionSeconds: DAY_SECONDS, leaseSeconds: 5, lanes: 2 });
-  const group = await grouped(stage, queue);
-  for (let left = 8; left > 0; left -= 1) await operations.send(queue, random.int(1, 2));
-  await operations.changeTo(queue, { lanes: 1 });
-  await scheduler.sleep(12 * SECOND);
-  await takeAll(stage, group);
-  for (let left = 4, isMet = false; left > 0 && !isMet; left -= 1) {
-    sim.world.ambush = { pk: "group#", on: "writes", chance: 1, does: "slow", once: true };
-    const tended = operations.janitor();
-    isMet = await sprung(sim);
-    const span = begun(scheduler.now);
-    await sim.call("seek", (service) => service.seekGroup(QUEUE, GROUP, "earliest"), span);
-    group.beginnings.push({ span, from: "earliest" });
-    await tended;
-    await scheduler.sleep(12 * SECOND);
-    await takeAll(stage, group);
-    sim.audit(() => group.checkNothingLost(scheduler.now));
-  }
-}
-
-const GROUP = groupName("readers");
-
-async function grouped({ sim }: Stage, queue: Incarnation): Promise<GroupAuditor> {
-  const auditor = new GroupAuditor(GROUP, queue, sim.auditor.messages, () => true);
-  const span = begun(sim.scheduler.now);
-  const request = { from: "earliest", settings: {} } as const;
-  await sim.call("group", (service) => service.putGroup(QUEUE, GROUP, request), span);
-  auditor.beginnings.push({ span, from: "earliest" });
-  return auditor;
-}
-
-/** What the group has, by number. */
-async function takeAll({ sim }: Stage, group: GroupAuditor): Promise<ReadonlySet<number>> {
-  const got = new Set<number>();
-  for (let left = 8; left > 0; left -= 1) {
-    const span = begun(sim.scheduler.now);
-    const request = { max: 100, group: GROUP, leaseSeconds: 60 };
-    const { value = [] } = await sim.call(
-      "receive",
-      (service) => service.receive(QUEUE, request),
-      span,
-    );
-    sim.audit(() => group.delivered(span, value));
-    for (const { body } of value) got.add(numberOf(body) ?? 0);
-    if (value.length > 0) {
-      const acking = begun(sim.scheduler.now);
-      const receipts = value.map(({ receipt }) => receipt);
-      const acks = await sim.call("ack", (service) => service.ack(QUEUE, receipts), acking);
-      value.forEach(({ body }, index) =>
-        group.acked(acking, numberOf(body) ?? 0, acks.value?.[index]?.status === "done"),
-      );
-    }
-    await sim.scheduler.sleep(SECOND);
-  }
-  return got;
 }
 
 /** T6: a timer's put is taken for lost, made again, and comes all the same when the timer is cancelled and due. */

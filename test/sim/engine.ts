@@ -97,6 +97,12 @@ export class Engine {
     return this.store.query(table, pk, { ...range, consistent: true });
   }
 
+  /** When the last of all entries is to go, or went. */
+  lastEntryGoesAt(): number {
+    const entries = [...this.ttls.values()].filter(({ key }) => key.pk.startsWith("log#"));
+    return Math.max(0, ...entries.map(({ ttl }) => ttl * 1_000));
+  }
+
   /** What the item was some time ago. */
   staleGet(table: TableName, key: Key): Item | undefined {
     this.steps += 1;

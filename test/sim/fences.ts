@@ -72,7 +72,7 @@ async function overslept(sim: Simulation, operations: Operations): Promise<void>
   const isGone = random.chance(0.5);
   await scheduler.sleep(
     isGone
-      ? Math.max(0, lastTtl(sim) - scheduler.now) + random.between(2, 60) * SECOND
+      ? Math.max(0, sim.engine.lastEntryGoesAt() - scheduler.now) + random.between(2, 60) * SECOND
       : random.between(21, 50) * 60 * SECOND,
   );
   const pace = random.pick([SECOND, 10 * SECOND]);
@@ -132,7 +132,7 @@ async function checkpoint(sim: Simulation, operations: Operations): Promise<void
 function untilFence(sim: Simulation, isClose: boolean): number {
   const { random, scheduler, engine } = sim;
   const now = scheduler.now;
-  const last = lastTtl(sim);
+  const last = sim.engine.lastEntryGoesAt();
   const anchors = [...engine.anchoredAt.values()].flatMap((since) => [
     since + LIMITS.anchorTrustedMs,
     since + LIMITS.anchorRenewableMs,
@@ -148,11 +148,3 @@ function untilFence(sim: Simulation, isClose: boolean): number {
     return random.pick([30 * SECOND, 5 * SECOND, 900 * SECOND, 4_000 * SECOND]);
   return Math.max(0, random.pick(fences) - now + random.pick([-1, 1]) * random.skewed(1, offBy));
 }
-
-const lastTtl = ({ engine }: Simulation): number =>
-  Math.max(
-    0,
-    ...[...engine.ttls.values()]
-      .filter(({ key }) => key.pk.startsWith("log#"))
-      .map(({ ttl }) => ttl * SECOND),
-  );

@@ -3,7 +3,7 @@
  *
  * L1  Offsets of a lane never overlap; a new entry stands right behind another, or at an anchor's base.
  * L2  What an entry holds never changes, but for erasure.
- * L4  An entry outlives its predecessor.
+ * L4  An entry outlives its predecessor, and goes on doing so when that is touched.
  * And nothing but TTL deletes an entry.
  */
 import { isDeepStrictEqual } from "node:util";
@@ -73,10 +73,7 @@ export class LogAuditor {
         this.#fail(`L1: ${name(key, end)} follows no entry and is no base`);
       return;
     }
-    const predecessor = this.#live({
-      pk: key.pk,
-      sk: String(previous.start).padStart(key.sk.length, "0"),
-    });
+    const predecessor = this.#entry(key, previous.start);
     if (predecessor === undefined) return;
     if (predecessor["sealed"] === true)
       this.#fail(`L5: ${name(key, end)} was put behind a sealed entry`);
@@ -94,6 +91,17 @@ export class LogAuditor {
     }
     if (after["body"] !== undefined && !isDeepStrictEqual(before["body"], after["body"]))
       this.#fail(`L2: body of ${key.pk} ${key.sk} changed`);
+    if (ttlOf(before) === ttlOf(after)) return;
+    const end = Number(key.sk) + (after["count"] as number);
+    const successor = this.#entry(key, end);
+    if (successor === undefined || ttlOf(successor) >= ttlOf(after)) return;
+    this.#fail(
+      `L4: the ttl of ${name(key, end)} was set to ${ttlOf(after)}, and its successor goes at ${ttlOf(successor)}`,
+    );
+  }
+
+  #entry({ pk, sk }: Key, start: number): Item | undefined {
+    return this.#live({ pk, sk: String(start).padStart(sk.length, "0") });
   }
 
   #lane(id: string): Lane {

@@ -130,7 +130,9 @@ export const LOG_MUTANTS: readonly Mutant[] = [
     "age >= 0 && age < LIMITS.tailBelievedMs",
     "age < Infinity",
   ),
-  damage("L6", "read-tail-is-not-checked", TAIL, "if (!this.isBelievable(tail)) continue;", ""),
+  damage("L6", "read-tail-is-not-checked", TAIL, "if (!this.isBelievable(tail)) continue;", "", [
+    "corners",
+  ]),
   damage(
     "L7",
     "anchor-without-token",

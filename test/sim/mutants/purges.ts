@@ -8,6 +8,7 @@ const QUEUES = "src/service/queues.ts";
 const JANITOR = "src/service/janitor.ts";
 
 const PURGE = "src/service/purge.ts";
+const PROMOTER_STATE = "src/service/promoter-state.ts";
 const DEDUP = "src/core/dedup.ts";
 
 const damage = damages(["purges"]);
@@ -92,6 +93,30 @@ export const PURGE_MUTANTS: readonly Mutant[] = [
     PURGE,
     "if (left === undefined) return this.#fence.raise(record);",
     "if (left !== null) return this.#fence.raise(record);",
+  ),
+  clearing(
+    "K1",
+    "clearing-raises-no-fence",
+    PURGE,
+    "if (left === undefined) return this.#fence.raise(record);",
+    "if (left === undefined) return;",
+    ["corners"],
+  ),
+  clearing(
+    "F1",
+    "fence-leaves-the-version",
+    PROMOTER_STATE,
+    'const edits = [set(["version"], version + 1)];',
+    'const edits = [set(["version"], version)];',
+    ["corners"],
+  ),
+  clearing(
+    "F1",
+    "fence-leaves-the-named-place",
+    PROMOTER_STATE,
+    "if (intent !== undefined) await this.#occupy(record, intent.lane, intent.offset);",
+    "",
+    ["corners"],
   ),
   clearing(
     "U3",
