@@ -2,7 +2,9 @@
  * Release and extend: reads the segment, lets `core/moves.ts` decide, applies it lease by lease.
  *
  * C4  A move is guarded by the presence of what it moves; if something was acked meanwhile, the
- *     segment is read again and that is dropped.
+ *     segment is read again and that is dropped. In doubt, a lease of a new id tells that its update
+ *     was applied; leases changed in place tell it only all together, each with all of its members:
+ *     others may have changed one of them to the same time.
  * F1  A message that is not in the lease that its receipt names is looked for in the others.
  */
 import { retryDelayMs } from "../core/backoff.ts";
@@ -31,14 +33,17 @@ import type { SegmentReceipts } from "./receipts.ts";
 const ATTEMPTS = 5;
 const LEASES_AT_ONCE = 16;
 
-/** `lease` tells that the change was applied: it is one of those that it changes. */
-interface Planned extends Move {
-  /** To a lease of a new id. */
-  readonly isMoved: boolean;
+interface Planned extends Pick<Move, "edits" | "guards"> {
+  readonly sign: Sign;
   readonly answers: ReadonlyMap<Receipt, ReceiptResult>;
   /** What one more update is for. */
   readonly rest: readonly Receipt[];
 }
+
+/** What tells that a change was applied. */
+type Sign =
+  | { readonly is: "newLease"; readonly id: string }
+  | { readonly is: "inPlace"; readonly leases: readonly Lease[] };
 
 interface ExtendRequest {
   readonly leaseSeconds: number;
@@ -153,14 +158,16 @@ export class LeaseChanger {
       const newId = () => newLeaseId(this.#deps);
       return { own, lease, move: planMove(lease, members, change, newId, named) };
     });
-    const marker = moves.find(({ lease, move }) => move.lease.id !== lease.id) ?? moves[0];
-    if (marker === undefined) return undefined;
+    if (moves.length === 0) return undefined;
+    const moved = moves.find(({ lease, move }) => move.lease.id !== lease.id)?.move.lease.id;
     if (change.to === "extend")
       for (const { own, move } of moves)
         for (const receipt of own) this.#moved.remember(receipt, move.lease);
     return {
-      lease: marker.move.lease,
-      isMoved: marker.move.lease.id !== marker.lease.id,
+      sign:
+        moved === undefined
+          ? { is: "inPlace", leases: moves.map(({ move }) => move.lease) }
+          : { is: "newLease", id: moved },
       edits: moves.flatMap(({ move }) => move.edits),
       guards: moves.flatMap(({ move }) => move.guards),
       answers: new Map(
@@ -197,7 +204,7 @@ export class LeaseChanger {
     const answers = new Map(
       [...held.values()].flat().map((receipt) => [receipt, { status: "done" }] as const),
     );
-    return { ...move, isMoved: true, answers, rest: [] };
+    return { ...move, sign: { is: "newLease", id: move.lease.id }, answers, rest: [] };
   }
 
   /** Reads, has it planned, applies; again when what was planned on has changed. */
@@ -225,17 +232,12 @@ export class LeaseChanger {
           all(...planned.guards, absent("closed")),
         );
         isApplied =
-          result.ok ||
-          (planned.isMoved && result.found?.[leaseName(planned.lease.id)] !== undefined);
+          result.ok || (planned.sign.is === "newLease" && shows(planned.sign, result.found));
       } catch (error) {
         if (!isLaneError(error, "outcome-unknown")) throw error;
         unknown = error;
         const found = await this.#deps.store.get("lanes", group.key, { consistent: true });
-        const now = found === undefined ? undefined : parseLease(planned.lease.id, found);
-        isApplied =
-          now !== undefined &&
-          now.until === planned.lease.until &&
-          now.waiting === planned.lease.waiting;
+        isApplied = shows(planned.sign, found);
       }
       if (!isApplied) continue;
       for (const [receipt, answer] of planned.answers) answers.set(receipt, answer);
@@ -249,6 +251,17 @@ export class LeaseChanger {
       new LaneError("throttled", "The leases are changing; nothing was released or extended.")
     );
   }
+}
+
+/** C4: a segment that a change of unknown outcome was made to, as read afterwards. */
+function shows(sign: Sign, item: Item | undefined): boolean {
+  if (item === undefined) return false;
+  if (sign.is === "newLease") return item[leaseName(sign.id)] !== undefined;
+  return sign.leases.every(({ id, until, pending }) => {
+    const now = parseLease(id, item);
+    if (now === undefined || now.until !== until || now.waiting) return false;
+    return [...pending].every((text) => now.pending.has(text));
+  });
 }
 
 /** Mostly the lease that they name has all of them; only else are the others looked through. */

@@ -323,6 +323,51 @@ describe("extend", () => {
       expect(new Set(statusesOf(await service.ack(Q, good)))).toEqual(new Set(["done"]));
     }
   });
+
+  it("C4: that was lost on its way is made again, though one of its leases was meanwhile extended alike", async () => {
+    const world = createWorld();
+    const other = world.instance();
+    const state = { first: "" };
+    const fault = first(1, (call) => state.first !== "" && isSegmentUpdate(call), {
+      throws: unknown,
+      before: () => other.extend(Q, [state.first], { leaseSeconds: 600 }),
+    });
+    const service = world.instance(tampered(world.store, fault).store);
+    await service.putQueue(Q, { lanes: 1, leaseSeconds: 30 });
+    await service.send(Q, texts(3));
+    const receipts = receiptsOf(await service.receive(Q, ALL));
+    // From here on two leases have what one was claimed with.
+    await service.extend(Q, receipts.slice(0, 1), { leaseSeconds: 20 });
+    state.first = receipts[0] ?? "";
+    const results = await world.through(service.extend(Q, receipts, { leaseSeconds: 600 }));
+    expect(statusesOf(results)).toEqual(["done", "done", "done"]);
+    await world.advance(599_999);
+    expect(await service.receive(Q, ALL)).toEqual([]);
+    await world.advance(1);
+    expect(await service.receive(Q, ALL)).toHaveLength(3);
+  });
+
+  it("C4: that was lost on its way is made again, though what it extends was meanwhile parted alike", async () => {
+    const world = createWorld();
+    const other = world.instance();
+    const state = { receipts: [] as readonly string[] };
+    const fault = first(1, (call) => state.receipts.length > 0 && isSegmentUpdate(call), {
+      throws: unknown,
+      before: async () => {
+        await other.extend(Q, state.receipts.slice(1), { leaseSeconds: 20 });
+        await other.extend(Q, state.receipts.slice(0, 1), { leaseSeconds: 600 });
+      },
+    });
+    const service = world.instance(tampered(world.store, fault).store);
+    await service.putQueue(Q, { lanes: 1, leaseSeconds: 30 });
+    await service.send(Q, texts(2));
+    const receipts = receiptsOf(await service.receive(Q, ALL));
+    state.receipts = receipts;
+    const results = await world.through(service.extend(Q, receipts, { leaseSeconds: 600 }));
+    expect(statusesOf(results)).toEqual(["done", "done"]);
+    await world.advance(599_999);
+    expect(await service.receive(Q, ALL)).toEqual([]);
+  });
 });
 
 describe("a claim whose answer was lost", () => {

@@ -61,4 +61,10 @@ export const REGRESSIONS: readonly (ScheduleKey & { readonly found: string })[] 
     found:
       "a visit that met a purge looked for the old segments among the new, and claimed everything anew",
   },
+  {
+    kind: "handles",
+    seed: 770002838,
+    found:
+      "an extension of several leases whose answer was lost said done, for somebody had extended one of them to the same time",
+  },
 ];

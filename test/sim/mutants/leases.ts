@@ -81,6 +81,14 @@ export const LEASE_MUTANTS: readonly Mutant[] = [
     "",
     ["corners"],
   ),
+  damage(
+    "C4",
+    "one-lease-speaks-for-all",
+    CHANGE,
+    "sign.leases.every(",
+    "sign.leases.slice(0, 1).every(",
+    ["handles"],
+  ),
   damage("C5", "no-skew-margin", BACKOFF, "lease.until + skewMarginMs + ", "lease.until + "),
   damage(
     "C4",
