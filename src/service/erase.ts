@@ -4,7 +4,7 @@
  * X1  An entry is erased once no message of it is unclaimed, held or pending. Only its body and parts go:
  *     count, writer, ttl, dedup and timer ids stay, for the log's order and exactly-once rest on them.
  * X2  What is claimed never becomes unclaimed, and what is not pending never becomes pending again,
- *     so that a state once seen erasable stays so.
+ *     so that a state once seen erasable stays so, and the segments are read once for many entries.
  */
 import { isHeld } from "../core/held.ts";
 import type { LogEntry } from "../core/plan.ts";
@@ -18,6 +18,9 @@ import { exists, remove, set } from "../store/port.ts";
 import type { Cursors, Stand } from "./cursor.ts";
 import type { Deps } from "./deps.ts";
 import type { LogReader } from "./log.ts";
+
+/** Requests under way. */
+const AT_ONCE = 16;
 
 export class Eraser {
   readonly #deps: Deps;
@@ -43,38 +46,54 @@ export class Eraser {
   }
 
   async #eraseDone(place: Stand, offsets: readonly Offset[]): Promise<void> {
-    const entries = new Map<Offset, LogEntry>();
-    for (const at of offsets) {
-      if (
-        [...entries.values()].some((entry) => entry.offset <= at && at < entry.offset + entry.count)
-      )
-        continue;
-      const entry = await this.#log.holding(place.queue, place.lane, at);
-      if (entry?.messages !== undefined) entries.set(entry.offset, entry);
-    }
-    for (const entry of entries.values()) {
-      if (await this.#isDone(place, entry)) await this.#erase(place, entry);
+    const entries = await this.#holding(place, offsets);
+    const done = entries.length === 0 ? [] : await this.#done(place, entries);
+    for (let at = 0; at < done.length; at += AT_ONCE) {
+      const some = done.slice(at, at + AT_ONCE);
+      const erased = await Promise.allSettled(some.map((entry) => this.#erase(place, entry)));
+      for (const one of erased) if (one.status === "rejected") throw one.reason;
     }
   }
 
-  /** X1, by the listed segments that overlap the entry, read after the entry was known. */
-  async #isDone(place: Stand, entry: LogEntry): Promise<boolean> {
+  /** The entries that hold the offsets: one is looked up, then twice as many, for mostly one holds many of them. */
+  async #holding(place: Stand, offsets: readonly Offset[]): Promise<readonly LogEntry[]> {
+    const found = new Map<Offset, LogEntry>();
+    let open = offsets;
+    for (let width = 1; open.length > 0; width = Math.min(2 * width, AT_ONCE)) {
+      const entries = await Promise.all(
+        open.slice(0, width).map((at) => this.#log.holding(place.queue, place.lane, at)),
+      );
+      for (const entry of entries) if (entry !== undefined) found.set(entry.offset, entry);
+      open = open
+        .slice(width)
+        .filter(
+          (at) => !entries.some((entry) => entry !== undefined && overlaps(entry, at, at + 1)),
+        );
+    }
+    return [...found.values()].filter(({ messages }) => messages !== undefined);
+  }
+
+  /** X1, by the listed segments that overlap the entries, read after those were known. */
+  async #done(place: Stand, entries: readonly LogEntry[]): Promise<readonly LogEntry[]> {
     const cursor = await this.#cursors.refresh(place);
-    const entryEnd = entry.offset + entry.count;
-    const starts = cursor.segments.filter((start, index) => {
-      const next = cursor.segments[index + 1] ?? Number.POSITIVE_INFINITY;
-      return start < entryEnd && next > entry.offset;
-    });
+    const listed = cursor.segments
+      .map((start, index) => ({ start, next: cursor.segments[index + 1] ?? Infinity }))
+      .filter(({ start, next }) => entries.some((entry) => overlaps(entry, start, next)));
     const segments = await Promise.all(
-      starts.map(async (start) => {
+      listed.map(async ({ start, next }) => {
         const key = segmentKey(place.queue, place.lane, place.group, cursor.generation, start);
-        return parseSegment(start, await this.#deps.store.get("lanes", key, { consistent: true }));
+        const item = await this.#deps.store.get("lanes", key, { consistent: true });
+        return { segment: parseSegment(start, item), next };
       }),
     );
-    // What lies behind the end of the last listed one belongs to a successor that is not listed yet.
-    const last = cursor.segments.at(-1) === starts.at(-1) ? segments.at(-1) : undefined;
-    if (last?.end !== undefined && last.end < entryEnd) return false;
-    return segments.every((segment) => isDone(segment, entry));
+    return entries.filter((entry) => {
+      const entryEnd = entry.offset + entry.count;
+      const own = segments.filter(({ segment, next }) => overlaps(entry, segment.start, next));
+      // What lies behind the end of the last listed one belongs to a successor that is not listed yet.
+      const last = own.find(({ next }) => next === Infinity)?.segment;
+      if (last?.end !== undefined && last.end < entryEnd) return false;
+      return own.every(({ segment }) => isDone(segment, entry));
+    });
   }
 
   async #erase(place: Stand, entry: LogEntry): Promise<void> {
@@ -103,6 +122,9 @@ export class Eraser {
     }
   }
 }
+
+const overlaps = (entry: LogEntry, from: number, to: number): boolean =>
+  from < entry.offset + entry.count && to > entry.offset;
 
 /** X1, as far as one segment goes. */
 function isDone(segment: Segment, entry: LogEntry): boolean {

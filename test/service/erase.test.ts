@@ -96,6 +96,35 @@ describe("eraseOnAck", () => {
     expect(parts()).toEqual([]);
   });
 
+  it("of many entries takes a few times as long as of one, and reads the segments once", async () => {
+    const world = createWorld();
+    const { store, calls } = tampered(world.store, () => ({
+      before: () => world.deps().sleep(40),
+    }));
+    const service = world.instance(store);
+    await world.through(service.putQueue(Q, { lanes: 1, eraseOnAck: true }));
+    for (let entry = 0; entry < 100; entry++) await world.instance().send(Q, [text(`m${entry}`)]);
+    const receipts = receiptsOf(await world.through(service.receive(Q, ALL)));
+    const calledAt = world.now();
+    calls.length = 0;
+    const results = await world.through(service.ack(Q, receipts));
+    expect(new Set(statusesOf(results))).toEqual(new Set(["done"]));
+    expect(world.now() - calledAt).toBeLessThan(1_000);
+    expect((await logOf(world)).filter((entry) => entry["body"] !== undefined)).toEqual([]);
+    expect(calls.filter(({ op, pk }) => op === "get" && pk.startsWith("cursor#"))).toHaveLength(2);
+  });
+
+  it("looks for an entry once, however much of it is acked", async () => {
+    const { world, service } = await erasing(100);
+    const receipts = receiptsOf(await service.receive(Q, ALL));
+    const queries = () => world.requests.filter(({ action }) => action === "Query").length;
+    const before = queries();
+    await service.ack(Q, receipts.slice(0, 60));
+    expect(queries() - before).toBe(1);
+    await service.ack(Q, receipts.slice(60));
+    expect(queries() - before).toBe(2);
+  });
+
   it("that fails leaves the ack done", async () => {
     const world = createWorld();
     const isErasure = first(9, (call) => call.sets?.["erased"] === true, { throws: throttled });
