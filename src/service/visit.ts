@@ -4,6 +4,8 @@
  *
  * C2  Segments whose leases are known to have run out come first; by turns one older segment is looked at.
  * C7  A cut segment gets its successor, a drained one is closed, a closed one that is still listed leaves.
+ * C8  Who meets another generation begins anew with its segments: an old one, absent there, would be
+ *     taken for unclaimed.
  * V1  A lane counts as empty only when every segment that its cursor lists has been looked at, the
  *     last of them uncut, and no claim there was refused; otherwise the visit says that it is unsure.
  */
@@ -216,7 +218,7 @@ export class Visits {
     return void Object.assign(state, this.#order(state.stand, state.cursor));
   }
 
-  /** C8: another generation has segments of its own; where it lists none, an absent one would be taken for unclaimed. */
+  /** C8 */
   #beginAnew(state: Tour): void {
     state.visited.clear();
     state.drained.length = 0;
