@@ -1,4 +1,7 @@
-/** Corners of consumer groups: seeks to a time, to a message, by two at once, and to a lane said to be done with. */
+/**
+ * Corners of consumer groups: seeks to a time, to a message, by two at once, and to a lane said to be done
+ * with; a first group whose maker dies, or is held up.
+ */
 import { epochMs, groupName } from "../../src/core/types.ts";
 import { GroupAuditor } from "./group-auditor.ts";
 import { begun } from "./ledger.ts";
@@ -87,6 +90,30 @@ export async function soughtWhileMarked(stage: Stage): Promise<void> {
     await takeAll(stage, group);
     sim.audit(() => group.checkNothingLost(scheduler.now));
   }
+}
+
+/**
+ * Y3: a queue's first group stands, and its maker dies; or it takes so long that the janitor has taken it
+ * for one that was never made. A purge passes over its messages all the same.
+ */
+export async function madeHalfWay(stage: Stage): Promise<void> {
+  const { sim, operations } = stage;
+  const { random, scheduler } = sim;
+  sim.calm();
+  const queue = await made(stage, { retentionSeconds: DAY_SECONDS, leaseSeconds: 5, lanes: 1 });
+  await operations.send(queue, random.int(1, 4));
+  const does = random.pick(["crash", "slow"] as const);
+  sim.world.ambush = { pk: "group#", on: "writes", chance: 1, does, once: true };
+  const group = grouped(stage, queue);
+  await sprung(sim);
+  if (does === "slow") await operations.janitor();
+  await group;
+  // Whoever is there says that it is, and reads.
+  const auditor = await grouped(stage, queue);
+  await scheduler.sleep(SECOND);
+  await operations.purge(queue);
+  await scheduler.sleep(SECOND);
+  await takeAll(stage, auditor);
 }
 
 const GROUP = groupName("readers");

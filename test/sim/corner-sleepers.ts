@@ -1,5 +1,9 @@
-/** Corners of who sleeps over what has been read, and wakes when others have gone on. */
+/**
+ * Corners of who sleeps over what has been read, and wakes when others have gone on; and of who clears a
+ * queue and dies.
+ */
 import type { Ambush } from "./instance.ts";
+import { OnceAuditor } from "./once-auditor.ts";
 import { by, DAY_SECONDS, made, MINUTE, newcomer, SECOND, sprung } from "./stage.ts";
 import type { Stage } from "./stage.ts";
 
@@ -78,6 +82,31 @@ export async function clearedBehind(stage: Stage): Promise<void> {
   await promoted;
   await scheduler.sleep(60 * SECOND);
   await operations.receiveFrom(queue, { max: 10, leaseSeconds: 1 });
+}
+
+/** K2: a clearing ends before it has passed over everything; ids that are repeated then are not forgotten. */
+export async function clearedHalfWay(stage: Stage): Promise<void> {
+  const { sim, operations } = stage;
+  const { random, scheduler } = sim;
+  const windowSeconds = 7_200;
+  const queue = await made(stage, {
+    retentionSeconds: DAY_SECONDS,
+    leaseSeconds: 5,
+    lanes: random.int(1, 2),
+    dedup: { scope: "queue", windowSeconds, contentBased: false },
+  });
+  const auditor = new OnceAuditor(sim, windowSeconds * SECOND, queue.purges);
+  operations.verdicts.push(() => auditor.verdict());
+  const deeds = Array.from({ length: random.int(1, 3) }, () => auditor.deed());
+  await auditor.send(queue, deeds);
+  await scheduler.sleep(SECOND);
+  const does = random.pick(["crash", "lost"] as const);
+  sim.world.ambush = { pk: "cursor#", on: "writes", chance: 1, does, once: true };
+  await operations.clear(queue);
+  sim.world.ambush = undefined;
+  // Until everybody would have heard of it.
+  await scheduler.sleep(12 * SECOND);
+  for (let left = 2; left > 0; left -= 1) await auditor.send(queue, deeds);
 }
 
 const PROMOTING: readonly Ambush[] = [

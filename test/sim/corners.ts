@@ -5,8 +5,8 @@
  */
 import type { QueueName } from "../../src/core/types.ts";
 import { GRAVES, QUEUES } from "../../src/store/keys.ts";
-import { soughtByTime, soughtTwice, soughtWhileMarked } from "./corner-groups.ts";
-import { clearedBehind, touchedBehind } from "./corner-sleepers.ts";
+import { madeHalfWay, soughtByTime, soughtTwice, soughtWhileMarked } from "./corner-groups.ts";
+import { clearedBehind, clearedHalfWay, touchedBehind } from "./corner-sleepers.ts";
 import { drawFaults } from "./faults.ts";
 import type { FaultPlan } from "./faults.ts";
 import type { Ambush } from "./instance.ts";
@@ -60,6 +60,7 @@ const SCENES: readonly ((stage: Stage) => Promise<void>)[] = [
   soughtByTime,
   soughtTwice,
   soughtWhileMarked,
+  madeHalfWay,
   extendedBehind,
   switchedLate,
   carriedLate,
@@ -67,6 +68,7 @@ const SCENES: readonly ((stage: Stage) => Promise<void>)[] = [
   lateCopies,
   touchedBehind,
   clearedBehind,
+  clearedHalfWay,
 ];
 
 /** L9: the lanes of a set expire unread, their end entries too, before anybody comes to the next set. */

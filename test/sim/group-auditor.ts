@@ -1,7 +1,7 @@
 /**
- * What is promised of one consumer group (C8, C9, Y5): from where it begins on it gets every message that
- * it is to get and no other, and nothing again that it has acked, but for a seek. What is not sure is
- * never a failure (B1).
+ * What is promised of one consumer group (C8, C9, Y3, Y5): from where it begins on it gets every message that
+ * it is to get and no other, and nothing again that it has acked or that was purged, but for a seek. What
+ * is not sure is never a failure (B1).
  */
 import type { ReceivedMessage } from "../../src/service/api.ts";
 import { overAt } from "./ledger.ts";
@@ -68,6 +68,19 @@ export class GroupAuditor {
         throw new Violation(
           "purged",
           `${this.name} got m${number}, sent before ${message.span.to}, after a seek to the latest of ${passed.span.from}`,
+        );
+      const purge = this.#queue.purges.find(
+        (one) =>
+          one.outcome === "done" &&
+          message.span.outcome === "done" &&
+          message.span.to < one.from &&
+          one.to < span.from &&
+          !this.#beganSince(one.from),
+      );
+      if (purge !== undefined)
+        throw new Violation(
+          "purged",
+          `${this.name} got m${number}, sent before ${message.span.to}, after the purge of ${purge.from}`,
         );
       this.#deliveries.set(number, [...(this.#deliveries.get(number) ?? []), span]);
     }

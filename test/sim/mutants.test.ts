@@ -48,7 +48,7 @@ const PROTOCOL = new RegExp(
   ].join("|")})|service/(${[
     "ack|append|append-once|catalog|change-leases|choices|claim|combiner|cursor|dead-letter|depth",
     "erase|group-catalog|group-keeper|groups|intents|janitor|lane-choice|lane-writer|lanes|log",
-    "parts|promoter|publish|queues|receive|redrive|requests|seek|starts|tail|timers|visit",
+    "parts|promoter|promoter-state|publish|purge|queues|receive|redrive|requests|seek|starts|tail|timers|visit",
   ].join("|")}))\\.ts$`,
 );
 
@@ -73,13 +73,10 @@ const JUDGED_ELSEWHERE: ReadonlySet<string> = new Set([
   "R5 src/core/backoff.ts",
   "V5 src/service/receive.ts",
   "X2 src/service/erase.ts",
-  "Y3 src/service/groups.ts",
   // Nobody here asks for what they forbid or grant.
   "H3 src/service/choices.ts",
   "I1 src/service/publish.ts",
   "I2 src/service/publish.ts",
   "R4 src/service/requests.ts",
   "V3 src/service/receive.ts",
-  // That a record has ended is seen by what is stored once more, which no caller here waits for.
-  "I2 src/service/intents.ts",
 ]);

@@ -125,6 +125,19 @@ export class OnceAuditor {
     if (stranger !== undefined)
       throw new Violation("twice", `${deed.id} is told ${result.id}, which is ${stranger.id}`);
     this.#checkForgotten(deed, message, result.id);
+    this.#checkWindow(deed, message, result.id);
+  }
+
+  /** I2: when the windows of all earlier sends are over, the next one is no repeat. */
+  #checkWindow(deed: Deed, message: Sent, id: string): void {
+    const others = deed.sends.filter((one) => one !== message);
+    const lastAt = Math.max(...others.map(({ span }) => overAt(span)));
+    const slackMs = LIMITS.dedupSpareMs + TTL_STEP_MS + 2 * this.#sim.plan.skewMs;
+    if (lastAt + this.#windowMs + slackMs >= message.span.from) return;
+    throw new Violation(
+      "lost",
+      `${deed.id} is told ${id} by a call of ${message.span.from}, and was last sent by ${lastAt}`,
+    );
   }
 
   /** K2: what was sent before a clearing is no repeat's any more, once all have heard of that. */
@@ -172,6 +185,30 @@ export class OnceAuditor {
           `${id} stands as m${earlier.number} (${earlier.id}) and as m${later.number} (${later.id}), sent at ${earlier.span.from} and ${later.span.from}`,
         );
       }
+    }
+  }
+
+  /** K2: its id is forgotten only when all lanes have passed over what it was sent with. */
+  #checkPassedOver({ id, sends }: Deed): void {
+    const standing = sends.filter((one) => one.id !== undefined && one.span.outcome === "done");
+    for (const earlier of standing) {
+      const knownBy = earlier.span.from + this.#windowMs - 2 * this.#sim.plan.skewMs;
+      // Else it may have been sent under another name than those who had heard of a clearing use.
+      const isPlain = this.#clears.every(
+        (clear) =>
+          clear.outcome === "refused" ||
+          clear.from > earlier.span.to ||
+          overAt(clear) + this.#heardOfMs < earlier.span.from,
+      );
+      const later = standing.find(
+        ({ span }) => span.from > earlier.span.to && span.to < knownBy && isPlain,
+      );
+      const again = earlier.deliveries.find(({ span }) => later && span.from > later.span.to);
+      if (later === undefined || again === undefined) continue;
+      throw new Violation(
+        "twice",
+        `${id} was forgotten for m${later.number}, sent by ${later.span.to}, and m${earlier.number} is received in a call begun at ${again.span.from}`,
+      );
     }
   }
 
@@ -241,6 +278,7 @@ export class OnceAuditor {
   async verdict(): Promise<void> {
     for (const deed of this.deeds) {
       this.#checkOnce(deed);
+      this.#checkPassedOver(deed);
       for (const message of deed.sends) await this.#checkPut(deed, message);
       for (const { id, at } of deed.told) {
         if (deed.sends.some((message) => message.id === id)) continue;

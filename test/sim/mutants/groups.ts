@@ -58,6 +58,22 @@ export const GROUP_MUTANTS: readonly Mutant[] = [
     ["corners"],
   ),
   damage(
+    "Y3",
+    "group-is-not-announced",
+    "src/service/groups.ts",
+    "record.groups.has(name) ? record : await this.#announce(record, name);",
+    "record.groups.has(name) ? record : await this.#catalog.fresh(record.name);",
+    ["corners"],
+  ),
+  damage(
+    "Y3",
+    "late-group-is-not-announced-again",
+    "src/service/groups.ts",
+    "if ((await this.#announce(record, group.name)) !== undefined) return;",
+    "if (record.groups.size >= 0) return;",
+    ["corners"],
+  ),
+  damage(
     "Y4",
     "group-name-is-free-at-once",
     "src/service/groups.ts",

@@ -66,6 +66,16 @@ export const ONCE_MUTANTS: readonly Mutant[] = [
     "if (!firsts.has(unit.id)) firsts.set(unit.id, unit);",
     "firsts.set(`${unit.id}#${firsts.size}`, unit);",
   ),
+  {
+    ...damage("I2", "what-has-ended-is-remembered", INTENTS, "", ""),
+    edits: [
+      ["return intent.ttl * 1000 > this.#deps.clock.now();", "return intent.ttl > 0;"],
+      [
+        'return any(absent("version"), less(["ttl"], nowSeconds + 1));',
+        "return absent(nowSeconds > 0 ? version : '');",
+      ],
+    ],
+  },
   damage("I1", "names-over-others", INTENTS, ", edits, this.#guard(unit, known)", ", edits"),
   damage(
     "R5",

@@ -119,6 +119,23 @@ export const PURGE_MUTANTS: readonly Mutant[] = [
     ["corners"],
   ),
   clearing(
+    "K2",
+    "clearing-forgets-no-ids",
+    PURGE,
+    "if ((await this.#catalog.change(record, { clearedAt })) !== undefined) return;",
+    "if (clearedAt > 0) return;",
+  ),
+  {
+    ...clearing("K2", "clearing-forgets-ids-first", PURGE, "", "", ["corners"]),
+    edits: [
+      ["      await this.#purgeLanes(record);\n      for (let attempt", "      for (let attempt"],
+      [
+        "{ clearedAt })) !== undefined) return;",
+        "{ clearedAt })) !== undefined) return await this.#purgeLanes(record);",
+      ],
+    ],
+  },
+  clearing(
     "U3",
     "ids-outlive-clearing",
     DEDUP,
