@@ -8,8 +8,10 @@
  *     in the same update, guarded by their presence (at most `moveMembers`; more: by the whole pending
  *     set as read). A release always moves, so that the receipt is spent: the same release made twice
  *     would take back an attempt twice; what an extension moves says to which attempt it belongs (F1).
+ *     In doubt, a lease of a new id tells that its update was applied; leases changed in place tell it
+ *     only all together, each with all of its members: others may have changed one to the same time.
  */
-import type { Condition, Edit } from "../store/port.ts";
+import type { Condition, Edit, Item } from "../store/port.ts";
 import { contains, discard, equal, remove, set } from "../store/port.ts";
 import { LIMITS } from "./limits.ts";
 import {
@@ -18,6 +20,7 @@ import {
   leaseRemovals,
   memberOffset,
   memberTag,
+  parseLease,
   pendingName,
 } from "./segment.ts";
 import type { Lease } from "./segment.ts";
@@ -72,6 +75,22 @@ export function planMove(
   }
   const { edits, guards } = takeOut(lease, members, named);
   return { lease: next, edits: [...edits, ...leaseEdits(next)], guards };
+}
+
+/** What tells that a change was applied. */
+export type Sign =
+  | { readonly is: "newLease"; readonly id: string }
+  | { readonly is: "inPlace"; readonly leases: readonly Lease[] };
+
+/** C4: `item`: the segment that the change was made to, as it was found afterwards. */
+export function shows(sign: Sign, item: Item | undefined): boolean {
+  if (item === undefined) return false;
+  if (sign.is === "newLease") return item[leaseName(sign.id)] !== undefined;
+  return sign.leases.every(({ id, until, pending }) => {
+    const now = parseLease(id, item);
+    if (now === undefined || now.until !== until || now.waiting) return false;
+    return [...pending].every((text) => now.pending.has(text));
+  });
 }
 
 /** C4: members leave a lease, guarded by their presence: by name, unless the update names too many. */

@@ -7,7 +7,8 @@
  *     that nobody has re-claimed can still be acked.
  * A1  After an ack of unknown outcome, a member that is pending nowhere in the segment while its lease
  *     still runs was acked: by that attempt, or by the same holder before. Once the lease has run
- *     out, it may have been another's, and the outcome stays unknown.
+ *     out, it may have been another's, and the outcome stays unknown. No later error says that nothing
+ *     was done.
  * A2  Nothing is read first (R1). What was not in the lease that its receipt names is looked for in the
  *     old item (F1), and acked in the lease that held it there, again by existence alone.
  * A3  A stale receipt may be accepted: then the message is acked whoever has it by now (F2), and pending
@@ -15,7 +16,7 @@
  *     for, as no claim changes that of a lease that others do not take.
  * A4  What a purge carried over is acked where it stands now, in leases of the same ids (C8).
  */
-import { isLaneError, LaneError } from "../core/errors.ts";
+import { afterChange, isLaneError, LaneError } from "../core/errors.ts";
 import { holderOf, holds } from "../core/follow.ts";
 import type { Receipt } from "../core/receipt.ts";
 import { leaseName, member, parseSegment, pendingName } from "../core/segment.ts";
@@ -31,7 +32,7 @@ import { backoffMs } from "./deps.ts";
 import type { Deps } from "./deps.ts";
 import type { Eraser } from "./erase.ts";
 import type { Moved } from "./moved.ts";
-import { byReceipt, inSegment } from "./receipts.ts";
+import { byReceipt, inSegment, PARTLY } from "./receipts.ts";
 import type { SegmentReceipts } from "./receipts.ts";
 
 const ATTEMPTS = 3;
@@ -102,10 +103,13 @@ export class Acker {
       isClosed(answer) ? [{ receipt, isInDoubt: answer.isInDoubt }] : [],
     );
     if (closed.length === 0) return answers;
+    const isChanged = closed.length < answers.size || closed.some(({ isInDoubt }) => isInDoubt);
     const elsewhere = await this.#carriedOver(
       group,
       closed.map(({ receipt }) => receipt),
-    );
+    ).catch((error: unknown) => {
+      throw isChanged ? afterChange(error, PARTLY) : error;
+    });
     return new Map([
       ...answers,
       ...closed.map(({ receipt, isInDoubt }): [Receipt, Answer] => {
@@ -148,8 +152,12 @@ export class Acker {
         lease: { id: this.#moved.leaseOf(receipt), entry: receipt.entry },
       })),
     );
-    for (let round = 0; round < ROUNDS && open.length > 0; round++)
-      open = await this.#round(first, open, answers);
+    try {
+      for (let round = 0; round < ROUNDS && open.length > 0; round++)
+        open = await this.#round(first, open, answers);
+    } catch (error) {
+      throw [...answers.values()].includes("done") ? afterChange(error, PARTLY) : error;
+    }
     for (const { receipt } of open) answers.set(receipt, "unknown");
     return groups.map(
       ({ receipts }) =>
@@ -213,7 +221,8 @@ export class Acker {
           isInDoubt: attempt > 1,
         };
       } catch (error) {
-        if (!isLaneError(error, "outcome-unknown") || attempt === ATTEMPTS) throw error;
+        if (!isLaneError(error, "outcome-unknown") || attempt === ATTEMPTS)
+          throw attempt > 1 ? afterChange(error, PARTLY) : error;
         await this.#deps.sleep(backoffMs(this.#deps, attempt, 20, 200));
       }
     }

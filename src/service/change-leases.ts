@@ -2,21 +2,19 @@
  * Release and extend: reads the segment, lets `core/moves.ts` decide, applies it lease by lease.
  *
  * C4  A move is guarded by the presence of what it moves; if something was acked meanwhile, the
- *     segment is read again and that is dropped. In doubt, a lease of a new id tells that its update
- *     was applied; leases changed in place tell it only all together, each with all of its members:
- *     others may have changed one of them to the same time.
+ *     segment is read again and that is dropped.
  * F1  A message that is not in the lease that its receipt names is looked for in the others.
  */
 import { retryDelayMs } from "../core/backoff.ts";
-import { isLaneError, LaneError } from "../core/errors.ts";
+import { afterChange, isLaneError, LaneError } from "../core/errors.ts";
 import { holderOf } from "../core/follow.ts";
 import type { Reach } from "../core/follow.ts";
-import { planMove, planReleaseInOrder } from "../core/moves.ts";
-import type { LeaseChange, Move } from "../core/moves.ts";
+import { planMove, planReleaseInOrder, shows } from "../core/moves.ts";
+import type { LeaseChange, Move, Sign } from "../core/moves.ts";
 import type { QueueRecord } from "../core/queue.ts";
 import { sealReceipt } from "../core/receipt.ts";
 import type { Receipt } from "../core/receipt.ts";
-import { leaseName, member, parseLease, parseSegment } from "../core/segment.ts";
+import { member, parseLease, parseSegment } from "../core/segment.ts";
 import type { Lease } from "../core/segment.ts";
 import type { QueueName } from "../core/types.ts";
 import { absent, all } from "../store/port.ts";
@@ -27,7 +25,7 @@ import type { Catalog } from "./catalog.ts";
 import { newLeaseId } from "./deps.ts";
 import type { Deps } from "./deps.ts";
 import type { Moved } from "./moved.ts";
-import { byReceipt, memberOf } from "./receipts.ts";
+import { byReceipt, memberOf, PARTLY } from "./receipts.ts";
 import type { SegmentReceipts } from "./receipts.ts";
 
 const ATTEMPTS = 5;
@@ -39,11 +37,6 @@ interface Planned extends Pick<Move, "edits" | "guards"> {
   /** What one more update is for. */
   readonly rest: readonly Receipt[];
 }
-
-/** What tells that a change was applied. */
-type Sign =
-  | { readonly is: "newLease"; readonly id: string }
-  | { readonly is: "inPlace"; readonly leases: readonly Lease[] };
 
 interface ExtendRequest {
   readonly leaseSeconds: number;
@@ -215,53 +208,49 @@ export class LeaseChanger {
     plan: (item: Item, receipts: readonly Receipt[]) => Planned | undefined,
   ): Promise<void> {
     let unknown: unknown;
+    let isChanged = false;
     let open = receipts;
-    for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
-      const item = await this.#deps.store.get("lanes", group.key, { consistent: true });
-      const planned = item === undefined || item["closed"] === true ? undefined : plan(item, open);
-      if (planned === undefined) {
-        if (unknown !== undefined) throw unknown;
-        return;
+    try {
+      for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
+        const item = await this.#deps.store.get("lanes", group.key, { consistent: true });
+        const isClosed = item === undefined || item["closed"] === true;
+        const planned = isClosed ? undefined : plan(item, open);
+        if (planned === undefined) {
+          if (unknown !== undefined) throw unknown;
+          return;
+        }
+        let isApplied: boolean;
+        try {
+          const result = await this.#deps.store.update(
+            "lanes",
+            group.key,
+            planned.edits,
+            all(...planned.guards, absent("closed")),
+          );
+          isApplied =
+            result.ok || (planned.sign.is === "newLease" && shows(planned.sign, result.found));
+        } catch (error) {
+          if (!isLaneError(error, "outcome-unknown")) throw error;
+          unknown = error;
+          const found = await this.#deps.store.get("lanes", group.key, { consistent: true });
+          isApplied = shows(planned.sign, found);
+        }
+        if (!isApplied) continue;
+        for (const [receipt, answer] of planned.answers) answers.set(receipt, answer);
+        if (planned.rest.length === 0) return;
+        open = planned.rest;
+        isChanged = true;
+        unknown = undefined;
+        attempt = -1;
       }
-      let isApplied: boolean;
-      try {
-        const result = await this.#deps.store.update(
-          "lanes",
-          group.key,
-          planned.edits,
-          all(...planned.guards, absent("closed")),
-        );
-        isApplied =
-          result.ok || (planned.sign.is === "newLease" && shows(planned.sign, result.found));
-      } catch (error) {
-        if (!isLaneError(error, "outcome-unknown")) throw error;
-        unknown = error;
-        const found = await this.#deps.store.get("lanes", group.key, { consistent: true });
-        isApplied = shows(planned.sign, found);
-      }
-      if (!isApplied) continue;
-      for (const [receipt, answer] of planned.answers) answers.set(receipt, answer);
-      if (planned.rest.length === 0) return;
-      open = planned.rest;
-      unknown = undefined;
-      attempt = -1;
+      throw new LaneError(
+        "throttled",
+        "The leases are changing; nothing was released or extended.",
+      );
+    } catch (error) {
+      throw unknown === undefined && !isChanged ? error : afterChange(error, PARTLY);
     }
-    throw (
-      unknown ??
-      new LaneError("throttled", "The leases are changing; nothing was released or extended.")
-    );
   }
-}
-
-/** C4: a segment that a change of unknown outcome was made to, as read afterwards. */
-function shows(sign: Sign, item: Item | undefined): boolean {
-  if (item === undefined) return false;
-  if (sign.is === "newLease") return item[leaseName(sign.id)] !== undefined;
-  return sign.leases.every(({ id, until, pending }) => {
-    const now = parseLease(id, item);
-    if (now === undefined || now.until !== until || now.waiting) return false;
-    return [...pending].every((text) => now.pending.has(text));
-  });
 }
 
 /** Mostly the lease that they name has all of them; only else are the others looked through. */

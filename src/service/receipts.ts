@@ -85,4 +85,6 @@ export async function byReceipt(
   });
 }
 
-const PARTLY = "Some of the receipts may have been handled; the same call can be made again.";
+/** Where an error may not say that nothing was changed. */
+export const PARTLY =
+  "Some of the receipts may have been handled; the same call can be made again.";

@@ -80,7 +80,7 @@ export class RealDeployment implements Deployment {
       skewMs: SKEW_MS,
       skewMarginMs: SKEW_MARGIN_MS,
       cachedMs: CACHED_MS,
-      reliable: false,
+      isReliable: () => false,
     });
   }
 

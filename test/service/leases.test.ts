@@ -1,8 +1,9 @@
 import { describe, expect, it } from "vitest";
-import type { ReceivedMessage } from "../../src/service/api.ts";
+import type { ReceiptResult, ReceivedMessage, Service } from "../../src/service/api.ts";
 import {
   ALL,
   bodyOf,
+  crash,
   createWorld,
   DEAD,
   drain,
@@ -15,7 +16,7 @@ import {
   unknown,
 } from "./fixture.ts";
 import { first, isSegmentUpdate, tampered } from "./tampered.ts";
-import type { Fault } from "./tampered.ts";
+import type { Call, Fault } from "./tampered.ts";
 
 const NOW_FREE = { delaySeconds: 0, countAttempt: true };
 
@@ -367,6 +368,78 @@ describe("extend", () => {
     expect(statusesOf(results)).toEqual(["done", "done"]);
     await world.advance(599_999);
     expect(await service.receive(Q, ALL)).toEqual([]);
+  });
+});
+
+describe("what fails in the middle", () => {
+  type Do = (service: Service, receipts: readonly string[]) => Promise<readonly ReceiptResult[]>;
+  const calls: Readonly<Record<string, Do>> = {
+    ack: (service, receipts) => service.ack(Q, receipts),
+    release: (service, receipts) => service.release(Q, receipts, NOW_FREE),
+    extend: (service, receipts) => service.extend(Q, receipts, { leaseSeconds: 60 }),
+  };
+
+  /** A service for which certain calls fail, one after the other, and receipts of one lease. */
+  async function failing(count: number, faults: readonly [(call: Call) => boolean, Fault][]) {
+    const world = createWorld();
+    const plain = world.instance();
+    await plain.putQueue(Q, { lanes: 1 });
+    await plain.send(Q, texts(count));
+    const receipts = receiptsOf(await plain.receive(Q, ALL));
+    const left = [...faults];
+    const { store } = tampered(world.store, (call) =>
+      left[0]?.[0](call) === true ? left.shift()?.[1] : undefined,
+    );
+    return { world, plain, receipts, left, service: world.instance(store) };
+  }
+
+  it.each(Object.entries(calls))(
+    "%s: in doubt, no later error says that nothing was done",
+    async (name, run) => {
+      const isSegmentGet = ({ op, pk, sk }: Call) =>
+        op === "get" && pk.startsWith("cursor#") && sk.includes("#");
+      const doubt: [(call: Call) => boolean, Fault] = [isSegmentUpdate, { throws: unknown }];
+      const cases: [(call: Call) => boolean, Fault][] = [[isSegmentUpdate, { throws: throttled }]];
+      if (name !== "ack") cases.push([isSegmentGet, { throws: throttled }]);
+      for (const then of cases) {
+        const { world, service, receipts, left } = await failing(2, [doubt, then]);
+        await expect(world.through(run(service, receipts))).rejects.toMatchObject({
+          code: "outcome-unknown",
+        });
+        expect(left).toEqual([]);
+      }
+    },
+  );
+
+  it.each(Object.entries(calls))(
+    "%s: once a part is done, no error says that nothing was",
+    async (name, run) => {
+      const { plain, service, receipts, left } = await failing(150, []);
+      // From here on each of them has a lease of its own.
+      for (const receipt of receipts) await plain.extend(Q, [receipt], { leaseSeconds: 50 });
+      let updates = 0;
+      left.push([
+        (call) => isSegmentUpdate(call) && ++updates === (name === "ack" ? 3 : 2),
+        { throws: throttled },
+      ]);
+      await expect(run(service, receipts)).rejects.toMatchObject({ code: "outcome-unknown" });
+      expect(left).toEqual([]);
+    },
+  );
+
+  it("A4: an ack in doubt that meets a purge half way does not say that nothing was done", async () => {
+    const isSwitch = ({ sets }: Call) =>
+      sets?.["generation"] !== undefined && sets["next"] === undefined;
+    const { world, plain, receipts, service, left } = await failing(2, []);
+    const dying = tampered(world.store, first(1, isSwitch, { throws: crash })).store;
+    const after = () =>
+      expect(world.instance(dying).purgeQueue(Q)).rejects.toThrow("the process has ended");
+    left.push([isSegmentUpdate, { throws: unknown, applied: true, after }]);
+    await expect(world.through(service.ack(Q, receipts))).rejects.toMatchObject({
+      code: "outcome-unknown",
+    });
+    expect(left).toEqual([]);
+    expect(await drain(plain)).toEqual([]);
   });
 });
 

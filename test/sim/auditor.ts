@@ -3,6 +3,7 @@
  * invariant (`violation.ts`). What is not sure is never a failure (B1).
  */
 import type { OutgoingMessage } from "../../src/core/message.ts";
+import type { QueueName } from "../../src/core/types.ts";
 import type {
   AckOptions,
   ReceiptResult,
@@ -22,10 +23,10 @@ export interface Bounds {
   readonly skewMarginMs: number;
   /** How long an instance may act on old settings, by true time. */
   readonly cachedMs: number;
-  /** No fault leaves an outcome in doubt: the sharper checks hold, too. */
-  readonly reliable: boolean;
-  /** No fault makes a receive that was answered forget what it has claimed. */
-  readonly keepsClaims?: boolean;
+  /** No fault leaves the outcome of a call in doubt that began then: the sharper checks hold, too. */
+  readonly isReliable: (from: number) => boolean;
+  /** No fault has made a receive that was answered forget what it had claimed. */
+  readonly keepsClaims?: () => boolean;
 }
 
 interface ReceiveCall {
@@ -49,8 +50,11 @@ export class Auditor {
   readonly #bounds: Bounds;
   readonly #order: OrderAuditor;
   readonly times: TimeAuditor;
-  /** Receives under way or of unknown outcome: each may hold what no one knows of. */
-  readonly receives = new Map<Incarnation, ReceiveCall[]>();
+  /**
+   * Receives under way or of unknown outcome: each may hold what no one knows of. By name, for one that is
+   * still at work on a queue may yet claim from the next one of its name.
+   */
+  readonly receives = new Map<QueueName, ReceiveCall[]>();
 
   constructor(bounds: Bounds) {
     this.#bounds = bounds;
@@ -170,14 +174,14 @@ export class Auditor {
     return given;
   }
 
-  /** Receives that may have claimed a message of the queue without that being known. */
-  #othersOf(queue: Incarnation, span: Span): number {
-    if (this.#bounds.keepsClaims !== true) return 0;
-    let others = 0;
-    for (const other of this.receives.get(queue) ?? []) {
+  /** When those receives were over that may have claimed a message of the queue without that being known. */
+  #othersOf(queue: Incarnation, span: Span): readonly number[] {
+    if (this.#bounds.keepsClaims?.() !== true) return [];
+    const others: number[] = [];
+    for (const other of this.receives.get(queue.name) ?? []) {
       if (other.span === span) continue;
-      if (other.isShort || other.span.outcome !== "done" || overAt(other.span) >= span.from)
-        others += 1;
+      const at = overAt(other.span);
+      if (other.isShort || other.span.outcome !== "done" || at >= span.from) others.push(at);
     }
     return others;
   }
@@ -187,7 +191,7 @@ export class Auditor {
     queue: Incarnation,
     span: Span,
     view: ReceivedMessage,
-    others: number,
+    others: readonly number[],
     isDrained: boolean,
   ): Delivered {
     const label = (): string =>
@@ -340,7 +344,7 @@ export class Auditor {
     view: ReceivedMessage,
     place: string,
     label: () => string,
-    others: number,
+    others: readonly number[],
   ): void {
     const here = message.deliveries.filter((other) => other.place === place);
     const surely = here.filter((other) => other.span.to < span.from && !other.uncounted).length;
@@ -350,8 +354,12 @@ export class Auditor {
         `${label()} says received ${view.receives} times, after ${surely} times before`,
       );
     }
-    if (this.#bounds.keepsClaims === true && message.outgoing.body.length < LARGEST_IN_ONE_PIECE) {
-      const atMost = 1 + here.length + others;
+    if (
+      this.#bounds.keepsClaims?.() === true &&
+      message.outgoing.body.length < LARGEST_IN_ONE_PIECE
+    ) {
+      const unknown = others.filter((at) => at >= message.span.from).length;
+      const atMost = 1 + here.length + unknown;
       if (view.receives > atMost)
         throw new Violation(
           "receives",
@@ -413,6 +421,8 @@ export class Auditor {
   ): void {
     const { message } = lease;
     const label = `m${message.number} (${lease.place})`;
+    // An error that says so has done nothing: the message must come out yet.
+    if (span.outcome === "refused") message.ackUnsure -= 1;
     if (stale === "refuse") this.#checkRefusing(lease, span, result, label);
     // Whose message is gone was told that it is deleted, and that it does not come again.
     if (stale !== undefined && result?.status === "gone" && !message.queue.mayLoseToOthers) {
@@ -421,7 +431,7 @@ export class Auditor {
       return;
     }
     if (result?.status === "done") {
-      if (this.#bounds.reliable && message.ackedAt < span.from && stale !== "accept")
+      if (this.#bounds.isReliable(span.from) && message.ackedAt < span.from && stale !== "accept")
         throw new Violation("falseDone", `${label} was acked before, at ${message.ackedAt}`);
       const later = message.deliveries.find(
         (other) =>
@@ -440,7 +450,7 @@ export class Auditor {
       throw new Violation("falseGone", `${label}: its receipt is called invalid`);
     if (result?.status !== "gone") return;
     // A reply lost on the way may have said done: then gone is no news of the message.
-    if (this.#bounds.reliable) message.ackUnsure -= 1;
+    if (this.#bounds.isReliable(span.from)) message.ackUnsure -= 1;
     this.#checkGoneAnswer(lease, span, label);
   }
 
@@ -455,7 +465,7 @@ export class Auditor {
       (touch) => touch.outcome !== "unknown" && overAt(touch) < span.from,
     );
     // In doubt it may say done of what somebody else has acked (A1), and that is as good.
-    const isSure = this.#bounds.reliable && isSettled;
+    const isSure = this.#bounds.isReliable(span.from) && isSettled;
     if (result?.status === "done" && isSure && lease.untilHigh < span.from)
       throw new Violation(
         "falseDone",
@@ -468,7 +478,7 @@ export class Auditor {
   #checkGoneAnswer(lease: Delivered, span: Span, label: string): void {
     const { message } = lease;
     if (
-      !this.#bounds.reliable ||
+      !this.#bounds.isReliable(span.from) ||
       lease.over ||
       // Somebody else may have had it then.
       lease.strayedAt > -Infinity ||

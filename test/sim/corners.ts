@@ -6,6 +6,7 @@
 import type { QueueName } from "../../src/core/types.ts";
 import { GRAVES, QUEUES } from "../../src/store/keys.ts";
 import { madeHalfWay, soughtByTime, soughtTwice, soughtWhileMarked } from "./corner-groups.ts";
+import { ackedInDoubt, renewed } from "./corner-leases.ts";
 import { clearedBehind, clearedHalfWay, touchedBehind } from "./corner-sleepers.ts";
 import { drawFaults } from "./faults.ts";
 import type { FaultPlan } from "./faults.ts";
@@ -54,6 +55,7 @@ const SCENES: readonly ((stage: Stage) => Promise<void>)[] = [
   leaving,
   passedByAPurge,
   renewed,
+  ackedInDoubt,
   firstLists,
   clash,
   buried,
@@ -159,27 +161,6 @@ async function passedByAPurge(stage: Stage): Promise<void> {
   }
   await scheduler.sleep(random.between(0, 10 * SECOND));
   await operations.janitor();
-}
-
-/** C4: an extension arrives twice, and the second time after the next one. */
-async function renewed(stage: Stage): Promise<void> {
-  const { sim, operations } = stage;
-  const { random, scheduler } = sim;
-  const queue = await made(stage, { retentionSeconds: DAY_SECONDS, leaseSeconds: 5, lanes: 1 });
-  for (let round = random.int(2, 4); round > 0; round -= 1) {
-    await operations.send(queue, random.int(1, 3));
-    const given = await operations.receiveFrom(queue, { max: 10, leaseSeconds: 10 });
-    if (given === undefined || given.length === 0) continue;
-    sim.world.ambush = { pk: "cursor#", on: "writes", chance: 1, does: "doubled", once: true };
-    await operations.extendAll(given, random.pick([1, 2]));
-    sim.world.ambush = undefined;
-    await scheduler.sleep(1);
-    await operations.extendAll(given, 60);
-    await scheduler.sleep(6 * SECOND + sim.skewMarginMs + 2 * sim.plan.skewMs);
-    const taken = await operations.receiveFrom(queue, { max: 10, leaseSeconds: 10 });
-    if (taken !== undefined && taken.length > 0) await operations.ackAll(taken);
-    await operations.ackAll(given);
-  }
 }
 
 /** C7: the first to write down a list of segments is late, and comes when others have taken some off it. */

@@ -33,6 +33,8 @@ const COUNTED: Readonly<Record<Ambush["does"], FaultKind>> = {
   late: "late",
   slow: "late",
   doubled: "doubled",
+  unheard: "replyLost",
+  throttled: "throttled",
 };
 
 export function createFaultyStore(world: World, engine: Engine, instance: Instance): Store {
@@ -53,6 +55,7 @@ export function createFaultyStore(world: World, engine: Engine, instance: Instan
     if ((ambush.on === "writes" && !isWrite) || !random.chance(ambush.chance)) return undefined;
     if (ambush.once === true) world.ambush = undefined;
     world.counts.add(COUNTED[ambush.does]);
+    world.met.set(ambush.does, scheduler.now);
     return ambush;
   }
 
@@ -104,11 +107,12 @@ export function createFaultyStore(world: World, engine: Engine, instance: Instan
       const ambushed = meets(write.key.pk, write.key.sk, true);
       const arrivesAt = leave(ambushed);
       if (arrivesAt === undefined) return;
-      if (hits("throttled")) return fail("throttled", arrivesAt + way());
+      if (ambushed?.does === "throttled" || hits("throttled"))
+        return fail("throttled", arrivesAt + way());
       if (hits("unavailable")) return fail("engine-unavailable", arrivesAt + way());
       if (ambushed?.does === "lost" || hits("requestLost"))
         return fail("outcome-unknown", timesOutAt);
-      if (hits("replyLost")) {
+      if (ambushed?.does === "unheard" || hits("replyLost")) {
         scheduler.at(arrivesAt, () => void engine.writeUnheard(write));
         return fail("outcome-unknown", timesOutAt);
       }

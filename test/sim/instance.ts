@@ -18,6 +18,8 @@ export interface World {
   faults: FaultPlan;
   /** Trouble that waits for requests of one sort; ends with the faults. */
   ambush: Ambush | undefined;
+  /** When a request last met one. */
+  readonly met: Map<Ambush["does"], number>;
   readonly counts: FaultCounts;
   readonly trace: ((line: string) => void) | undefined;
 }
@@ -31,9 +33,11 @@ export interface Ambush {
   readonly chance: number;
   /**
    * The instance dies or is suspended as the request arrives; or (writes) the request never arrives, only
-   * past its time-out, or seconds late, and is answered all the same; or it arrives, and seconds later again.
+   * past its time-out, or seconds late, and is answered all the same; or it arrives, and seconds later again;
+   * or nobody hears of it; or it is refused.
    */
-  readonly does: "crash" | "freeze" | "lost" | "late" | "slow" | "doubled";
+  readonly does:
+    "crash" | "freeze" | "lost" | "late" | "slow" | "doubled" | "unheard" | "throttled";
   /** About how long it is suspended, else for one or two minutes; how late it is past its time-out. */
   readonly forMs?: number;
   /** Over when one request has met it. */

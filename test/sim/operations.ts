@@ -136,8 +136,8 @@ export class Operations {
   ): Promise<Delivered[] | undefined> {
     const { auditor, scheduler } = this.#sim;
     const span = begun(scheduler.now);
-    const spans = auditor.receives.get(queue) ?? [];
-    auditor.receives.set(queue, spans);
+    const spans = auditor.receives.get(queue.name) ?? [];
+    auditor.receives.set(queue.name, spans);
     const leaseSeconds = request.leaseSeconds ?? queue.latest().leaseSeconds ?? 0;
     spans.push({ span, isShort: leaseSeconds < 10, leaseMs: leaseSeconds * 1_000 });
     const call = await this.#sim.call(

@@ -73,4 +73,20 @@ export const REGRESSIONS: readonly (ScheduleKey & { readonly found: string })[] 
     found:
       "that a dead letter is not yet visible to an instance whose clock is behind was judged as lost",
   },
+  {
+    kind: "purges",
+    seed: 850002127,
+    found:
+      "a receive that slept until its queue had been deleted and made again was not counted where it claimed",
+  },
+  {
+    kind: "leases",
+    seed: 850004685,
+    found: "an ack in doubt, made so by an ambush, was judged as a sure one",
+  },
+  {
+    kind: "handles",
+    seed: 15092,
+    found: "an ack in doubt that met a purge half way said that nothing had been done",
+  },
 ];

@@ -63,6 +63,7 @@ export class Simulation implements Deployment {
       random: this.random.fork(),
       faults: calm(this.plan),
       ambush: undefined,
+      met: new Map(),
       counts,
       trace:
         trace === undefined
@@ -75,13 +76,16 @@ export class Simulation implements Deployment {
     this.skewMarginMs = Math.max(2 * this.plan.skewMs, this.random.pick([0, 500, 2_000]));
     const { skewMs, throttled, unavailable, replyLost, requestLost, late, doubled, crash, freeze } =
       this.plan;
+    const { met } = this.world;
+    const isFaultless =
+      throttled + unavailable + replyLost + requestLost + late + doubled + crash + freeze === 0;
     this.auditor = new Auditor({
       skewMs,
       skewMarginMs: this.skewMarginMs,
       cachedMs: 10_000 + SETTINGS_SLACK_MS + 2 * skewMs,
-      reliable:
-        throttled + unavailable + replyLost + requestLost + late + doubled + crash + freeze === 0,
-      keepsClaims: late + crash + freeze === 0,
+      isReliable: (from) => isFaultless && Math.max(0, ...met.values()) < from,
+      keepsClaims: () =>
+        late + crash + freeze === 0 && !met.has("late") && !met.has("crash") && !met.has("freeze"),
     });
   }
 

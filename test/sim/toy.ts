@@ -33,6 +33,7 @@ export async function runToy(
     random,
     faults: drawFaults(random),
     ambush: undefined,
+    met: new Map(),
     counts: new FaultCounts(),
     trace,
   };

@@ -38,6 +38,22 @@ export const LEASE_MUTANTS: readonly Mutant[] = [
   damage("A1", "doubt-is-done", ACK, "fields !== undefined && fields.u > now", "item !== null", [
     "letters",
   ]),
+  damage(
+    "A1",
+    "doubt-is-refused",
+    ACK,
+    "throw attempt > 1 ? afterChange(error, PARTLY) : error;",
+    "throw error;",
+    ["corners"],
+  ),
+  damage(
+    "A4",
+    "purge-hides-what-was-done",
+    ACK,
+    "throw isChanged ? afterChange(error, PARTLY) : error;",
+    "throw error;",
+    ["handles", "purges"],
+  ),
   damage("C3", "moved-is-done", ACK, "if (isPending(receipt, segment))", "if (item === null)", [
     "handles",
   ]),
@@ -84,7 +100,7 @@ export const LEASE_MUTANTS: readonly Mutant[] = [
   damage(
     "C4",
     "one-lease-speaks-for-all",
-    CHANGE,
+    MOVES,
     "sign.leases.every(",
     "sign.leases.slice(0, 1).every(",
     ["handles"],
