@@ -4,9 +4,12 @@
  * N2  A source has one active task: its item is made where there is none, and every change is
  *     conditional on the task and the version that it was made from.
  * N3  A task ends by one change of its status. Then it is put among those that have ended, and only
- *     then deleted; whoever meets it in between goes on with that.
+ *     then deleted; whoever meets it in between goes on with that. A late copy of its creation makes it
+ *     anew, as if it had never gone on: so who finds an active one, or has just changed what it had found
+ *     before, looks among those that have ended.
  */
 import { LIMITS } from "../core/limits.ts";
+import { isActive } from "../core/move-task.ts";
 import type { MoveTask, MoveTaskFailure, MoveTaskStatus } from "../core/move-task.ts";
 import { epochMs, queueId } from "../core/types.ts";
 import type { QueueId, QueueName } from "../core/types.ts";
@@ -27,10 +30,11 @@ export class MoveTaskItems {
   /** The task of a source that has not been put among those that have ended. */
   async find(queue: QueueId): Promise<MoveTask | undefined> {
     const item = await this.#deps.store.get("catalog", moveTaskKey(queue), { consistent: true });
-    return item === undefined ? undefined : parseTask(item);
+    const task = item === undefined ? undefined : parseTask(item);
+    return task !== undefined && isActive(task) && (await this.#hasEnded(task)) ? undefined : task;
   }
 
-  /** As `find`, of every source. `consistent` costs twice as much. */
+  /** Of every source; some may have ended before (N3). `consistent` costs twice as much. */
   async list(options: { consistent: boolean }): Promise<MoveTask[]> {
     const tasks: MoveTask[] = [];
     let from: string | undefined;
@@ -66,13 +70,35 @@ export class MoveTaskItems {
     return ok ? next : undefined;
   }
 
+  /** As `change`, by one who was not at it (N3). */
+  async enter(
+    task: MoveTask,
+    changes: Partial<Pick<MoveTask, "status" | "notBefore">>,
+  ): Promise<MoveTask | undefined> {
+    const changed = await this.change(task, changes);
+    return changed !== undefined && (await this.#hasEnded(changed)) ? undefined : changed;
+  }
+
+  /** N3: one that was made anew goes. */
+  async #hasEnded(task: MoveTask): Promise<boolean> {
+    const { store } = this.#deps;
+    const key = endedMoveTaskKey(task.queueId, task.startedAt, task.taskId);
+    if ((await store.get("lanes", key, { consistent: true })) === undefined) return false;
+    await this.#delete(task);
+    return true;
+  }
+
+  async #delete({ queueId: queue, taskId }: MoveTask): Promise<void> {
+    await this.#deps.store.delete("catalog", moveTaskKey(queue), equal(["taskId"], taskId));
+  }
+
   /** N3 */
   async putAway(task: MoveTask): Promise<void> {
     const { store, clock } = this.#deps;
     const ttl = Math.ceil((clock.now() + LIMITS.moveTaskKeptMs) / 1000);
     const key = endedMoveTaskKey(task.queueId, task.startedAt, task.taskId);
     await store.put("lanes", { ...key, ...attributesOf(task), ttl });
-    await store.delete("catalog", moveTaskKey(task.queueId), equal(["taskId"], task.taskId));
+    await this.#delete(task);
   }
 
   /** The latest first. */

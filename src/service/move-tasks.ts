@@ -122,7 +122,7 @@ export class MoveTasks {
       if (task.status !== "running") return { refused: "not-running" };
       const isHeld = task.notBefore > this.#deps.clock.now();
       const status = isHeld ? "cancelling" : "cancelled";
-      const changed = await this.#items.change(task, { status });
+      const changed = await this.#items.enter(task, { status });
       if (changed === undefined) continue;
       if (!isHeld) await this.#items.putAway(changed);
       return { task: changed };
@@ -189,7 +189,7 @@ export class MoveTasks {
       if (dueAt(task) > now) return task;
       if (!isActive(task)) return await this.#end(task);
       if (task.status === "cancelling") return await this.#end(task, { status: "cancelled" });
-      const held = await this.#items.change(task, { notBefore: epochMs(now + LEASE_MS) });
+      const held = await this.#items.enter(task, { notBefore: epochMs(now + LEASE_MS) });
       return held && (await this.#slice(held, task, deadline, signal));
     } catch (error) {
       if (!isLaneError(error)) throw error;

@@ -7,6 +7,7 @@ import { epochMs, queueName } from "../../src/core/types.ts";
 import type { QueueName } from "../../src/core/types.ts";
 import type { MoveTask, Service } from "../../src/service/api.ts";
 import { MOVE_TASKS, queueKey } from "../../src/store/keys.ts";
+import { absent } from "../../src/store/port.ts";
 import {
   ALL,
   bodyOf,
@@ -407,6 +408,67 @@ describe("N4, N5: whoever dies or meets", () => {
     expect(listed.map(({ status, moved }) => [status, moved])).toEqual([["completed", 5]]);
     expect(await started(service)).toMatchObject({ status: "completed", total: 0 });
     expect(await service.listMoves(DEAD, 10)).toHaveLength(2);
+  });
+
+  describe("N3: one that ended, and that a late copy of its creation makes anew,", () => {
+    /** Five messages have been moved, and more have died since. */
+    async function revived() {
+      const { world } = await dead(5);
+      const isCreation = ({ op, pk, item }: Call) =>
+        op === "put" && pk === MOVE_TASKS && item?.["version"] === 1;
+      const { store, calls } = tampered(world.store, () => undefined);
+      const task = await started(world.instance(store), { to: OTHER });
+      expect(task).toMatchObject({ status: "completed", moved: 5 });
+      const service = world.instance();
+      await service.send(DEAD, texts(3, "later"));
+      const copy = calls.find(isCreation)?.item;
+      if (copy === undefined) throw new Error("it was made");
+      expect(await world.store.put("catalog", copy, absent("pk"))).toEqual({ ok: true });
+      return { world, service, task };
+    }
+
+    it("moves nothing more, and goes", async () => {
+      const { world, service, task } = await revived();
+      await minute(world);
+      expect(activeItems(world)).toEqual([]);
+      expect(await service.listMoves(DEAD, 10)).toEqual([task]);
+      expect((await service.getQueue(DEAD)).depth.ready).toBe(3);
+    });
+
+    it("is listed as it ended", async () => {
+      const { service, task } = await revived();
+      expect(await service.listMoves(DEAD, 10)).toEqual([task]);
+    });
+
+    it("cannot be cancelled", async () => {
+      const { service, task } = await revived();
+      expect(await service.cancelMove(DEAD, task.taskId)).toEqual({ refused: "not-running" });
+      expect(await service.listMoves(DEAD, 10)).toEqual([task]);
+    });
+
+    it("cannot be cancelled by one who has looked at it before it ended", async () => {
+      const { world } = await dead(5);
+      const { store, calls } = tampered(world.store, () => undefined);
+      const starter = world.instance(store);
+      const task = await started(starter, { to: OTHER, ratePerSecond: 500 });
+      const copy = calls.find(({ item }) => item?.["version"] === 1)?.item;
+      if (copy === undefined) throw new Error("it was made");
+      const between = async () => {
+        await minute(world, world.instance(), 5_000);
+        await world.store.put("catalog", copy, absent("pk"));
+      };
+      const isCancelling = ({ op, pk }: Call) => op === "put" && pk === MOVE_TASKS;
+      const late = tampered(world.store, first(1, isCancelling, { before: between }));
+      const cancelled = world.instance(late.store).cancelMove(DEAD, task.taskId);
+      expect(await world.through(cancelled)).toEqual({ refused: "not-running" });
+      expect(await latest(world)).toMatchObject({ status: "completed", moved: 5 });
+      expect(activeItems(world)).toEqual([]);
+    });
+
+    it("keeps no other from starting", async () => {
+      const { service } = await revived();
+      expect(await started(service, { to: OTHER })).toMatchObject({ moved: 3, total: 3 });
+    });
   });
 
   it("N6: many tasks take turns; none waits for another to end", async () => {

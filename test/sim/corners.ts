@@ -7,6 +7,7 @@ import type { QueueName } from "../../src/core/types.ts";
 import { GRAVES, QUEUES } from "../../src/store/keys.ts";
 import { madeHalfWay, soughtByTime, soughtTwice, soughtWhileMarked } from "./corner-groups.ts";
 import { ackedInDoubt, renewed } from "./corner-leases.ts";
+import { startedTwice } from "./corner-moves.ts";
 import { clearedBehind, clearedHalfWay, touchedBehind } from "./corner-sleepers.ts";
 import { drawFaults } from "./faults.ts";
 import type { FaultPlan } from "./faults.ts";
@@ -71,6 +72,7 @@ const SCENES: readonly ((stage: Stage) => Promise<void>)[] = [
   touchedBehind,
   clearedBehind,
   clearedHalfWay,
+  startedTwice,
 ];
 
 /** L9: the lanes of a set expire unread, their end entries too, before anybody comes to the next set. */

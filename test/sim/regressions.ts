@@ -89,4 +89,9 @@ export const REGRESSIONS: readonly (ScheduleKey & { readonly found: string })[] 
     seed: 15092,
     found: "an ack in doubt that met a purge half way said that nothing had been done",
   },
+  {
+    kind: "moves",
+    seed: 870013257,
+    found: "a late copy of its creation made a move task anew that had been completed",
+  },
 ];

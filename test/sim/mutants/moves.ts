@@ -27,8 +27,16 @@ export const MOVE_MUTANTS: readonly Mutant[] = [
     "N3",
     "deletes-the-next-task",
     ITEMS,
-    ', moveTaskKey(task.queueId), equal(["taskId"], task.taskId));',
-    ", moveTaskKey(task.queueId));",
+    ', moveTaskKey(queue), equal(["taskId"], taskId));',
+    ", moveTaskKey(queue));",
+  ),
+  damage(
+    "N3",
+    "ended-task-comes-back",
+    ITEMS,
+    "=== undefined) return false;\n    await this.#delete(task);",
+    "!== null) return false;\n    await this.#delete(task);",
+    ["corners"],
   ),
   damage(
     "N4",
