@@ -244,7 +244,9 @@ export class Auditor {
         lease.untilLow > span.to &&
         !other.over &&
         other.strayedAt < span.from &&
-        other.touchedAt > span.to;
+        other.touchedAt > span.to &&
+        // Somebody may have given it back before its own holder was told of it.
+        lease.touchedAt > span.to;
       if (areBothLive && message.ackedAt === Infinity) {
         throw new Violation(
           "overlap",

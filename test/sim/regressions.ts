@@ -94,4 +94,10 @@ export const REGRESSIONS: readonly (ScheduleKey & { readonly found: string })[] 
     seed: 870013257,
     found: "a late copy of its creation made a move task anew that had been completed",
   },
+  {
+    kind: "handles",
+    seed: 890006498,
+    found:
+      "a message that an old receipt had given back before its receive was answered counted as leased by that",
+  },
 ];
