@@ -6,6 +6,8 @@
  *     for that; else it is passed over.
  * C9  What the group is not to get is passed over without a lease. The head goes with the next claim,
  *     or by itself once enough has been passed.
+ * C10  What callers of one plan take for the same time stands in one lease, so that the item stays small; a
+ *     member moves out of it when its holder changes its time (C4).
  * C7  A segment is cut where a claim stopped for want of room, or left too little for another like it.
  */
 import type { Condition, Edit } from "../store/port.ts";
@@ -32,10 +34,11 @@ interface Fresh {
   ended: boolean;
 }
 
+/** A lease in the making. What several callers take at once shares one where their leases are as long (C10). */
 interface Draft {
   readonly request: OpenRequest;
   readonly entry: Offset;
-  readonly placed: Placed[];
+  readonly placed: (Placed & { readonly to: OpenRequest })[];
 }
 
 /** C1, C7: messages from the head on. */
@@ -60,10 +63,12 @@ export function claimFresh(
   };
   const drafts: Draft[] = [];
   const leaving = expiredTo(input);
-  const expired: Pick<Draft, "entry" | "placed">[] = [];
+  const expired: { readonly entry: Offset; readonly placed: Placed[] }[] = [];
   let last: (typeof expired)[number] | undefined;
   let deadRoom = LEAVING_BYTES;
   const queue = [...requests];
+  /** How much each request takes here. */
+  const taken = new Map<OpenRequest, number>();
   let draft: Draft | undefined;
   let bytes = bytesBefore;
   let full = false;
@@ -113,26 +118,30 @@ export function claimFresh(
           result.nextEventAt = message.visibleAt;
           break walk;
         }
-        while (queue[0] !== undefined && !takes(queue[0], draftOf(queue[0]), message)) {
+        while (queue[0] !== undefined && !takes(queue[0], taken.get(queue[0]) ?? 0, message))
           queue.shift();
-          draft = undefined;
-        }
         const request = queue[0];
         if (request === undefined) break walk;
-        if (draft === undefined || draft.placed.length >= LIMITS.leaseMessages) {
+        if (
+          draft === undefined ||
+          draft.placed.length >= LIMITS.leaseMessages ||
+          !canShare(draft.request, request)
+        ) {
           if (drafts.length + expired.length >= room) break walk;
           draft = { request, entry: entry.offset, placed: [] };
           bytes += leaseBytes([]);
           drafts.push(draft);
         }
-        const cost = memberBytes(member(draft, result.head));
+        const isAnother = draft.placed.length > 0 && draft.placed.at(-1)?.to !== request;
+        const cost = memberBytes(member(draft, result.head)) + (isAnother ? HOLDER_BYTES : 0);
         if (segment.end === undefined && bytes + cost > LIMITS.segmentBytes) {
           full = true;
           break walk;
         }
         bytes += cost;
         request.bytes += deliveredBytes(message);
-        draft.placed.push({ offset: result.head, message });
+        draft.placed.push({ offset: result.head, message, to: request });
+        taken.set(request, (taken.get(request) ?? 0) + 1);
       }
       result.head = offset(result.head + 1);
       result.headEntry = result.head < entryEnd ? entry.offset : result.head;
@@ -156,7 +165,7 @@ export function claimFresh(
     };
     result.edits.push(...leaseEdits(lease));
     result.newLeases.push(lease.id);
-    for (const one of placed) request.deliveries.push({ ...one, lease });
+    for (const { to, offset, message } of placed) to.deliveries.push({ offset, message, lease });
   }
   for (const { entry, placed } of expired) {
     if (leaving === undefined || placed.length === 0) continue;
@@ -190,13 +199,18 @@ export function claimFresh(
     if (result.cutAt !== undefined) result.edits.push(set(["end"], result.cutAt));
   }
   return result;
-
-  function draftOf(request: OpenRequest): number {
-    let count = 0;
-    for (const one of drafts) if (one.request === request) count += one.placed.length;
-    return count;
-  }
 }
+
+/**
+ * C10: what another holder of a shared lease counts for, who may come to need a lease of its own: a
+ * quarter of one, as most do not.
+ */
+const HOLDER_BYTES = Math.ceil(leaseBytes([]) / 4);
+
+/** C10 */
+const canShare = (one: OpenRequest, other: OpenRequest): boolean =>
+  one === other ||
+  (one.leaseMs === other.leaseMs && one.leaving === undefined && other.leaving === undefined);
 
 /** C1; that an absent segment is still absent is the guard of the whole plan. */
 const headGuards = (segment: Segment): Condition[] =>

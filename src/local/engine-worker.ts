@@ -1,8 +1,8 @@
 /**
- * The worker thread of the embedded engine: dynalite on LevelDB (or in memory) behind a socket.
+ * The worker thread of the embedded engine: dynalite on LevelDB (or in memory), asked by messages.
+ * It is shown each as the HTTP request that it takes, without a connection.
  *
- * E1  No request ends the engine: dynalite throws when a client hangs up, so it is only shown
- *     requests that have arrived whole; what it throws at once becomes an answer of status 500.
+ * E1  No request ends the engine: what dynalite throws at once becomes an answer of status 500.
  * E2  What LevelDB refuses (a full disk, say) is answered as InternalServerError, which says nothing
  *     about whether the write was applied.
  * E3  Every iterator is closed. dynalite forgets to, and each one that is left open holds a snapshot:
@@ -13,11 +13,13 @@
  *     by what was deleted.
  */
 import { EventEmitter } from "node:events";
-import type { IncomingMessage, Server, ServerResponse } from "node:http";
+import type { Server } from "node:http";
 import { createRequire } from "node:module";
 import { parentPort, workerData } from "node:worker_threads";
 import { Deletions } from "./deletions.ts";
+import type { EngineAnswer, EngineCall } from "./engine-port.ts";
 import type { EngineReport, EngineRequest, EngineSettings } from "./engine.ts";
+import { ValueCache } from "./value-cache.ts";
 
 const MIB = 1024 * 1024;
 
@@ -28,6 +30,8 @@ const LEVEL_OPTIONS = {
   cacheSize: 8 * MIB,
   writeBufferSize: 8 * MIB,
 };
+/** dynalite's values are JSON, which has been written already. */
+const AS_IS = { valueEncoding: "utf8" };
 const LARGE_READS_AT_ONCE = 4;
 
 interface Closable {
@@ -38,12 +42,20 @@ interface Database {
   open(): Promise<void>;
   keys(options: unknown): Closable;
   values(options: unknown): Closable;
+  close(): Promise<void>;
   compactRange?(from: string, to: string): Promise<void>;
-  put(key: unknown, value: unknown): Promise<void>;
-  del(key: unknown): Promise<void>;
+  get(key: string): Promise<unknown>;
+  put(key: string, value: unknown, options?: { valueEncoding: string }): Promise<void>;
+  del(key: string): Promise<void>;
 }
 type DatabaseClass = new (...args: unknown[]) => Database;
-type Handler = (request: EventEmitter, response: ServerResponse) => void;
+/** As much of node's response as dynalite uses. */
+interface Response {
+  statusCode: number;
+  setHeader(): void;
+  end(body?: string): void;
+}
+type Handler = (request: EventEmitter, response: Response) => void;
 
 const settings = workerData as EngineSettings;
 const port = parentPort;
@@ -53,6 +65,7 @@ const report = (message: EngineReport): void => port.postMessage(message);
 const load = createRequire(createRequire(import.meta.url).resolve("dynalite"));
 let database: Database | undefined;
 const deletions = new Deletions();
+const values = new ValueCache();
 
 function guarded(Base: DatabaseClass, options: object): DatabaseClass {
   return class extends Base {
@@ -68,12 +81,15 @@ function guarded(Base: DatabaseClass, options: object): DatabaseClass {
     override values(options: unknown): Closable {
       return closing(super.values(options));
     }
-    override async put(key: unknown, value: unknown): Promise<void> {
-      await super.put(key, value).catch(asAnswer);
+    override get(key: string): Promise<unknown> {
+      return values.get(key, () => super.get(key));
     }
-    override async del(key: unknown): Promise<void> {
-      await super.del(key).catch(asAnswer);
-      if (typeof key === "string") deletions.add(key);
+    override async put(key: string, value: unknown): Promise<void> {
+      await values.put(key, value, (json) => super.put(key, json, AS_IS).catch(asAnswer));
+    }
+    override async del(key: string): Promise<void> {
+      await values.delete(key, () => super.del(key).catch(asAnswer));
+      deletions.add(key);
     }
   };
 }
@@ -101,68 +117,71 @@ const internal = (message: string): object => ({
   message,
 });
 
-/** E1 */
-function guard(server: Server): void {
-  const handle = server.listeners("request")[0] as Handler;
-  server.removeAllListeners("request");
-  const queries = createGate(LARGE_READS_AT_ONCE);
-  const scans = createGate(1);
-  server.on("request", (request: IncomingMessage, response: ServerResponse) => {
-    const chunks: Buffer[] = [];
-    request.on("error", () => {});
-    response.on("error", () => {});
-    request.on("data", (chunk: Buffer) => chunks.push(chunk));
-    request.on("end", () => {
-      const start = (): void => replay(handle, request, Buffer.concat(chunks), response);
-      const target = request.headers["x-amz-target"]?.toString() ?? "";
-      if (target.endsWith(".Query")) queries(response, start);
-      else if (target.endsWith(".Scan")) scans(response, start);
-      else start();
-    });
-  });
+const queries = createGate(LARGE_READS_AT_ONCE);
+const scans = createGate(1);
+
+function serve(handle: Handler, call: EngineCall): Promise<EngineAnswer> {
+  const answer = (): Promise<EngineAnswer> =>
+    new Promise((resolve) => show(handle, call, (status, body) => resolve({ status, body })));
+  if (call.action === "Query") return queries(answer);
+  return call.action === "Scan" ? scans(answer) : answer();
 }
 
-/** E4: lets so many requests through at once; the others wait in the order in which they came. */
-function createGate(atOnce: number): (response: ServerResponse, start: () => void) => void {
+/** E4: lets so many run at once; the others wait in the order in which they came. */
+function createGate(atOnce: number): <T>(run: () => Promise<T>) => Promise<T> {
   let underWay = 0;
   const waiting: (() => void)[] = [];
-  const leave = (): void => {
-    underWay -= 1;
-    waiting.shift()?.();
-  };
-  return (response, start) => {
-    const enter = (): void => {
-      underWay += 1;
-      response.once("close", leave);
-      if (response.destroyed) response.emit("close");
-      else start();
-    };
-    if (underWay < atOnce) enter();
-    else waiting.push(enter);
+  return async (run) => {
+    if (underWay === atOnce) await new Promise<void>((enter) => waiting.push(enter));
+    else underWay += 1;
+    try {
+      return await run();
+    } finally {
+      const next = waiting.shift();
+      if (next === undefined) underWay -= 1;
+      else next();
+    }
   };
 }
 
-function replay(
+/** It wants the form of a signature and never checks it. */
+const HEADERS = {
+  "content-type": "application/x-amz-json-1.0",
+  "x-amz-date": "20200101T000000Z",
+  authorization:
+    "AWS4-HMAC-SHA256 Credential=local/20200101/us-east-1/dynamodb/aws4_request, SignedHeaders=host, Signature=none",
+};
+
+/** E1 */
+function show(
   handle: Handler,
-  request: IncomingMessage,
-  body: Buffer,
-  response: ServerResponse,
+  { action, body }: EngineCall,
+  answer: (status: number, body: string) => void,
 ): void {
-  const { headers, method, url } = request;
-  const whole = Object.assign(new EventEmitter(), { headers, method, url });
+  const request = Object.assign(new EventEmitter(), {
+    headers: { ...HEADERS, "x-amz-target": `DynamoDB_20120810.${action}` },
+    method: "POST",
+    url: "/",
+  });
+  const response: Response = {
+    statusCode: 200,
+    setHeader() {},
+    end(text = "") {
+      answer(this.statusCode, text);
+    },
+  };
   try {
-    handle(whole, response);
-    if (body.length > 0) whole.emit("data", body);
-    whole.emit("end");
+    handle(request, response);
+    request.emit("data", body);
+    request.emit("end");
   } catch (error) {
     const message = error instanceof Error ? error.message : String(error);
     report({ is: "trouble", message });
-    if (!response.headersSent) response.writeHead(500, { "content-type": "application/json" });
-    response.end(JSON.stringify(internal("The storage engine failed.")));
+    answer(500, JSON.stringify(internal("The storage engine failed.")));
   }
 }
 
-function start(): Server {
+function start(): Handler {
   const level = load("level") as { Level: DatabaseClass };
   const memory = load("memory-level") as { MemoryLevel: DatabaseClass };
   level.Level = guarded(level.Level, LEVEL_OPTIONS);
@@ -171,32 +190,48 @@ function start(): Server {
   const { folder } = settings;
   const waits = { createTableMs: 0, deleteTableMs: 0, updateTableMs: 0 };
   const server = dynalite(folder === undefined ? waits : { ...waits, path: folder });
-  guard(server);
-  return server;
+  return server.listeners("request")[0] as Handler;
 }
 
-const server = start();
-server.keepAliveTimeout = 0;
-try {
-  await database?.open();
-  await new Promise<void>((resolve, reject) => {
-    server.once("error", reject);
-    server.listen(settings.socketPath, resolve);
-  });
-  report({ is: "listening" });
-} catch (error) {
-  report({ is: "refused", error });
+const handle = start();
+const underWay = new Set<Promise<void>>();
+
+async function answer(id: number, call: EngineCall): Promise<void> {
+  report({ is: "answer", id, answer: await serve(handle, call) });
+}
+
+async function close(): Promise<void> {
+  await Promise.all(underWay);
+  await database?.close();
+  // LevelDB's own callback has to return before its thread may end, or the process dies with it.
+  await new Promise((resolve) => setImmediate(resolve));
+  port?.close();
 }
 
 port.on("message", (message: EngineRequest) => {
-  if (message.ask === "compact") {
-    const done = (): void => report({ is: "compacted" });
-    compact().then(done, done);
-    return;
+  switch (message.ask) {
+    case "call": {
+      const work = answer(message.id, message.call);
+      underWay.add(work);
+      void work.finally(() => underWay.delete(work));
+      break;
+    }
+    case "compact": {
+      const done = (): void => report({ is: "compacted" });
+      compact().then(done, done);
+      break;
+    }
+    case "close":
+      void close();
+      break;
+    default:
+      message satisfies never;
   }
-  server.close(() => {
-    report({ is: "closed" });
-    port.close();
-  });
-  server.closeAllConnections();
 });
+
+try {
+  await database?.open();
+  report({ is: "open" });
+} catch (error) {
+  report({ is: "refused", error });
+}

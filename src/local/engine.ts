@@ -1,18 +1,17 @@
 /**
- * The embedded engine: dynalite in a worker thread, on a unix domain socket in a fresh private
- * folder (a named pipe on Windows), so that nobody but this user's processes can reach it.
+ * The embedded engine: dynalite in a worker thread. Nobody but this process can reach it.
  *
  * One process owns a data folder: LevelDB holds a lock on it, and a second process is refused.
  * Writes are handed to the operating system before they are answered: they outlive this process,
  * however it ends, but not a power failure within the seconds before the system's own flush.
  */
-import { randomBytes } from "node:crypto";
-import { chmod, mkdir, mkdtemp, rm, statfs } from "node:fs/promises";
+import { mkdir, statfs } from "node:fs/promises";
 import { createRequire } from "node:module";
-import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
 import { Worker } from "node:worker_threads";
+import { EnginePort } from "./engine-port.ts";
+import type { EngineAnswer, EngineCall } from "./engine-port.ts";
 import { explainFolderError, LocalError } from "./local-error.ts";
 
 export interface EngineOptions {
@@ -25,19 +24,23 @@ export interface EngineOptions {
 }
 
 export interface Engine {
-  readonly socketPath: string;
+  /** @throws Error when the engine is gone, before it has answered. */
+  call(call: EngineCall): Promise<EngineAnswer>;
   /** Gives the space of deleted items back to the disk. */
   compact(): Promise<void>;
   close(): Promise<void>;
 }
 
 export interface EngineSettings {
-  readonly socketPath: string;
   readonly folder?: string;
 }
-export type EngineRequest = { readonly ask: "compact" } | { readonly ask: "close" };
+export type EngineRequest =
+  | { readonly ask: "call"; readonly id: number; readonly call: EngineCall }
+  | { readonly ask: "compact" }
+  | { readonly ask: "close" };
 export type EngineReport =
-  | { readonly is: "listening" | "compacted" | "closed" }
+  | { readonly is: "answer"; readonly id: number; readonly answer: EngineAnswer }
+  | { readonly is: "open" | "compacted" }
   | { readonly is: "refused"; readonly error: unknown }
   | { readonly is: "trouble"; readonly message: string };
 
@@ -50,14 +53,10 @@ const DISK_HEAP_MB = 256;
 export async function startEngine(options: EngineOptions = {}): Promise<Engine> {
   const { data } = options;
   const folder = data === undefined ? undefined : await prepareFolder(data);
-  const socket = await privateSocket();
-  const settings = {
-    socketPath: socket.path,
-    ...(folder === undefined ? {} : { folder }),
-  } satisfies EngineSettings;
-  const worker = startWorker(settings);
+  const worker = startWorker(folder === undefined ? {} : { folder });
   // oxlint-disable-next-line unicorn/require-post-message-target-origin -- a thread has no origin
   const ask = (request: EngineRequest): void => worker.postMessage(request);
+  const port = new EnginePort((id, call) => ask({ ask: "call", id, call }));
   let state: "starting" | "open" | "closing" = "starting";
   let compacted: (() => void)[] = [];
 
@@ -65,7 +64,8 @@ export async function startEngine(options: EngineOptions = {}): Promise<Engine> 
   try {
     await new Promise<void>((resolve, reject) => {
       worker.on("message", (report: EngineReport) => {
-        if (report.is === "listening") resolve();
+        if (report.is === "answer") port.answered(report.id, report.answer);
+        else if (report.is === "open") resolve();
         else if (report.is === "refused")
           reject(explainFolderError(report.error, data ?? "(in memory)"));
         else if (report.is === "trouble") options.onTrouble?.(report.message);
@@ -77,6 +77,7 @@ export async function startEngine(options: EngineOptions = {}): Promise<Engine> 
       const failed = (reason: string, cause?: unknown): void => {
         const error = new LocalError(`the storage engine stopped: ${reason}`, cause);
         reject(error);
+        port.end(error);
         for (const done of compacted) done();
         if (state === "open") options.onFailure?.(error);
         if (state !== "closing") state = "closing";
@@ -87,13 +88,12 @@ export async function startEngine(options: EngineOptions = {}): Promise<Engine> 
   } catch (error) {
     state = "closing";
     await worker.terminate();
-    await socket.remove();
     throw error;
   }
   state = "open";
 
   return {
-    socketPath: socket.path,
+    call: (call) => port.call(call),
     async compact() {
       if (state !== "open") return;
       const done = new Promise<void>((resolve) => compacted.push(resolve));
@@ -103,10 +103,10 @@ export async function startEngine(options: EngineOptions = {}): Promise<Engine> 
     async close() {
       if (state === "open") {
         state = "closing";
+        port.refuse(new LocalError("the storage engine is closing"));
         ask({ ask: "close" });
       }
       await gone;
-      await socket.remove();
     },
   };
 }
@@ -140,18 +140,4 @@ async function prepareFolder(data: string): Promise<string> {
   } catch (error) {
     throw explainFolderError(error, data);
   }
-}
-
-async function privateSocket(): Promise<{ path: string; remove(): Promise<void> }> {
-  if (process.platform === "win32")
-    return {
-      path: `\\\\.\\pipe\\lanemq-${randomBytes(16).toString("hex")}`,
-      remove: async () => {},
-    };
-  const folder = await mkdtemp(join(tmpdir(), "lanemq-"));
-  await chmod(folder, 0o700);
-  return {
-    path: join(folder, "engine.sock"),
-    remove: () => rm(folder, { recursive: true, force: true }),
-  };
 }

@@ -28,6 +28,8 @@ export interface GatewayOptions {
   /** True: no key is asked for (G2). */
   readonly open: boolean;
   readonly now: () => number;
+  /** A request came on this connection. */
+  readonly onCall?: (connection: object) => void;
   readonly requestId: () => string;
   /** Runs `run` after `ms`; what it returns cancels that. */
   readonly after: (ms: number, run: () => void) => () => void;
@@ -72,6 +74,7 @@ export function createGateway(options: GatewayOptions): Gateway {
       if (underWay === 0) drained?.();
     });
     if (draining) response.shouldKeepAlive = false;
+    options.onCall?.(request.socket);
     accept(request, response);
   });
   server.on("clientError", (error: NodeJS.ErrnoException, socket) => {

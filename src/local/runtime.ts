@@ -18,7 +18,7 @@ import type { Deps } from "../service/deps.ts";
 import { createService } from "../service/service.ts";
 import { createSqsFace } from "../sqs/face.ts";
 import { SQS_ROUTES } from "../sqs/routes.ts";
-import type { StoreRequest } from "../store/port.ts";
+import type { Store, StoreRequest } from "../store/port.ts";
 import { after, sleep } from "./effects.ts";
 import { isLoopbackHost } from "./gateway-guard.ts";
 import { createGateway, type Face } from "./gateway.ts";
@@ -110,6 +110,7 @@ export async function startLocal(options: LocalOptions): Promise<Local> {
       }),
     },
     open: apiKey === undefined,
+    onCall: (connection) => storage.callers.came(connection),
     now: Date.now,
     requestId: randomUUID,
     after,
@@ -142,7 +143,8 @@ export async function startLocal(options: LocalOptions): Promise<Local> {
   if (storage.lacksTtl) {
     const { client, tables } = storage;
     const compact = (): Promise<void> => storage.compact();
-    const sweeper = { client, table: tables.lanes, now: Date.now, sleep, compact, log };
+    const store = storeOf(storage, options);
+    const sweeper = { client, table: tables.lanes, store, now: Date.now, sleep, compact, log };
     byItself.push(runSweeper(sweeper, stop.signal));
   }
   let closing: Promise<void> | undefined;
@@ -160,9 +162,6 @@ export async function startLocal(options: LocalOptions): Promise<Local> {
   };
 }
 
-/** What senders who come at once wait at most, so that more of them share one put. */
-const GATHER_MS = 2;
-
 /**
  * One service for all: its caches, its group commit and its bell serve every face. Only where someone
  * wants to know which function asks for what, each has its own, as deployed.
@@ -170,12 +169,19 @@ const GATHER_MS = 2;
 function services(storage: Storage, options: LocalOptions): (name: FunctionName) => Service {
   const { onRequest, relaxed = false } = options;
   const bell = new Bell({ sleep });
+  const gather = async (): Promise<void> => {
+    const ms = storage.callers.gatherMs();
+    if (ms > 0) await sleep(ms);
+  };
   const create = (name?: FunctionName): Service => {
     const deps: Deps = {
-      store: storage.store(onRequest && name ? (request) => onRequest(name, request) : undefined),
+      store:
+        onRequest && name
+          ? storage.store((request) => onRequest(name, request))
+          : storeOf(storage, options),
       clock: { now: () => epochMs(Date.now()) },
       sleep,
-      gather: () => sleep(GATHER_MS),
+      gather,
       random: Math.random,
       randomBytes,
       skewMarginMs: storage.shared ? SHARED_SKEW_MARGIN_MS : 0,
@@ -194,6 +200,12 @@ function services(storage: Storage, options: LocalOptions): (name: FunctionName)
     made.set(name, service);
     return service;
   };
+}
+
+/** Group commit by item where one service is all that writes (I1 of the commits). */
+function storeOf(storage: Storage, { onRequest }: LocalOptions): Store {
+  const commits = onRequest === undefined ? storage.commits : undefined;
+  return commits ?? storage.store();
 }
 
 /** R1 */

@@ -6,12 +6,17 @@ import { UpdateTimeToLiveCommand, type DynamoDBClient } from "@aws-sdk/client-dy
 import { LIMITS } from "../core/limits.ts";
 import { createDynamoDbClient } from "../store/dynamodb-client.ts";
 import { createDynamoDbStore } from "../store/dynamodb.ts";
+import type { DynamoDbRequests } from "../store/dynamodb.ts";
 import { checkFormat } from "../store/format.ts";
 import type { Store, StoreRequest } from "../store/port.ts";
 import { ensureTables } from "../store/tables.ts";
-import { sleep } from "./effects.ts";
+import { Callers } from "./callers.ts";
+import { after, sleep } from "./effects.ts";
+import { createEngineClient } from "./engine-client.ts";
+import { engineHandler } from "./engine-port.ts";
 import { startEngine, type Engine, type EngineOptions } from "./engine.ts";
 import { isLoopbackHost } from "./gateway-guard.ts";
+import { createItemCommits } from "./item-commits.ts";
 import { LocalError } from "./local-error.ts";
 import { openSecretBox } from "./secret-box.ts";
 import type { SecretBox } from "../service/secret-box.ts";
@@ -30,9 +35,14 @@ export interface Storage {
   readonly lacksTtl: boolean;
   /** Whether other processes can write there, too. */
   readonly shared: boolean;
+  /** Who calls now. */
+  readonly callers: Callers;
   /** Absent: API keys get no access keys. */
   readonly secretBox?: SecretBox;
+  /** The engine's own requests. */
   store(onRequest?: (request: StoreRequest) => void): Store;
+  /** For the one service that writes to it, where nobody else can: group commit by item. */
+  readonly commits?: Store;
   compact(): Promise<void>;
   close(): Promise<void>;
 }
@@ -47,20 +57,35 @@ export async function openStorage(options: StorageOptions): Promise<Storage> {
   const engine = dynamodb === undefined ? await startEngine(options) : undefined;
   const onAws = dynamodb !== undefined && /\.amazonaws\.com(\.cn)?$/.test(hostOf(dynamodb));
   const client = engine === undefined ? clientOf(dynamodb ?? "") : engineClient(engine);
+  const storeOver = (over: DynamoDbRequests, onRequest?: (request: StoreRequest) => void): Store =>
+    createDynamoDbStore({
+      client: over,
+      tables: TABLES,
+      sleep,
+      random: Math.random,
+      returnsFoundItem: onAws,
+      ...(onRequest === undefined ? {} : { onRequest }),
+    });
+  const callers = new Callers(Date.now);
   const storage: Storage = {
     client,
     tables: TABLES,
     lacksTtl: !onAws,
     shared: engine === undefined,
-    store: (onRequest) =>
-      createDynamoDbStore({
-        client,
-        tables: TABLES,
-        sleep,
-        random: Math.random,
-        returnsFoundItem: onAws,
-        ...(onRequest === undefined ? {} : { onRequest }),
-      }),
+    callers,
+    store: (onRequest) => storeOver(client, onRequest),
+    ...(engine === undefined
+      ? {}
+      : {
+          commits: createItemCommits({
+            store: storeOver(createEngineClient((call) => engine.call(call))),
+            timeoutMs: LIMITS.requestTimeoutMs,
+            gatherMs: () => callers.gatherMs(),
+            now: Date.now,
+            sleep,
+            after,
+          }),
+        }),
     compact: async () => engine?.compact(),
     async close() {
       client.destroy();
@@ -81,8 +106,11 @@ export async function openStorage(options: StorageOptions): Promise<Storage> {
   }
 }
 
-const engineClient = ({ socketPath }: Engine): DynamoDBClient =>
-  createDynamoDbClient({ socketPath, requestTimeoutMs: LIMITS.requestTimeoutMs });
+function engineClient(engine: Engine): DynamoDBClient {
+  const { requestTimeoutMs } = LIMITS;
+  const handler = engineHandler((call) => engine.call(call), requestTimeoutMs);
+  return createDynamoDbClient({ handler, requestTimeoutMs });
+}
 
 function clientOf(endpoint: string): DynamoDBClient {
   const invented = isLoopbackHost(hostOf(endpoint)) && process.env.AWS_ACCESS_KEY_ID === undefined;

@@ -10,17 +10,16 @@
  *     Deleting does not rest, or it would fall behind a constant load; what bounds it is the number of
  *     deletes under way.
  */
-import {
-  ConditionalCheckFailedException,
-  DeleteItemCommand,
-  ScanCommand,
-  type AttributeValue,
-  type DynamoDBClient,
-} from "@aws-sdk/client-dynamodb";
+import { ScanCommand, type AttributeValue, type DynamoDBClient } from "@aws-sdk/client-dynamodb";
+import { equal, type Store } from "../store/port.ts";
 
 export interface SweeperOptions {
+  /** For the scans. */
   readonly client: DynamoDBClient;
+  /** As the scans name it. */
   readonly table: string;
+  /** For the deletions, in "lanes". */
+  readonly store: Pick<Store, "delete">;
   readonly now: () => number;
   /** Resolves early when the signal fires. */
   readonly sleep: (ms: number, signal?: AbortSignal) => Promise<void>;
@@ -121,21 +120,12 @@ async function deleteAll(options: SweeperOptions, rows: readonly Row[]): Promise
   const waiting = rows.values();
   let deleted = 0;
   const work = async (): Promise<void> => {
-    for (const { pk, sk, ttl } of waiting) {
-      if (pk === undefined || sk === undefined || ttl === undefined) continue;
-      const command = new DeleteItemCommand({
-        TableName: options.table,
-        Key: { pk, sk },
-        ConditionExpression: "#t = :t",
-        ExpressionAttributeNames: { "#t": "ttl" },
-        ExpressionAttributeValues: { ":t": ttl },
-      });
-      try {
-        await options.client.send(command);
-        deleted += 1;
-      } catch (error) {
-        if (!(error instanceof ConditionalCheckFailedException)) throw error;
-      }
+    for (const row of waiting) {
+      const { pk, sk } = row;
+      if (pk === undefined || sk === undefined) continue;
+      const key = { pk: pk.S ?? "", sk: sk.S ?? "" };
+      const { ok } = await options.store.delete("lanes", key, equal(["ttl"], ttlOf(row)));
+      if (ok) deleted += 1;
     }
   };
   await Promise.all(Array.from({ length: DELETES_AT_ONCE }, work));

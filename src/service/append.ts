@@ -19,6 +19,7 @@ import { absent } from "../store/port.ts";
 import type { Item } from "../store/port.ts";
 import { backoffMs, randomId } from "./deps.ts";
 import type { Deps } from "./deps.ts";
+import type { LogReader } from "./log.ts";
 import { tailAfter } from "./tail.ts";
 import type { Tail, Tails } from "./tail.ts";
 
@@ -52,11 +53,14 @@ export function draftEntry(deps: Deps, messages: readonly StoredMessage[], minTt
 
 export class Appender {
   readonly #deps: Deps;
+  readonly #log: Pick<LogReader, "learn"> | undefined;
   readonly tails: Tails;
 
-  constructor(deps: Deps, tails: Tails) {
+  /** `log`: of a process that has receivers, too. */
+  constructor(deps: Deps, tails: Tails, log?: Pick<LogReader, "learn">) {
     this.#deps = deps;
     this.tails = tails;
+    this.#log = log;
   }
 
   /** @throws LaneError `outcome-unknown` when a put may have been applied; other codes: it was not. */
@@ -136,6 +140,11 @@ export class Appender {
         last: { offset: tail.offset, ttl: lastTtl },
         seenAt: startedAt,
       });
+      if (result.ok) {
+        const { messages } = draft;
+        const entry = { offset: tail.offset, count: messages.length, sentAt: startedAt, ttl };
+        this.#log?.learn(queue, lane, { ...entry, messages, end: false });
+      }
       if (tail.last === undefined) await this.tails.markUsed(queue, lane, tail.offset);
       return { is: "stored" };
     }

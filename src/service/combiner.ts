@@ -5,15 +5,12 @@
  * A Lambda instance has one caller at a time and never waits here; the embedded server has many, and
  * makes one write of what they ask.
  *
- * Where several come at once, a run may wait a moment for more of them, which costs less than a run of
+ * Where others come while one is under way, the next run may wait a moment for more of them, which costs less than a run of
  * its own for every few.
  *
  * G1  At most one run per key is under way, so that an instance never conflicts with itself.
  * G2  Every caller gets its own answer, or the error of the run that carried its request.
  */
-/** Callers at once from which on a run waits for more. */
-const GATHER_FROM = 4;
-
 interface Waiting<Request, Answer> {
   readonly request: Request;
   readonly resolve: (answer: Answer) => void;
@@ -62,7 +59,7 @@ export class Combiner<Request, Answer> {
       queue !== undefined && queue.length > 0;
       queue = this.#queues.get(key)
     ) {
-      if (carried + queue.length >= GATHER_FROM) await this.#gather?.();
+      if (carried + queue.length > 1) await this.#gather?.();
       const batch = this.#take(queue);
       carried = batch.length;
       try {

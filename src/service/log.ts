@@ -1,7 +1,8 @@
 /**
  * Reading a lane's log.
  *
- * L2  Entries are immutable, so what was decoded once is kept (by bytes, least recently used first out).
+ * L2  Entries are immutable, so what was decoded once, or stored by this process itself, is kept (by bytes,
+ *     least recently used first out). By L1, those that follow each other without a gap need no query.
  *     Erasure alone changes them, and an erased entry has nothing left that anyone may still read.
  * L8  A reader jumps a gap only to the first entry shown by a second strongly consistent query from
  *     head, begun after the first one showed the later entry.
@@ -21,6 +22,8 @@ import { boundedCache } from "./cache.ts";
 const CACHED_BYTES = 24 * 1024 * 1024;
 const ENTRY_OVERHEAD_BYTES = 400;
 const STRETCH_ENTRIES = 64;
+/** What one claim may pass over of what has expired; the next one goes on from there. */
+const CHAIN_ENTRIES = 1_024;
 
 export interface LogPage {
   readonly entries: readonly LogEntry[];
@@ -67,14 +70,8 @@ export class LogReader {
     wanted: { messages: number; entries: number },
   ): Promise<FreshEntries> {
     const headEntry = await this.#headEntry(queue, lane, segment);
-    const held = this.#cache.get(cacheKey(queue, lane, headEntry));
-    if (
-      held?.messages !== undefined &&
-      held.offset + held.count >= segment.head + wanted.messages &&
-      segment.head >= held.offset
-    ) {
-      return { entries: [held], more: true, exhausted: false };
-    }
+    const chain = this.#chain(queue, lane, headEntry, segment, wanted);
+    if (chain !== undefined) return { entries: chain, more: true, exhausted: false };
     if (segment.end !== undefined && segment.head >= segment.end)
       return { entries: [], more: false, exhausted: true };
     const range = {
@@ -97,6 +94,34 @@ export class LogReader {
         page.entries.every((entry) => entry.offset + entry.count <= segment.head) &&
         !page.more,
     };
+  }
+
+  /**
+   * L1, L2: entries that follow each other without a gap, from the head on, with so many messages that live;
+   * `undefined`: not that many are cached.
+   */
+  #chain(
+    queue: QueueId,
+    lane: LaneId,
+    from: Offset,
+    { head, end = offset(Number.MAX_SAFE_INTEGER) }: Segment,
+    wanted: { messages: number },
+  ): LogEntry[] | undefined {
+    if (from > head || head >= end) return undefined;
+    const now = this.#deps.clock.now();
+    const entries: LogEntry[] = [];
+    let left = wanted.messages;
+    for (let at = from; at < end && entries.length < CHAIN_ENTRIES;) {
+      const entry = this.#cache.get(cacheKey(queue, lane, at));
+      if (entry?.messages === undefined) return undefined;
+      entries.push(entry);
+      at = offset(entry.offset + entry.count);
+      left -= entry.messages.filter(
+        ({ expiresAt }, index) => entry.offset + index >= head && expiresAt > now,
+      ).length;
+      if (left <= 0) break;
+    }
+    return entries;
   }
 
   /** A segment begins where the one before it was cut, which may be within an entry. */
@@ -169,6 +194,12 @@ export class LogReader {
       at = offset(last.offset + Math.max(1, last.count));
     }
     return { entries, complete: at >= head };
+  }
+
+  /** What this process has just stored, so that it need not be read. */
+  learn(queue: QueueId, lane: LaneId, entry: LogEntry): void {
+    if (entry.messages !== undefined)
+      this.#cache.set(cacheKey(queue, lane, entry.offset), entry, { size: sizeOf(entry.messages) });
   }
 
   /** One entry by its own offset, strongly read. */

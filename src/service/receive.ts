@@ -140,7 +140,10 @@ export class Receiver {
       const timerAt = await this.#due.promote(queue);
       const leaseMs = leaseMsOf(request, queue);
       // What one plan gives goes by one rule (T4).
-      const answer = await this.#rounds.submit(`${nameOf(queue)}${drain ? "#drain" : ""}`, {
+      const round = `${nameOf(queue)}${drain ? "#drain" : ""}`;
+      // What is to be given again must be whole leases, which nobody shares (Z2, C10).
+      const own = attempt === undefined ? "" : `#${attempt}`;
+      const answer = await this.#rounds.submit(`${round}${own}`, {
         queue,
         max: request.max,
         drain,

@@ -57,8 +57,8 @@ export function createService(deps: Deps, bell: Bell = new Bell(deps)): Service 
   const routing = new Routing(deps, catalog);
   const choices = new Choices(deps);
   const tails = new Tails(deps);
-  const appender = new Appender(deps, tails);
   const log = new LogReader(deps);
+  const appender = new Appender(deps, tails, deps.gather === undefined ? undefined : log);
   const cursors = new Cursors(deps);
   const once = new OnceAppender(deps, catalog, appender, log);
   const eraser = new Eraser(deps, cursors, log);

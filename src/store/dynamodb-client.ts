@@ -12,46 +12,49 @@ export interface DynamoDbClientOptions {
   readonly endpoint?: string;
   readonly region?: string;
   readonly requestTimeoutMs: number;
-  /** The embedded engine listens on this unix domain socket; requests to it are not really signed. */
-  readonly socketPath?: string;
+  /** Takes the requests in place of the network: the embedded engine's. They are not really signed. */
+  readonly handler?: Pick<
+    NodeHttpHandler,
+    "handle" | "destroy" | "updateHttpClientConfig" | "httpHandlerConfigs"
+  >;
   /** Default: the SDK's chain (environment, profile, role). */
   readonly credentials?: { readonly accessKeyId: string; readonly secretAccessKey: string };
 }
 
 const CONNECTION_TIMEOUT_MS = 1_500;
 const MAX_SOCKETS = 64;
-/** Below the 5 s after which node's servers, and so the embedded engine, close an idle connection. */
+/** Below the 5 s after which node's servers, and so engines off AWS, close an idle connection. */
 const IDLE_MS = 4_000;
 /** A frozen Lambda instance wakes with connections that the other side has closed. */
 const IDLE_TLS_MS = 20_000;
 
 export function createDynamoDbClient(options: DynamoDbClientOptions): DynamoDBClient {
-  const { socketPath, requestTimeoutMs } = options;
-  const endpoint = socketPath === undefined ? options.endpoint : "http://localhost";
+  const { handler, requestTimeoutMs } = options;
+  const endpoint = handler === undefined ? options.endpoint : "http://localhost";
   const region = options.region ?? (endpoint === undefined ? undefined : "us-east-1");
-  const credentials = socketPath === undefined ? options.credentials : LOCAL_CREDENTIALS;
-  const agent = { keepAlive: true, maxSockets: MAX_SOCKETS };
+  const credentials = handler === undefined ? options.credentials : LOCAL_CREDENTIALS;
   const client = new DynamoDBClient({
     ...(endpoint !== undefined && { endpoint }),
     ...(region !== undefined && { region }),
     ...(credentials !== undefined && { credentials }),
-    ...(socketPath !== undefined && { signer: LOCAL_SIGNER }),
+    ...(handler !== undefined && { signer: LOCAL_SIGNER }),
     maxAttempts: 1,
     cacheMiddleware: true,
-    requestHandler: new NodeHttpHandler({
-      requestTimeout: requestTimeoutMs,
-      throwOnRequestTimeout: true,
-      connectionTimeout: Math.min(CONNECTION_TIMEOUT_MS, requestTimeoutMs),
-      httpAgent: new HttpAgent({
-        ...agent,
-        timeout: IDLE_MS,
-        ...(socketPath !== undefined && { socketPath }),
-      }),
-      httpsAgent: new HttpsAgent({ ...agent, timeout: IDLE_TLS_MS }),
-    }),
+    requestHandler: handler ?? networkHandler(requestTimeoutMs),
   });
   for (const name of IDLE_MIDDLEWARE) client.middlewareStack.remove(name);
   return client;
+}
+
+function networkHandler(requestTimeoutMs: number): NodeHttpHandler {
+  const agent = { keepAlive: true, maxSockets: MAX_SOCKETS };
+  return new NodeHttpHandler({
+    requestTimeout: requestTimeoutMs,
+    throwOnRequestTimeout: true,
+    connectionTimeout: Math.min(CONNECTION_TIMEOUT_MS, requestTimeoutMs),
+    httpAgent: new HttpAgent({ ...agent, timeout: IDLE_MS }),
+    httpsAgent: new HttpsAgent({ ...agent, timeout: IDLE_TLS_MS }),
+  });
 }
 
 /** A log that nobody reads and a header for AWS's statistics take a tenth of a request's time. */

@@ -33,8 +33,11 @@ const ATTEMPTS = 5;
 const BACKOFF_MS = 25;
 const BACKOFF_MAX_MS = 400;
 
+/** What the port asks of a client: single-item commands, and queries. */
+export type DynamoDbRequests = Pick<DynamoDBClient, "send">;
+
 export interface DynamoDbStoreOptions {
-  readonly client: DynamoDBClient;
+  readonly client: DynamoDbRequests;
   readonly tables: Readonly<Record<TableName, string>>;
   readonly sleep: (ms: number) => Promise<void>;
   /** 0 to 1, 1 excluded. */

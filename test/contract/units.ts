@@ -22,9 +22,10 @@ const SHAPES: readonly [name: string, attributes: Attributes][] = [
 export function describeUnits(engine: () => Engine): void {
   /** What the calls of `act` were billed. */
   const billed = async (act: () => Promise<unknown>): Promise<StoreRequest[]> => {
-    engine().requests.length = 0;
+    const requests = engine().requests ?? [];
+    requests.length = 0;
     await act();
-    return [...engine().requests];
+    return [...requests];
   };
   const store = () => engine().store;
 

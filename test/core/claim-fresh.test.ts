@@ -68,6 +68,29 @@ describe("a fresh claim", () => {
     expect(after.leases.get("new1")?.until).toBe(NOW + 5_000);
   });
 
+  it("C10: gives callers who want the same time one lease between them", async () => {
+    const planned = planOf({
+      fresh: [entry(0, 3), entry(3, 5)],
+      requests: [request(1), request(3), request(2, { leaseMs: 5_000 }), request(1)],
+    });
+    expect(offsetsOf(planned)).toEqual([[0], [1, 2, 3], [4, 5], [6]]);
+    const after = await appliedTo(segment(), planned);
+    expect(pendingOf(after)).toEqual({ new0: [0, 1, 2, 3], new1: [4, 5], new2: [6] });
+    const ids = planned.deliveries.map((given) => given.map(({ lease: { id } }) => id));
+    expect(ids).toEqual([["new0"], ["new0", "new0", "new0"], ["new1", "new1"], ["new2"]]);
+  });
+
+  it("C10: shares no lease with what leaves for another queue", async () => {
+    const leaving = { why: "redrive", to: "elsewhere" } as const;
+    const planned = planOf({
+      fresh: [entry(0, 9)],
+      requests: [request(1), request(1, { leaving }), request(1, { leaving }), request(1)],
+    });
+    const after = await appliedTo(segment(), planned);
+    expect(pendingOf(after)).toEqual({ new0: [0], new1: [1], new2: [2], new3: [3] });
+    expect([...after.leases.values()].map(({ receives }) => receives)).toEqual([1, 0, 0, 1]);
+  });
+
   it("stays within a caller's bytes, and gives what that one cannot take to the next", () => {
     const size = deliveredBytes(stored());
     const planned = planOf({

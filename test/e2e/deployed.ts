@@ -17,11 +17,11 @@ import { OPENAPI } from "../../src/http/openapi-document.ts";
 import { type Operation, type Role, ROUTES } from "../../src/http/routes.ts";
 import { openSecretBox } from "../../src/local/secret-box.ts";
 import type { SecretBox } from "../../src/service/secret-box.ts";
-import { createDynamoDbClient } from "../../src/store/dynamodb-client.ts";
 import { createDynamoDbStore } from "../../src/store/dynamodb.ts";
 import type { Store, TableName } from "../../src/store/port.ts";
 import { ensureTables } from "../../src/store/tables.ts";
 import { freshSocketPath, TABLES } from "../engines/engine.ts";
+import { socketClient } from "../engines/socket.ts";
 import { Random } from "../sim/random.ts";
 import { eventOf, type Request } from "../http/face-fixture.ts";
 import { jsonWish, signed } from "../sqs/signing.ts";
@@ -59,7 +59,7 @@ export async function deploy(): Promise<Deployed> {
   const socketPath = freshSocketPath();
   const server = dynalite({ createTableMs: 0 });
   await new Promise<void>((resolve) => server.listen(socketPath, resolve));
-  const client = createDynamoDbClient({ socketPath, requestTimeoutMs: 30_000 });
+  const client = socketClient(socketPath);
   // The same choices in every run.
   const chance = new Random(20_260_101);
   const random = () => chance.bits() / 2 ** 32;

@@ -1,12 +1,14 @@
 /** The embedded engine behind a proxy that fails: throttling, down, or with its replies lost. */
 import { startEngine } from "../../src/local/engine.ts";
+import { startEngineFront } from "../engines/engine-front.ts";
 import { startFaultProxy, type FaultProxy } from "../engines/fault-proxy.ts";
 
 export type FaultyEngine = FaultProxy;
 
 export async function startFaultyEngine(): Promise<FaultyEngine> {
   const engine = await startEngine();
-  const proxy = await startFaultProxy(engine);
+  const front = await startEngineFront(engine);
+  const proxy = await startFaultProxy(front);
   return {
     ...proxy,
     get fault() {
@@ -17,6 +19,7 @@ export async function startFaultyEngine(): Promise<FaultyEngine> {
     },
     async close() {
       await proxy.close();
+      await front.close();
       await engine.close();
     },
   };

@@ -1,8 +1,8 @@
 import type { Server } from "node:http";
 import { createRequire } from "node:module";
-import { createDynamoDbClient } from "../../src/store/dynamodb-client.ts";
 import { freshSocketPath, openStore } from "./engine.ts";
 import type { Engine } from "./engine.ts";
+import { socketClient } from "./socket.ts";
 
 const dynalite = createRequire(import.meta.url)("dynalite") as (options: object) => Server;
 
@@ -12,7 +12,7 @@ export async function startDynalite(): Promise<Engine> {
   const server = dynalite({ createTableMs: 0 });
   server.keepAliveTimeout = 0;
   await new Promise<void>((resolve) => server.listen(socketPath, resolve));
-  const client = createDynamoDbClient({ socketPath, requestTimeoutMs: 30_000 });
+  const client = socketClient(socketPath);
   return {
     ...(await openStore(client, false)),
     async close() {

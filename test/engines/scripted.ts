@@ -1,8 +1,8 @@
 import { createServer } from "node:http";
-import { createDynamoDbClient } from "../../src/store/dynamodb-client.ts";
 import { createDynamoDbStore } from "../../src/store/dynamodb.ts";
 import type { Store, StoreRequest } from "../../src/store/port.ts";
 import { TABLES, freshSocketPath } from "./engine.ts";
+import { socketClient } from "./socket.ts";
 
 /** What an engine does with one request. */
 export type Answer =
@@ -61,7 +61,7 @@ export async function startScripted(
   server.on("connection", () => (connections += 1));
   await new Promise<void>((resolve) => server.listen(socketPath, resolve));
   const { returnsFoundItem = true, requestTimeoutMs = 30_000 } = options;
-  const client = createDynamoDbClient({ socketPath, requestTimeoutMs });
+  const client = socketClient(socketPath, requestTimeoutMs);
   const store = createDynamoDbStore({
     client,
     tables: TABLES,

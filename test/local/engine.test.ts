@@ -1,8 +1,7 @@
 /** Hunts: requests that end the engine, data lost over a restart, two owners of one folder, open doors. */
 import { randomBytes } from "node:crypto";
 import { mkdir, readdir, stat, writeFile } from "node:fs/promises";
-import { connect } from "node:net";
-import { dirname, join } from "node:path";
+import { join } from "node:path";
 import { describe, expect, onTestFinished, test } from "vitest";
 import { startEngine } from "../../src/local/engine.ts";
 import { explainFolderError, LocalError } from "../../src/local/local-error.ts";
@@ -101,42 +100,6 @@ test.each([
 });
 
 describe("the engine", () => {
-  test("keeps its socket private, and takes it away", async () => {
-    const engine = await startEngine();
-    const folder = dirname(engine.socketPath);
-    if (process.platform !== "win32") {
-      expect((await stat(folder)).mode & 0o777).toBe(0o700);
-      expect(await readdir(folder)).toEqual(["engine.sock"]);
-    }
-    await engine.close();
-    await expect(stat(folder)).rejects.toThrow(/ENOENT/);
-  });
-
-  test("survives clients that hang up at any point of a request", async () => {
-    const engine = await startEngine({
-      onFailure: (error) => expect.unreachable(error.message),
-    });
-    onTestFinished(() => engine.close());
-    const request = `POST / HTTP/1.1\r\nhost: x\r\ncontent-type: application/x-amz-json-1.0\r\nx-amz-target: DynamoDB_20120810.ListTables\r\nx-amz-date: 20200101T000000Z\r\nauthorization: AWS4-HMAC-SHA256 Credential=a, SignedHeaders=host, Signature=x\r\ncontent-length: 2\r\n\r\n{}`;
-    for (let bytes = 10; bytes <= request.length; bytes += 7) {
-      await new Promise<void>((resolve) => {
-        const socket = connect(engine.socketPath, () => {
-          socket.write(request.slice(0, bytes), () => socket.destroy());
-        });
-        socket.on("close", () => resolve());
-        socket.on("error", () => {});
-      });
-    }
-    const answer = await new Promise<string>((resolve) => {
-      const socket = connect(engine.socketPath, () => socket.write(request));
-      socket.on("data", (data) => {
-        resolve(data.toString());
-        socket.destroy();
-      });
-    });
-    expect(answer).toContain('{"TableNames":[]}');
-  });
-
   test("answers 500 to what makes dynalite throw, and goes on", async () => {
     const troubles: string[] = [];
     const engine = await startEngine({
@@ -144,21 +107,32 @@ describe("the engine", () => {
       onFailure: (error) => expect.unreachable(error.message),
     });
     onTestFinished(() => engine.close());
-    const call = (target: string, body: string) =>
-      new Promise<string>((resolve) => {
-        const socket = connect(engine.socketPath, () =>
-          socket.write(
-            `POST / HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\nx-amz-target: DynamoDB_20120810.${target}\r\nx-amz-date: 1\r\nauthorization: AWS4-HMAC-SHA256 Credential=a, SignedHeaders=host, Signature=x\r\ncontent-length: ${body.length}\r\n\r\n${body}`,
-          ),
-        );
-        socket.on("data", (data) => {
-          resolve(data.toString());
-          socket.destroy();
-        });
-      });
-    const answer = await call("GetItem", "null");
-    expect(answer).toMatch(/^HTTP\/1.1 [45]00/);
-    expect(await call("ListTables", "{}")).toContain("TableNames");
+    const answer = await engine.call({ action: "GetItem", body: "null" });
+    expect(answer).toMatchObject({ status: 500, body: expect.stringContaining("InternalServer") });
+    expect(troubles).toHaveLength(1);
+    const tables = await engine.call({ action: "ListTables", body: "{}" });
+    expect(tables).toEqual({ status: 200, body: '{"TableNames":[]}' });
+  });
+
+  test("refuses what is no operation or no JSON as DynamoDB does", async () => {
+    const engine = await startEngine();
+    onTestFinished(() => engine.close());
+    expect(await engine.call({ action: "Drop", body: "{}" })).toMatchObject({
+      status: 400,
+      body: expect.stringContaining("UnknownOperationException"),
+    });
+    expect(await engine.call({ action: "GetItem", body: "{" })).toMatchObject({
+      status: 400,
+      body: expect.stringContaining("SerializationException"),
+    });
+  });
+
+  test("that is gone says so at once", async () => {
+    const engine = await startEngine();
+    await engine.close();
+    await expect(engine.call({ action: "ListTables", body: "{}" })).rejects.toThrow(
+      "the storage engine is closing",
+    );
   });
 
   test("closes while requests are under way, and says what became of them", async () => {

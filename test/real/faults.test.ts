@@ -10,6 +10,7 @@ import type { QueueName } from "../../src/core/types.ts";
 import { startEngine } from "../../src/local/engine.ts";
 import type { MessageView } from "../../src/service/api.ts";
 import { findDynamoDbLocal, serveDynamoDbLocal } from "../engines/dynamodb-local.ts";
+import { startEngineFront } from "../engines/engine-front.ts";
 import { startFaultProxy } from "../engines/fault-proxy.ts";
 import type { FaultProxy, Target } from "../engines/fault-proxy.ts";
 import { drain } from "../sim/drain.ts";
@@ -55,7 +56,14 @@ const engines: readonly {
     returnsFoundItem: false,
     async start() {
       const engine = await startEngine();
-      return { target: engine, close: () => engine.close() };
+      const front = await startEngineFront(engine);
+      return {
+        target: front,
+        async close() {
+          await front.close();
+          await engine.close();
+        },
+      };
     },
   },
   {

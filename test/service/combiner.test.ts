@@ -29,18 +29,17 @@ function watched(options: { maxWeight?: number } = {}) {
 }
 
 describe("a run", () => {
-  it("waits for nobody while few come at once", async () => {
+  it("waits for nobody while each comes after the one before has gone", async () => {
     const { runs, pauses, submit, end } = watched();
-    const answers = submit(1);
-    expect(runs).toEqual([[1]]);
-    answers.push(...submit(2, 3));
-    await end();
-    expect([runs, pauses]).toEqual([[[1], [2, 3]], []]);
-    await end();
-    expect(await Promise.all(answers)).toEqual([-1, -2, -3]);
+    for (const request of [1, 2, 3]) {
+      const answers = submit(request);
+      await end();
+      expect(await Promise.all(answers)).toEqual([-request]);
+    }
+    expect([runs, pauses]).toEqual([[[1], [2], [3]], []]);
   });
 
-  it("waits a moment for more where several come at once, and takes who has come", async () => {
+  it("waits a moment for more where others came while one was under way, and takes who has come", async () => {
     const { runs, pauses, submit, end, go } = watched();
     const answers = submit(1);
     answers.push(...submit(2, 3, 4));

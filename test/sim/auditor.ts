@@ -36,6 +36,8 @@ interface ReceiveCall {
   readonly leaseMs: number;
 }
 
+/** Times are whole milliseconds of clocks that are set anew. */
+const STEP_MS = 2;
 const DEFAULT_RETENTION_SECONDS = 345_600;
 /** What a message that expired unread lives in its dead-letter queue, at least. */
 const DEAD_LIVES_MS = 10 * 86_400_000;
@@ -166,7 +168,10 @@ export class Auditor {
       const message = number === undefined ? undefined : this.messages[number - 1];
       if (message === undefined)
         throw new Violation("phantom", `${view.id}: ${view.body.length} bytes that nobody sent`);
-      if (leaseSeconds !== undefined) this.#checkClaimedAt(message, view, leaseSeconds);
+      if (leaseSeconds !== undefined) {
+        this.#checkClaimedAt(message, view, leaseSeconds);
+        this.#checkLeased(message, span, view, leaseSeconds);
+      }
       return this.#delivered(message, queue, span, view, others, isDrained);
     });
     given.forEach((lease) => this.#order.check(lease, given));
@@ -268,6 +273,18 @@ export class Auditor {
     throw new Violation(
       "resurrected",
       `m${message.number} (${view.id}) was acked at ${message.ackedAt}, claimed after ${claimedAt}`,
+    );
+  }
+
+  /** C10: nobody gets the time that another caller asked for. */
+  #checkLeased(message: Sent, span: Span, view: ReceivedMessage, leaseSeconds: number): void {
+    const claimedAt = view.leaseExpiresAt - Math.max(1, leaseSeconds * 1_000);
+    const { skewMs } = this.#bounds;
+    if (claimedAt >= span.from - skewMs - STEP_MS && claimedAt <= span.to + skewMs + STEP_MS)
+      return;
+    throw new Violation(
+      "leased",
+      `m${message.number} (${view.id}): for ${leaseSeconds} s, until ${view.leaseExpiresAt}, by a call of ${span.from} to ${span.to}`,
     );
   }
 

@@ -68,6 +68,12 @@ export async function runCrowd(sim: Simulation): Promise<Operations> {
   return operations;
 }
 
+/** Of instances that wait for callers who come together, and know what they have stored themselves (L2, C10). */
+export async function runGathered(sim: Simulation): Promise<Operations> {
+  sim.gathers = true;
+  return runCrowd(sim);
+}
+
 /** Takes all there is, so that segments are closed while somebody suspended still believes in them. */
 async function settle(sim: Simulation, operations: Operations, queue: Incarnation): Promise<void> {
   for (let left = 12; left > 0; left -= 1) {

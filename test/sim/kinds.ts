@@ -4,7 +4,7 @@
  */
 import { drawClearFaults, runClears } from "./clears.ts";
 import { drawCornerFaults, runCorners } from "./corners.ts";
-import { drawCrowdFaults, runCrowd } from "./crowd.ts";
+import { drawCrowdFaults, runCrowd, runGathered } from "./crowd.ts";
 import { drawCutFaults, runCuts } from "./cuts.ts";
 import { drawExpiryFaults, runExpiry } from "./expiry.ts";
 import { drawFaults, drawFenceFaults } from "./faults.ts";
@@ -54,6 +54,7 @@ const TABLE = {
   moves: { faults: drawLetterFaults, run: runMoves },
   handles: { faults: drawHandleFaults, run: runHandles },
   clears: { faults: drawClearFaults, run: runClears },
+  gathered: { faults: drawCrowdFaults, run: runGathered },
 } satisfies Readonly<Record<string, Kind>>;
 
 export type KindName = keyof typeof TABLE;

@@ -26,6 +26,8 @@ import { Violation } from "./violation.ts";
 /** What an instance needs of its settings beyond their 10 s: reading them, and a clock set back. */
 export const SETTINGS_SLACK_MS = 25_000;
 
+const GATHER_MS = 2;
+
 export interface Member {
   readonly instance: Instance;
   readonly service: Service;
@@ -43,6 +45,8 @@ export class Simulation implements Deployment {
   failure: Error | undefined;
   /** How long a caller waits: API Gateway gives up after 30 s. Who sleeps with the server does not notice. */
   patienceMs = 30_000;
+  /** Instances wait for callers who come together, as the embedded service does. */
+  gathers = false;
   /** C5, as every instance is told. */
   readonly skewMarginMs: number;
   readonly #log: LogAuditor;
@@ -109,6 +113,7 @@ export class Simulation implements Deployment {
       randomBytes: (length) => random.bytes(length),
       skewMarginMs: this.skewMarginMs,
       relaxed: false,
+      ...(this.gathers ? { gather: () => instance.sleep(GATHER_MS) } : {}),
     });
     const member = { instance, service };
     this.members.push(member);

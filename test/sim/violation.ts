@@ -6,6 +6,7 @@ const INVARIANTS = {
   phantom: "What is delivered was sent, byte for byte, and was not refused.",
   twice: "A message sent once stands at one place only, and no id is issued twice.",
   overlap: "No two leases on one message live at once, beyond the skew margin (C5).",
+  leased: "A lease lasts from its claim on, as long as was asked for (C10).",
   resurrected: "After a confirmed ack a message is never delivered.",
   falseDone: "An ack says done only for a message that its lease still held (C3).",
   falseGone: "A lease that is live and untouched can be acked.",

@@ -48,6 +48,14 @@ export const CLAIM_MUTANTS: readonly Mutant[] = [
     ["mix"],
   ),
   damage(
+    "C10",
+    "leases-of-unequal-length-shared",
+    CLAIM_FRESH,
+    "one.leaseMs === other.leaseMs &&",
+    "true &&",
+    ["gathered"],
+  ),
+  damage(
     "C1",
     "claim-past-a-cut",
     CLAIM_FRESH,

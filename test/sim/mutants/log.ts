@@ -31,6 +31,14 @@ export const LOG_MUTANTS: readonly Mutant[] = [
     "(answers[index] && answers[0]) as Answer",
     ["crowd", "mix"],
   ),
+  damage(
+    "L2",
+    "learns-a-message-too-many",
+    APPEND,
+    "offset: tail.offset, count: messages.length, sentAt",
+    "offset: tail.offset, count: messages.length + 1, sentAt",
+    ["gathered"],
+  ),
   damage("L1", "put-overwrites", APPEND, '      absent("pk"),', "      undefined,", [
     "mix",
     "fences",

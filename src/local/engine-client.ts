@@ -1,0 +1,97 @@
+/**
+ * DynamoDB's JSON protocol as this process speaks it to its own engine: the SDK's commands without the
+ * SDK's way to the network, which would cost more than the engine's answer.
+ */
+import {
+  ConditionalCheckFailedException,
+  DeleteItemCommand,
+  DynamoDBServiceException,
+  GetItemCommand,
+  PutItemCommand,
+  QueryCommand,
+  UpdateItemCommand,
+} from "@aws-sdk/client-dynamodb";
+import type { DynamoDbRequests } from "../store/dynamodb.ts";
+import type { EngineAnswer, EngineCall } from "./engine-port.ts";
+
+const ACTIONS = [
+  [PutItemCommand, "PutItem"],
+  [UpdateItemCommand, "UpdateItem"],
+  [GetItemCommand, "GetItem"],
+  [QueryCommand, "Query"],
+  [DeleteItemCommand, "DeleteItem"],
+] as const;
+
+/** Waits for each answer as long as it takes. */
+export function createEngineClient(
+  call: (call: EngineCall) => Promise<EngineAnswer>,
+): DynamoDbRequests {
+  const send = async (command: { readonly input: object }) => {
+    const [, action] = ACTIONS.find(([Command]) => command instanceof Command) ?? [];
+    if (action === undefined) throw new TypeError("this client does not know the command");
+    const { status, body } = await call({ action, body: JSON.stringify(written(command.input)) });
+    const answer = JSON.parse(body) as Answer;
+    if (status !== 200) throw errorOf(status, answer);
+    return {
+      ...answer,
+      ...(answer.Item && { Item: mapped(answer.Item, bytesOf) }),
+      ...(answer.Items && { Items: answer.Items.map((item) => mapped(item, bytesOf)) }),
+      ...(answer.Attributes && { Attributes: mapped(answer.Attributes, bytesOf) }),
+    };
+  };
+  return { send };
+}
+
+/** As JSON has it, where bytes are base64. */
+type AttributeJson = { B?: unknown; M?: ItemJson; L?: AttributeJson[] };
+type ItemJson = Record<string, AttributeJson>;
+
+interface Answer {
+  readonly Item?: ItemJson;
+  readonly Items?: ItemJson[];
+  readonly Attributes?: ItemJson;
+  readonly __type?: string;
+  readonly message?: string;
+}
+
+function written(input: { Item?: ItemJson; ExpressionAttributeValues?: ItemJson }): object {
+  const { Item, ExpressionAttributeValues: values } = input;
+  return {
+    ...input,
+    ...(Item && { Item: mapped(Item, base64Of) }),
+    ...(values && { ExpressionAttributeValues: mapped(values, base64Of) }),
+  };
+}
+
+const base64Of = (bytes: unknown): string => Buffer.from(bytes as Uint8Array).toString("base64");
+const bytesOf = (base64: unknown): Uint8Array => Buffer.from(base64 as string, "base64");
+
+/** With what stands for bytes changed. */
+function mapped(item: ItemJson, change: (bytes: unknown) => unknown): ItemJson {
+  const copy: ItemJson = {};
+  for (const name in item) {
+    const attribute = item[name];
+    if (attribute !== undefined) copy[name] = mappedAttribute(attribute, change);
+  }
+  return copy;
+}
+
+function mappedAttribute(
+  attribute: AttributeJson,
+  change: (bytes: unknown) => unknown,
+): AttributeJson {
+  if (attribute.B !== undefined) return { B: change(attribute.B) };
+  if (attribute.M !== undefined) return { M: mapped(attribute.M, change) };
+  if (attribute.L !== undefined)
+    return { L: attribute.L.map((element) => mappedAttribute(element, change)) };
+  return attribute;
+}
+
+function errorOf(status: number, { __type = "", message = "" }: Answer): Error {
+  const name = __type.slice(__type.indexOf("#") + 1);
+  const $metadata = { httpStatusCode: status };
+  if (name === "ConditionalCheckFailedException")
+    return new ConditionalCheckFailedException({ message, $metadata });
+  const $fault = status < 500 ? "client" : "server";
+  return new DynamoDBServiceException({ name, message, $fault, $metadata });
+}
