@@ -51,7 +51,9 @@ describe("an instance that stores and reads", () => {
     const sent = (messages: typeof own) =>
       messages.map((message) => ({
         ...message,
-        ...{ receipt: "", leaseExpiresAt: 0, receives: 0 },
+        receipt: "",
+        leaseExpiresAt: 0,
+        receives: 0,
         body: bodyOf(message),
       }));
     expect(sent(own)).toEqual(sent(other));
