@@ -150,7 +150,7 @@ export function createGateway(options: GatewayOptions): Gateway {
     try {
       const face = options.faces[role];
       if (face === undefined) throw new Error(`there is no face for ${role}`);
-      result = await (WAITING.has(role) ? face(event, { signal: waitOf(response) }) : face(event));
+      result = await (WAITING.has(role) ? face(event, waitOf(response)) : face(event));
       if (tooLargeForLambda(result.body, result)) throw new Error("the answer is above 6 MB");
     } catch (error) {
       options.log("a handler failed", error);
@@ -160,16 +160,25 @@ export function createGateway(options: GatewayOptions): Gateway {
     play(response, requestId, result);
   }
 
-  /** Only receives wait. One ends when the caller hangs up, who must not be given leases, and by G3. */
-  function waitOf(response: ServerResponse): AbortSignal {
-    const wait = new AbortController();
-    if (draining) wait.abort();
-    waits.add(wait);
-    response.once("close", () => {
-      waits.delete(wait);
-      if (!response.writableFinished) wait.abort();
-    });
-    return wait.signal;
+  /**
+   * Only receives wait. One ends when the caller hangs up, who must not be given leases, and by G3. The
+   * signal is made for those who ask for it, as most calls do not.
+   */
+  function waitOf(response: ServerResponse): { readonly signal: AbortSignal } {
+    let made: AbortController | undefined;
+    return {
+      get signal() {
+        if (made !== undefined) return made.signal;
+        const wait = (made = new AbortController());
+        if (draining || response.destroyed) wait.abort();
+        waits.add(wait);
+        response.once("close", () => {
+          waits.delete(wait);
+          if (!response.writableFinished) wait.abort();
+        });
+        return wait.signal;
+      },
+    };
   }
 
   return {

@@ -5,7 +5,7 @@
  * R1  A service that others can reach asks for a key.
  * R2  Closing goes from the outside in: requests, then what runs by itself, then the storage.
  */
-import { randomBytes, randomUUID } from "node:crypto";
+import { randomUUID } from "node:crypto";
 import { LaneError } from "../core/errors.ts";
 import { epochMs } from "../core/types.ts";
 import { createFace } from "../http/face.ts";
@@ -19,7 +19,7 @@ import { createService } from "../service/service.ts";
 import { createSqsFace } from "../sqs/face.ts";
 import { SQS_ROUTES } from "../sqs/routes.ts";
 import type { Store, StoreRequest } from "../store/port.ts";
-import { after, sleep } from "./effects.ts";
+import { after, createRandomBytes, sleep } from "./effects.ts";
 import { isLoopbackHost } from "./gateway-guard.ts";
 import { createGateway, type Face } from "./gateway.ts";
 import { explainFolderError, LocalError } from "./local-error.ts";
@@ -183,7 +183,7 @@ function services(storage: Storage, options: LocalOptions): (name: FunctionName)
       sleep,
       gather,
       random: Math.random,
-      randomBytes,
+      randomBytes: createRandomBytes(),
       skewMarginMs: storage.shared ? SHARED_SKEW_MARGIN_MS : 0,
       relaxed,
       ...pick(storage, "secretBox"),

@@ -46,7 +46,7 @@ export function createSqsFace(options: SqsFaceOptions): Face {
     event: APIGatewayProxyEventV2,
     protocol: Protocol,
     requestId: string,
-    signal: AbortSignal | undefined,
+    context: Parameters<Face>[1],
   ): Promise<Answer> => {
     await options.ready?.();
     const body = bodyOf(event);
@@ -57,7 +57,20 @@ export function createSqsFace(options: SqsFaceOptions): Face {
     const { account, region, relaxed, now } = options;
     const endpoint = endpointOf(event);
     const trace = traceOf(event);
-    const call = { service, caller, endpoint, account, region, relaxed, now, trace, signal };
+    const call = {
+      service,
+      caller,
+      endpoint,
+      account,
+      region,
+      relaxed,
+      now,
+      trace,
+      // Asked for by those that wait alone: it costs more than most of a call.
+      get signal() {
+        return context?.signal;
+      },
+    };
     const output = await action.run(call, checked(action, request.input));
     return protocol.answer(request.action, output ?? undefined, requestId);
   };
@@ -73,7 +86,7 @@ export function createSqsFace(options: SqsFaceOptions): Face {
     }
     const protocol = isJson(event) ? JSON_PROTOCOL : QUERY_PROTOCOL;
     try {
-      answer = await run(event, protocol, requestId, context?.signal);
+      answer = await run(event, protocol, requestId, context);
     } catch (error) {
       const known = fromLaneError(error);
       if (known.name === "InternalFailure")
