@@ -16,6 +16,7 @@ import type { Service } from "../src/service/api.ts";
 import type { Deps, ServiceEvent } from "../src/service/deps.ts";
 import type { SecretBox } from "../src/service/secret-box.ts";
 import { createService } from "../src/service/service.ts";
+import { troubleOf } from "../src/service/trouble.ts";
 import { createDynamoDbClient } from "../src/store/dynamodb-client.ts";
 import { createDynamoDbStore } from "../src/store/dynamodb.ts";
 import { checkFormat } from "../src/store/format.ts";
@@ -98,27 +99,10 @@ const sleep: Deps["sleep"] = async (ms, signal) => {
 };
 
 function logEvent(logger: Logger, event: ServiceEvent): void {
-  if (event.type === "deadLetterFailed")
-    logger.warn("dead-lettering failed", {
-      queue: event.queue,
-      failure: describeError(event.error),
-    });
+  const trouble = troubleOf(event);
+  if (trouble !== undefined)
+    logger.warn(trouble.text, { ...trouble.about, failure: describeError(trouble.error) });
   else if (event.type === "unroutable")
     logger.info("unroutable", { exchange: event.exchange, messages: event.messages });
-  else if (event.type === "promotionFailed")
-    logger.warn("promoting scheduled messages failed", {
-      queue: event.queue,
-      failure: describeError(event.error),
-    });
-  else if (event.type === "moveFailed")
-    logger.warn("moving dead letters failed", {
-      queue: event.queue,
-      failure: describeError(event.error),
-    });
-  else if (event.type === "scheduleFailed")
-    logger.warn("firing a schedule failed", {
-      schedule: event.schedule,
-      failure: describeError(event.error),
-    });
   else logger.debug(event.type);
 }

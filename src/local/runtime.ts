@@ -6,6 +6,7 @@
  * R2  Closing goes from the outside in: requests, then what runs by itself, then the storage.
  */
 import { randomUUID } from "node:crypto";
+import { LRUCache } from "lru-cache";
 import { LaneError } from "../core/errors.ts";
 import { epochMs } from "../core/types.ts";
 import { createFace } from "../http/face.ts";
@@ -14,8 +15,9 @@ import { OPENAPI } from "../http/openapi-document.ts";
 import { ROUTES, type FaceName, type Role } from "../http/routes.ts";
 import type { Service } from "../service/api.ts";
 import { Bell } from "../service/bell.ts";
-import type { Deps } from "../service/deps.ts";
+import type { Deps, ServiceEvent } from "../service/deps.ts";
 import { createService } from "../service/service.ts";
+import { troubleOf } from "../service/trouble.ts";
 import { createSqsFace } from "../sqs/face.ts";
 import { SQS_ROUTES } from "../sqs/routes.ts";
 import type { Store, StoreRequest } from "../store/port.ts";
@@ -79,7 +81,7 @@ export async function startLocal(options: LocalOptions): Promise<Local> {
     ...pick(options, "data", "dynamodb", "apiKey", "onFailure"),
     onTrouble: troubleLog(options, log),
   });
-  const serviceOf = services(storage, options);
+  const serviceOf = services(storage, options, log);
   const auth: AuthMode =
     apiKey === undefined ? { mode: "open" } : { mode: "admin-key", key: apiKey };
   const faceLog = {
@@ -166,13 +168,18 @@ export async function startLocal(options: LocalOptions): Promise<Local> {
  * One service for all: its caches, its group commit and its bell serve every face. Only where someone
  * wants to know which function asks for what, each has its own, as deployed.
  */
-function services(storage: Storage, options: LocalOptions): (name: FunctionName) => Service {
+function services(
+  storage: Storage,
+  options: LocalOptions,
+  log: (message: string, error: unknown) => void,
+): (name: FunctionName) => Service {
   const { onRequest, relaxed = false } = options;
   const bell = new Bell({ sleep });
   const gather = async (): Promise<void> => {
     const ms = storage.callers.gatherMs();
     if (ms > 0) await sleep(ms);
   };
+  const onEvent = eventLog(log);
   const create = (name?: FunctionName): Service => {
     const deps: Deps = {
       store:
@@ -186,6 +193,7 @@ function services(storage: Storage, options: LocalOptions): (name: FunctionName)
       randomBytes: createRandomBytes(),
       skewMarginMs: storage.shared ? SHARED_SKEW_MARGIN_MS : 0,
       relaxed,
+      onEvent,
       ...pick(storage, "secretBox"),
     };
     return createService(deps, bell);
@@ -229,6 +237,19 @@ function troubleLog(
     saidAt = Date.now();
     const reason = explainFolderError(new Error(message), data);
     log("the storage engine fails, and may have to be started again", reason);
+  };
+}
+
+/** What goes wrong beside the calls is tried again, and said once in a while for each that it is about. */
+function eventLog(log: (message: string, error: unknown) => void): (event: ServiceEvent) => void {
+  const said = new LRUCache<string, true>({ max: 1_000, ttl: TROUBLE_EVERY_MS });
+  return (event) => {
+    const trouble = troubleOf(event);
+    if (trouble === undefined) return;
+    const message = [trouble.text, ...Object.values(trouble.about)].join(": ");
+    if (said.has(message)) return;
+    said.set(message, true);
+    log(message, trouble.error);
   };
 }
 
