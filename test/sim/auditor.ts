@@ -540,7 +540,7 @@ export class Auditor {
     if (result?.status !== "done") return;
     const { skewMs } = this.#bounds;
     for (const one of isStray ? lease.message.deliveries : [lease])
-      one.untilHigh = Math.max(one.untilHigh, span.to + leaseSeconds * 1_000 + skewMs);
+      one.untilHigh = Math.max(one.untilHigh, span.to + leaseSeconds * 1_000 + 2 * skewMs);
     if (result.receipt !== undefined && !keepsReceipt) {
       this.byReceipt.set(result.receipt, lease);
       lease.receipt = result.receipt;

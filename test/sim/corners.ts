@@ -16,7 +16,7 @@ import type { Incarnation } from "./ledger.ts";
 import { Operations } from "./operations.ts";
 import type { Random } from "./random.ts";
 import type { Simulation } from "./simulation.ts";
-import { DAY_SECONDS, made, QUEUE, SECOND, sprung } from "./stage.ts";
+import { DAY_SECONDS, LIST, made, QUEUE, SECOND, sprung } from "./stage.ts";
 import type { Stage } from "./stage.ts";
 
 const DEAD = "dead" as QueueName;
@@ -41,17 +41,22 @@ export function drawCornerFaults(random: Random): FaultPlan {
   };
 }
 
-export async function runCorners(sim: Simulation): Promise<Operations> {
+export const runCorners = (sim: Simulation): Promise<Operations> => runScene(sim, SCENES);
+
+type Scene = (stage: Stage) => Promise<void>;
+
+/** One of these. */
+export async function runScene(sim: Simulation, scenes: readonly Scene[]): Promise<Operations> {
   const { random } = sim;
   const operations = new Operations(sim);
   for (let at = random.int(2, 4); at > 0; at -= 1) sim.start();
   sim.world.faults = sim.plan;
-  await random.pick(SCENES)({ sim, operations });
+  await random.pick(scenes)({ sim, operations });
   sim.world.ambush = undefined;
   return operations;
 }
 
-const SCENES: readonly ((stage: Stage) => Promise<void>)[] = [
+const SCENES: readonly Scene[] = [
   unread,
   leaving,
   passedByAPurge,
@@ -319,10 +324,8 @@ async function announcedLate(stage: Stage): Promise<void> {
   await forgotten(stage, queue);
 }
 
-const LIST = { pk: "cursor#", sk: "default", on: "writes", chance: 1 } as const;
-
 /** A purge is announced, and its purger dies; all who are left know of the list as it was. */
-async function leavePurge({ sim, operations }: Stage, queue: Incarnation): Promise<void> {
+export async function leavePurge({ sim, operations }: Stage, queue: Incarnation): Promise<void> {
   await operations.send(queue, sim.random.int(1, 3));
   for (let left = 3 * sim.members.length; left > 0; left -= 1)
     await operations.receiveFrom(queue, { max: 1, leaseSeconds: 1 });
@@ -334,7 +337,7 @@ async function leavePurge({ sim, operations }: Stage, queue: Incarnation): Promi
 }
 
 /** Somebody new looks at the queue, and so reads its list of segments. */
-const stranger = (sim: Simulation): Promise<unknown> =>
+export const stranger = (sim: Simulation): Promise<unknown> =>
   sim.call("look", (service) => service.getQueue(QUEUE), undefined, sim.start());
 
 /** Until nobody believes in the list as they knew it, and what was closed is perhaps gone. */

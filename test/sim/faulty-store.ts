@@ -35,6 +35,7 @@ const COUNTED: Readonly<Record<Ambush["does"], FaultKind>> = {
   doubled: "doubled",
   unheard: "replyLost",
   throttled: "throttled",
+  torn: "tornQuery",
 };
 
 export function createFaultyStore(world: World, engine: Engine, instance: Instance): Store {
@@ -154,7 +155,7 @@ export function createFaultyStore(world: World, engine: Engine, instance: Instan
   function read<T>(
     { pk, sk }: { readonly pk: string; readonly sk?: string },
     what: () => string,
-    apply: (reply: (value: T) => void) => void,
+    apply: (reply: (value: T) => void, ambushed: Ambush | undefined) => void,
   ): Promise<T> {
     return new Promise((resolve, reject) => {
       const fail = (code: "throttled" | "engine-unavailable", at: number): void =>
@@ -174,11 +175,13 @@ export function createFaultyStore(world: World, engine: Engine, instance: Instan
         ? arrivesAt + random.skewed(50, LIMITS.requestTimeoutMs - 100)
         : arrivesAt;
       scheduler.at(startsAt, () =>
-        apply((value) =>
-          instance.at(scheduler.now + way(), () => {
-            world.trace?.(`${instance.name} ${what()}: read`);
-            resolve(value);
-          }),
+        apply(
+          (value) =>
+            instance.at(scheduler.now + way(), () => {
+              world.trace?.(`${instance.name} ${what()}: read`);
+              resolve(value);
+            }),
+          ambushed,
         ),
       );
     });
@@ -191,14 +194,15 @@ export function createFaultyStore(world: World, engine: Engine, instance: Instan
     return read(
       { pk },
       () => `query ${pk} ${range.from ?? ""}..${range.to ?? ""}`,
-      (reply) => {
+      (reply, ambushed) => {
+        const tearsMs = ambushed?.does === "torn" ? ambushed.forMs : undefined;
         if (!range.consistent && hits("staleRead")) {
           void engine.staleQuery(table, pk, range).then(reply);
-        } else if (hits("tornQuery")) {
+        } else if (tearsMs !== undefined || hits("tornQuery")) {
           // Without its limit: where a limited page ends depends on what it is torn from.
           const { limit: _, ...whole } = range;
           void engine.query(table, pk, whole).then((first) =>
-            scheduler.after(way() * random.between(0.1, 2), () => {
+            scheduler.after(tearsMs ?? way() * random.between(0.1, 2), () => {
               void engine
                 .query(table, pk, whole)
                 .then((second) => reply(torn(first, second, range)));

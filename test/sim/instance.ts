@@ -34,11 +34,11 @@ export interface Ambush {
   /**
    * The instance dies or is suspended as the request arrives; or (writes) the request never arrives, only
    * past its time-out, or seconds late, and is answered all the same; or it arrives, and seconds later again;
-   * or nobody hears of it; or it is refused.
+   * or nobody hears of it; or it is refused. Or a query reads its high keys later than its low ones.
    */
   readonly does:
-    "crash" | "freeze" | "lost" | "late" | "slow" | "doubled" | "unheard" | "throttled";
-  /** About how long it is suspended, else for one or two minutes; how late it is past its time-out. */
+    "crash" | "freeze" | "lost" | "late" | "slow" | "doubled" | "unheard" | "throttled" | "torn";
+  /** About how long it is suspended, else for one or two minutes; how late it is past its time-out; how far apart it reads. */
   readonly forMs?: number;
   /** Over when one request has met it. */
   readonly once?: boolean;

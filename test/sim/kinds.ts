@@ -15,6 +15,7 @@ import { drawHandleFaults, runHandles } from "./handles.ts";
 import { drawLeaseFaults, runLeases } from "./leases.ts";
 import { drawLetterFaults, runLetters } from "./letters.ts";
 import { runMoves } from "./moves.ts";
+import { drawNookFaults, runNooks } from "./nooks.ts";
 import { drawOnceFaults, runOnce } from "./once.ts";
 import type { Operations } from "./operations.ts";
 import { drawOrderedFaults, runOrdered } from "./ordered.ts";
@@ -55,6 +56,7 @@ const TABLE = {
   handles: { faults: drawHandleFaults, run: runHandles },
   clears: { faults: drawClearFaults, run: runClears },
   gathered: { faults: drawCrowdFaults, run: runGathered },
+  nooks: { faults: drawNookFaults, run: runNooks },
 } satisfies Readonly<Record<string, Kind>>;
 
 export type KindName = keyof typeof TABLE;

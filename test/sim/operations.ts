@@ -24,6 +24,8 @@ export class Operations {
   leasedUntil = 0;
   /** How many different ones are sent where order is kept. */
   keys = 4;
+  /** The one that is sent, in place of these. */
+  key: string | undefined;
   /** Times of their own that messages are sent with. */
   times:
     | (() => Pick<OutgoingMessage, "delaySeconds" | "ttlSeconds" | "priority" | "tenant">)
@@ -458,7 +460,7 @@ export class Operations {
 
   #key(queue: Incarnation): { key?: string } {
     const isKeyed = queue.latest().order === "key";
-    return isKeyed ? { key: `k${this.#sim.random.int(0, this.keys - 1)}` } : {};
+    return isKeyed ? { key: this.key ?? `k${this.#sim.random.int(0, this.keys - 1)}` } : {};
   }
 
   /** Mostly small; some that need entries of their own, and rarely ones that go into parts. */

@@ -100,4 +100,10 @@ export const REGRESSIONS: readonly (ScheduleKey & { readonly found: string })[] 
     found:
       "a message that an old receipt had given back before its receive was answered counted as leased by that",
   },
+  {
+    kind: "handles",
+    seed: 1370,
+    found:
+      "an ack was judged as one of a lease that was over, though the clocks of who had extended it and who acked were apart",
+  },
 ];

@@ -9,6 +9,9 @@ export const MINUTE = 60 * SECOND;
 export const DAY_SECONDS = 86_400;
 export const QUEUE = "queue1" as QueueName;
 
+/** Changes of a queue's list of segments. */
+export const LIST = { pk: "cursor#", sk: "default", on: "writes", chance: 1 } as const;
+
 export interface Stage {
   readonly sim: Simulation;
   readonly operations: Operations;

@@ -52,7 +52,7 @@ export const LEASE_MUTANTS: readonly Mutant[] = [
     ACK,
     "throw isChanged ? afterChange(error, PARTLY) : error;",
     "throw error;",
-    ["handles", "purges"],
+    ["nooks"],
   ),
   damage("C3", "moved-is-done", ACK, "if (isPending(receipt, segment))", "if (item === null)", [
     "handles",
@@ -103,7 +103,7 @@ export const LEASE_MUTANTS: readonly Mutant[] = [
     MOVES,
     "sign.leases.every(",
     "sign.leases.slice(0, 1).every(",
-    ["handles"],
+    ["nooks"],
   ),
   damage("C5", "no-skew-margin", BACKOFF, "lease.until + skewMarginMs + ", "lease.until + "),
   damage(

@@ -214,7 +214,7 @@ export const LOG_MUTANTS: readonly Mutant[] = [
     LOG,
     "hasGap(first, segment.head) ? await this.query(queue, lane, range) : first",
     "first",
-    ["crowd"],
+    ["nooks"],
   ),
   damage(
     "L8",

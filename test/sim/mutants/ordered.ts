@@ -61,6 +61,7 @@ export const ORDERED_MUTANTS: readonly Mutant[] = [
     PLAN,
     "  draft.entry = offset(Math.min(draft.entry, entry));\n",
     "",
+    ["nooks"],
   ),
   damage(
     "H1",
