@@ -6,7 +6,7 @@
  *     and says nothing about a write, as on a network.
  * E7  When the worker is gone, whoever waits for it is told so.
  */
-import type { NodeHttpHandler } from "@smithy/node-http-handler";
+import type { RequestHandler } from "../store/dynamodb-client.ts";
 
 /** A request of DynamoDB's protocol: `PutItem`…, with its body. */
 export interface EngineCall {
@@ -65,16 +65,11 @@ export class EnginePort {
 
 const decoder = new TextDecoder();
 
-type Handler = Pick<
-  NodeHttpHandler,
-  "handle" | "destroy" | "updateHttpClientConfig" | "httpHandlerConfigs"
->;
-
 /** For the SDK's client, in place of a connection. */
 export function engineHandler(
   call: (call: EngineCall) => Promise<EngineAnswer>,
   requestTimeoutMs: number,
-): Handler {
+): RequestHandler {
   return {
     async handle({ headers, body }) {
       const target = headers["x-amz-target"] ?? "";

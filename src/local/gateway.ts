@@ -170,7 +170,9 @@ export function createGateway(options: GatewayOptions): Gateway {
       get signal() {
         if (made !== undefined) return made.signal;
         const wait = (made = new AbortController());
-        if (draining || response.destroyed) wait.abort();
+        if (draining || response.destroyed || response.closed) wait.abort();
+        // It has been closed before anybody asked: nothing would take the wait away again.
+        if (response.closed) return wait.signal;
         waits.add(wait);
         response.once("close", () => {
           waits.delete(wait);

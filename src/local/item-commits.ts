@@ -154,7 +154,8 @@ export function createItemCommits(options: ItemCommitsOptions): Store {
 
   /** I5 */
   async function spaced(lastAt: number): Promise<void> {
-    const ms = Math.min(options.gatherMs(), lastAt + options.gatherMs() - now());
+    const gatherMs = options.gatherMs();
+    const ms = Math.min(gatherMs, lastAt + gatherMs - now());
     if (ms > 0) await options.sleep(ms);
   }
 

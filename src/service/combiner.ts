@@ -5,8 +5,8 @@
  * A Lambda instance has one caller at a time and never waits here; the embedded server has many, and
  * makes one write of what they ask.
  *
- * Where others come while one is under way, the next run may wait a moment for more of them, which costs less than a run of
- * its own for every few.
+ * Where others come while one is under way, the next run may wait a moment for more of them, which
+ * costs less than a run of its own for every few.
  *
  * G1  At most one run per key is under way, so that an instance never conflicts with itself.
  * G2  Every caller gets its own answer, or the error of the run that carried its request.

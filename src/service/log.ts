@@ -70,7 +70,7 @@ export class LogReader {
     wanted: { messages: number; entries: number },
   ): Promise<FreshEntries> {
     const headEntry = await this.#headEntry(queue, lane, segment);
-    const chain = this.#chain(queue, lane, headEntry, segment, wanted);
+    const chain = this.#chain(queue, lane, headEntry, segment, wanted.messages);
     if (chain !== undefined) return { entries: chain, more: true, exhausted: false };
     if (segment.end !== undefined && segment.head >= segment.end)
       return { entries: [], more: false, exhausted: true };
@@ -105,12 +105,12 @@ export class LogReader {
     lane: LaneId,
     from: Offset,
     { head, end = offset(Number.MAX_SAFE_INTEGER) }: Segment,
-    wanted: { messages: number },
+    messages: number,
   ): LogEntry[] | undefined {
     if (from > head || head >= end) return undefined;
     const now = this.#deps.clock.now();
     const entries: LogEntry[] = [];
-    let left = wanted.messages;
+    let left = messages;
     for (let at = from; at < end && entries.length < CHAIN_ENTRIES;) {
       const entry = this.#cache.get(cacheKey(queue, lane, at));
       if (entry?.messages === undefined) return undefined;

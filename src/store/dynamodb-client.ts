@@ -7,16 +7,19 @@ import { Agent as HttpsAgent } from "node:https";
 import { DynamoDBClient } from "@aws-sdk/client-dynamodb";
 import { NodeHttpHandler } from "@smithy/node-http-handler";
 
+/** What carries the SDK's requests. */
+export type RequestHandler = Pick<
+  NodeHttpHandler,
+  "handle" | "destroy" | "updateHttpClientConfig" | "httpHandlerConfigs"
+>;
+
 export interface DynamoDbClientOptions {
   /** Another endpoint than AWS's own: DynamoDB Local, say. */
   readonly endpoint?: string;
   readonly region?: string;
   readonly requestTimeoutMs: number;
   /** Takes the requests in place of the network: the embedded engine's. They are not really signed. */
-  readonly handler?: Pick<
-    NodeHttpHandler,
-    "handle" | "destroy" | "updateHttpClientConfig" | "httpHandlerConfigs"
-  >;
+  readonly handler?: RequestHandler;
   /** Default: the SDK's chain (environment, profile, role). */
   readonly credentials?: { readonly accessKeyId: string; readonly secretAccessKey: string };
 }

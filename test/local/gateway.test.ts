@@ -306,6 +306,34 @@ test("a caller that hangs up ends its wait", async () => {
   await aborted;
 });
 
+test("a wait that is asked for after its caller has hung up ends at once", async () => {
+  let entered = (): void => {};
+  let goOn = (): void => {};
+  let ended = (): void => {};
+  const inside = new Promise<void>((resolve) => (entered = resolve));
+  const gate = new Promise<void>((resolve) => (goOn = resolve));
+  const aborted = new Promise<void>((resolve) => (ended = resolve));
+  const { port } = await stubGateway({
+    face: async (_event, context) => {
+      entered();
+      await gate;
+      const signal = context?.signal;
+      if (signal?.aborted === true) ended();
+      else signal?.addEventListener("abort", ended);
+      return { statusCode: 200 };
+    },
+  });
+  const socket = connect(port, "127.0.0.1");
+  socket.write(
+    "POST /v1/queues/q/receive HTTP/1.1\r\nhost: localhost\r\ncontent-length: 0\r\n\r\n",
+  );
+  await inside;
+  await new Promise((resolve) => socket.once("close", resolve).destroy());
+  for (let turn = 0; turn < 20; turn++) await new Promise((resolve) => setImmediate(resolve));
+  goOn();
+  await aborted;
+});
+
 test("what is no HTTP is answered, and the server goes on", async () => {
   const { port } = await stubGateway();
   const socket = connect(port, "127.0.0.1");
