@@ -12,7 +12,10 @@ import {
   UpdateItemCommand,
 } from "@aws-sdk/client-dynamodb";
 import type { DynamoDbRequests } from "../store/dynamodb.ts";
+import { toAttributes, toKey } from "../store/dynamodb-values.ts";
+import type { TableName } from "../store/port.ts";
 import type { EngineAnswer, EngineCall } from "./engine-port.ts";
+import type { Change } from "./write-behind.ts";
 
 const ACTIONS = [
   [PutItemCommand, "PutItem"],
@@ -40,6 +43,18 @@ export function createEngineClient(
     };
   };
   return { send };
+}
+
+/** What makes an item what it is from now on. */
+export function callOf(tables: Readonly<Record<TableName, string>>, change: Change): EngineCall {
+  const TableName = tables[change.table];
+  if (change.item === undefined)
+    return {
+      action: "DeleteItem",
+      body: JSON.stringify({ TableName, Key: toKey(change.key) }),
+    };
+  const Item = mapped(toAttributes(change.item), base64Of);
+  return { action: "PutItem", body: JSON.stringify({ TableName, Item }) };
 }
 
 /** As JSON has it, where bytes are base64. */

@@ -19,34 +19,41 @@ export interface EngineAnswer {
 }
 
 interface Waiting {
-  readonly resolve: (answer: EngineAnswer) => void;
+  readonly resolve: (answers: readonly EngineAnswer[]) => void;
   readonly reject: (error: Error) => void;
 }
 
 export class EnginePort {
-  readonly #post: (id: number, call: EngineCall) => void;
+  readonly #post: (id: number, calls: readonly EngineCall[]) => void;
   readonly #waiting = new Map<number, Waiting>();
   #lastId = 0;
   #gone: Error | undefined;
 
-  /** `post` hands a call to the worker; its answer comes back through `answered`. */
-  constructor(post: (id: number, call: EngineCall) => void) {
+  /** `post` hands calls to the worker; their answers come back through `answered`. */
+  constructor(post: (id: number, calls: readonly EngineCall[]) => void) {
     this.#post = post;
   }
 
   /** @throws Error when the engine is gone: before it has answered, or (`ECONNREFUSED`) before it was asked. */
   async call(call: EngineCall): Promise<EngineAnswer> {
+    const [answer] = await this.callAll([call]);
+    if (answer === undefined) throw new TypeError("the engine answers each call");
+    return answer;
+  }
+
+  /** In one message: waking the worker costs more than what it does for a call. They run side by side. */
+  async callAll(calls: readonly EngineCall[]): Promise<readonly EngineAnswer[]> {
     if (this.#gone !== undefined)
       throw Object.assign(new Error(this.#gone.message), { code: "ECONNREFUSED" });
     const id = (this.#lastId += 1);
     return new Promise((resolve, reject) => {
       this.#waiting.set(id, { resolve, reject });
-      this.#post(id, call);
+      this.#post(id, calls);
     });
   }
 
-  answered(id: number, answer: EngineAnswer): void {
-    this.#waiting.get(id)?.resolve(answer);
+  answered(id: number, answers: readonly EngineAnswer[]): void {
+    this.#waiting.get(id)?.resolve(answers);
     this.#waiting.delete(id);
   }
 

@@ -33,6 +33,8 @@ const LEVEL_OPTIONS = {
 /** dynalite's values are JSON, which has been written already. */
 const AS_IS = { valueEncoding: "utf8" };
 const LARGE_READS_AT_ONCE = 4;
+/** dynalite's keys begin with a letter. */
+const NOTHING = "\u0000";
 
 interface Closable {
   close(): Promise<void>;
@@ -46,7 +48,8 @@ interface Database {
   compactRange?(from: string, to: string): Promise<void>;
   get(key: string): Promise<unknown>;
   put(key: string, value: unknown, options?: { valueEncoding: string }): Promise<void>;
-  del(key: string): Promise<void>;
+  del(key: string, options?: { sync: boolean }): Promise<void>;
+  sync?(): Promise<void>;
 }
 type DatabaseClass = new (...args: unknown[]) => Database;
 /** As much of node's response as dynalite uses. */
@@ -90,6 +93,10 @@ function guarded(Base: DatabaseClass, options: object): DatabaseClass {
     override async del(key: string): Promise<void> {
       await values.delete(key, () => super.del(key).catch(asAnswer));
       deletions.add(key);
+    }
+    /** LevelDB syncs its log, and all that is in it, with a write that asks for it; here, of nothing. */
+    override async sync(): Promise<void> {
+      await super.del(NOTHING, { sync: true });
     }
   };
 }
@@ -196,8 +203,19 @@ function start(): Handler {
 const handle = start();
 const underWay = new Set<Promise<void>>();
 
-async function answer(id: number, call: EngineCall): Promise<void> {
-  report({ is: "answer", id, answer: await serve(handle, call) });
+async function answer(id: number, calls: readonly EngineCall[]): Promise<void> {
+  const answers = await Promise.all(calls.map((call) => serve(handle, call)));
+  report({ is: "answers", id, answers });
+}
+
+async function sync(): Promise<void> {
+  try {
+    await database?.sync?.();
+    report({ is: "synced", done: true });
+  } catch (error) {
+    report({ is: "trouble", message: error instanceof Error ? error.message : String(error) });
+    report({ is: "synced", done: false });
+  }
 }
 
 async function close(): Promise<void> {
@@ -210,12 +228,15 @@ async function close(): Promise<void> {
 
 port.on("message", (message: EngineRequest) => {
   switch (message.ask) {
-    case "call": {
-      const work = answer(message.id, message.call);
+    case "calls": {
+      const work = answer(message.id, message.calls);
       underWay.add(work);
       void work.finally(() => underWay.delete(work));
       break;
     }
+    case "sync":
+      void sync();
+      break;
     case "compact": {
       const done = (): void => report({ is: "compacted" });
       compact().then(done, done);

@@ -26,6 +26,10 @@ export interface EngineOptions {
 export interface Engine {
   /** @throws Error when the engine is gone, before it has answered. */
   call(call: EngineCall): Promise<EngineAnswer>;
+  /** Side by side; answers in their order. @throws Error as `call` does. */
+  callAll(calls: readonly EngineCall[]): Promise<readonly EngineAnswer[]>;
+  /** Brings all that it has taken down to the disk; false: it could not. */
+  sync(): Promise<boolean>;
   /** Gives the space of deleted items back to the disk. */
   compact(): Promise<void>;
   close(): Promise<void>;
@@ -35,11 +39,13 @@ export interface EngineSettings {
   readonly folder?: string;
 }
 export type EngineRequest =
-  | { readonly ask: "call"; readonly id: number; readonly call: EngineCall }
+  | { readonly ask: "calls"; readonly id: number; readonly calls: readonly EngineCall[] }
+  | { readonly ask: "sync" }
   | { readonly ask: "compact" }
   | { readonly ask: "close" };
 export type EngineReport =
-  | { readonly is: "answer"; readonly id: number; readonly answer: EngineAnswer }
+  | { readonly is: "answers"; readonly id: number; readonly answers: readonly EngineAnswer[] }
+  | { readonly is: "synced"; readonly done: boolean }
   | { readonly is: "open" | "compacted" }
   | { readonly is: "refused"; readonly error: unknown }
   | { readonly is: "trouble"; readonly message: string };
@@ -56,20 +62,24 @@ export async function startEngine(options: EngineOptions = {}): Promise<Engine> 
   const worker = startWorker(folder === undefined ? {} : { folder });
   // oxlint-disable-next-line unicorn/require-post-message-target-origin -- a thread has no origin
   const ask = (request: EngineRequest): void => worker.postMessage(request);
-  const port = new EnginePort((id, call) => ask({ ask: "call", id, call }));
+  const port = new EnginePort((id, calls) => ask({ ask: "calls", id, calls }));
   let state: "starting" | "open" | "closing" = "starting";
   let compacted: (() => void)[] = [];
+  let synced: ((done: boolean) => void)[] = [];
 
   const gone = new Promise<void>((resolve) => worker.once("exit", () => resolve()));
   try {
     await new Promise<void>((resolve, reject) => {
       worker.on("message", (report: EngineReport) => {
-        if (report.is === "answer") port.answered(report.id, report.answer);
+        if (report.is === "answers") port.answered(report.id, report.answers);
         else if (report.is === "open") resolve();
         else if (report.is === "refused")
           reject(explainFolderError(report.error, data ?? "(in memory)"));
         else if (report.is === "trouble") options.onTrouble?.(report.message);
-        else if (report.is === "compacted") {
+        else if (report.is === "synced") {
+          for (const done of synced) done(report.done);
+          synced = [];
+        } else if (report.is === "compacted") {
           for (const done of compacted) done();
           compacted = [];
         }
@@ -79,6 +89,7 @@ export async function startEngine(options: EngineOptions = {}): Promise<Engine> 
         reject(error);
         port.end(error);
         for (const done of compacted) done();
+        for (const done of synced) done(false);
         if (state === "open") options.onFailure?.(error);
         if (state !== "closing") state = "closing";
       };
@@ -94,6 +105,13 @@ export async function startEngine(options: EngineOptions = {}): Promise<Engine> 
 
   return {
     call: (call) => port.call(call),
+    callAll: (calls) => port.callAll(calls),
+    async sync() {
+      if (state !== "open") return false;
+      const done = new Promise<boolean>((resolve) => synced.push(resolve));
+      ask({ ask: "sync" });
+      return done;
+    },
     async compact() {
       if (state !== "open") return;
       const done = new Promise<void>((resolve) => compacted.push(resolve));

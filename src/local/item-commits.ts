@@ -2,35 +2,36 @@
  * Group commit by item: the embedded engine's store for the one process that writes to it.
  *
  * A request of the engine costs more than all that a service does for it, and callers meet on few items
- * (a lane's segment, above all). What is asked of an item while a write of it is under way waits, is
- * then decided in order by the rules of `memory-rules.ts`, and goes as one write of the outcome.
+ * (a lane's segment, above all). Of an item that is known, what is asked is decided here, in order, by
+ * the rules of `memory-rules.ts`, and what it leaves goes to the journal: all that is asked at once, of
+ * whatever items, in one write. The engine has it later (`write-behind.ts`).
  *
- * I1  Whoever writes to the engine writes through here, the sweeper included: what a read showed or a
- *     write left is the item.
- * I2  At most one request per item is under way, until the engine has answered it, however long its
- *     callers wait. So none is applied late.
- * I3  Nothing is answered from a state that the engine has not confirmed.
+ * I1  Whoever reads from the engine or writes to it does so through here, the sweeper included: what a
+ *     read showed or a write left is the item.
+ * I2  Of an item that is not known the engine decides. At most one such request per item is under way,
+ *     until the engine has answered it, however long its callers wait. So none is applied late.
+ * I3  Nothing is answered from a state that neither the journal nor the engine has confirmed.
  * I4  Of an item whose write failed nothing is known: it is read anew, or the next write decides by its
  *     own condition.
- * I5  Where many call, the writes of one item keep a distance: a few ms that cost nobody a call, as
- *     all of them go at once then.
+ * I5  A query is asked of the engine when that has all of the partition.
  */
 import { LRUCache } from "lru-cache";
-import { isLaneError, LaneError } from "../core/errors.ts";
+import { invariant, isLaneError, LaneError } from "../core/errors.ts";
 import { edited, holds, refuseOverlaps } from "../store/memory-rules.ts";
 import type { Condition, Edit, Item, Key, Store, TableName, WriteResult } from "../store/port.ts";
 import { copyOfItem, itemBytes, storedItem } from "../store/values.ts";
+import { PartitionEnds } from "./partition-ends.ts";
+import type { WriteBehind } from "./write-behind.ts";
 
 export interface ItemCommitsOptions {
   /** Asks the engine and waits until it has answered. */
   readonly store: Store;
+  readonly behind: WriteBehind;
   readonly timeoutMs: number;
-  readonly now: () => number;
-  readonly sleep: (ms: number) => Promise<void>;
-  /** How long after a write of an item the next one waits for callers that are on their way (I5). */
-  readonly gatherMs: () => number;
   /** Runs something later, unless cancelled by what it returns. */
   readonly after: (ms: number, run: () => void) => () => void;
+  /** Runs something when all who are here have been heard. */
+  readonly soon: (run: () => void) => void;
 }
 
 type Write =
@@ -49,22 +50,38 @@ type Operation = Write | { readonly do: "get"; readonly key: Key };
 /** Of a read, `found` is the item. */
 type Outcome = WriteResult;
 
-/** What is known of an item then, and what its callers are told. */
-interface Settled {
-  readonly left: Known | undefined;
-  readonly answers: readonly (() => void)[];
-}
-
 interface Waiting {
   readonly operation: Operation;
   readonly resolve: (outcome: Outcome) => void;
   readonly reject: (error: unknown) => void;
+  /** Takes its time-out away; absent as long as nothing keeps it waiting. */
+  cancel?: () => void;
+}
+
+/** What is asked of one item. */
+interface Queue {
+  readonly name: string;
+  readonly table: TableName;
+  readonly key: Key;
+  readonly waiting: Waiting[];
+  /** The engine is asked for it. */
+  isBusy: boolean;
+  /** What it has just answered. */
+  shown?: Known | undefined;
 }
 
 interface Known {
   readonly item: Item | undefined;
-  /** When it was written last. */
-  readonly at: number;
+}
+
+/** What was decided of an item, and what its callers are told. */
+interface Decided {
+  readonly queue: Queue;
+  readonly batch: readonly Waiting[];
+  readonly left: Known;
+  readonly isChanged: boolean;
+  readonly bytes: number;
+  readonly answers: readonly (() => void)[];
 }
 
 /** By DynamoDB's count; as objects, items take some times as much. */
@@ -72,165 +89,216 @@ const KNOWN_BYTES = 4 * 1024 * 1024;
 const KNOWN_OVERHEAD_BYTES = 200;
 /** What is larger costs more to write whole than to change. */
 const KNOWN_ITEM_BYTES = 32 * 1024;
+/** DynamoDB refuses more. */
+const ITEM_BYTES_MAX = 400 * 1024;
 
 export function createItemCommits(options: ItemCommitsOptions): Store {
-  const { store, timeoutMs, after, now } = options;
-  const known = new LRUCache<string, Known>({
-    maxSize: KNOWN_BYTES,
-    maxEntrySize: KNOWN_ITEM_BYTES,
-    sizeCalculation: ({ item }) =>
-      KNOWN_OVERHEAD_BYTES + (item === undefined ? 0 : itemBytes(item)),
-  });
-  /** What waits for the item's request that is under way. */
-  const queues = new Map<string, Waiting[]>();
+  const { store, behind, timeoutMs, after, soon } = options;
+  const known = new LRUCache<string, Known>({ maxSize: KNOWN_BYTES });
+  const ends = new PartitionEnds();
+  const queues = new Map<string, Queue>();
+  let decidable: Queue[] = [];
 
-  async function submit(table: TableName, key: Key, operation: Operation): Promise<Outcome> {
+  const confirmed = (name: string, table: TableName, key: Key): Known | undefined =>
+    behind.get(name) ??
+    known.get(name) ??
+    (ends.isBehind(table, key) ? { item: undefined } : undefined);
+
+  function remember(name: string, state: Known, bytes: number): void {
+    // An entry is not asked for again.
+    const isEntry = state.item?.["body"] !== undefined;
+    if (isEntry || bytes > KNOWN_ITEM_BYTES) known.delete(name);
+    else known.set(name, state, { size: KNOWN_OVERHEAD_BYTES + bytes });
+  }
+
+  function submit(table: TableName, key: Key, operation: Operation): Promise<Outcome> {
     const name = nameOf(table, key);
     return new Promise((resolve, reject) => {
-      const cancel = after(timeoutMs, () => {
-        const queue = queues.get(name);
-        const at = queue?.indexOf(waiting) ?? -1;
-        if (at >= 0) queue?.splice(at, 1);
-        reject(timedOut(at < 0 && operation.do !== "get"));
-      });
-      const waiting: Waiting = {
-        operation,
-        resolve: (outcome) => {
-          cancel();
-          resolve(outcome);
-        },
-        reject: (error) => {
-          cancel();
-          // A read that was to come after a write says nothing of that one (P3).
-          reject(
-            operation.do === "get" && isLaneError(error, "outcome-unknown")
-              ? timedOut(false)
-              : error,
-          );
-        },
-      };
+      const waiting: Waiting = { operation, resolve, reject };
       const queue = queues.get(name);
-      if (queue !== undefined) {
-        queue.push(waiting);
-        return;
+      if (queue === undefined) {
+        const first: Queue = { name, table, key, waiting: [waiting], isBusy: false };
+        queues.set(name, first);
+        goOn(first);
+      } else {
+        queue.waiting.push(waiting);
+        if (queue.isBusy) limit(queue, waiting);
       }
-      queues.set(name, [waiting]);
-      void drain(table, key, name);
     });
   }
 
-  async function drain(table: TableName, key: Key, name: string): Promise<void> {
-    for (let queue = queues.get(name); queue !== undefined; queue = queues.get(name)) {
-      const [first] = queue;
-      if (first === undefined) queues.delete(name);
-      else {
-        const state = known.get(name);
-        if (state === undefined) await settle(name, queue.splice(0, 1), () => alone(table, first));
-        else {
-          await spaced(state.at);
-          const batch = queue.splice(0);
-          await settle(name, batch, () => together(table, key, state, batch));
-        }
-      }
+  /** Nothing of the queue is under way. */
+  function goOn(queue: Queue): void {
+    if (queue.waiting.length === 0) queues.delete(queue.name);
+    else if ((queue.shown ?? confirmed(queue.name, queue.table, queue.key)) === undefined)
+      void ask(queue);
+    else {
+      if (decidable.length === 0) soon(commit);
+      decidable.push(queue);
     }
   }
 
-  /** What is known comes before the answers, as whoever is answered may ask at once. */
-  async function settle(
-    name: string,
-    batch: readonly Waiting[],
-    run: () => Promise<Settled>,
-  ): Promise<void> {
+  function limit(queue: Queue, waiting: Waiting): void {
+    waiting.cancel ??= after(timeoutMs, () => {
+      const at = queue.waiting.indexOf(waiting);
+      if (at >= 0) queue.waiting.splice(at, 1);
+      waiting.reject(timedOut(at < 0 && waiting.operation.do !== "get"));
+    });
+  }
+
+  /** All that can be decided goes to the journal at once. */
+  function commit(): void {
+    const all = decidable.splice(0);
+    const decided: Decided[] = [];
+    for (const queue of all) {
+      const state = queue.shown ?? confirmed(queue.name, queue.table, queue.key);
+      queue.shown = undefined;
+      // It was known, and is no more.
+      if (state === undefined) void ask(queue);
+      else decided.push(decide(queue, state));
+    }
+    const large = decided.filter(isForEngine);
+    for (const one of large) void write(one);
+    const rest = large.length === 0 ? decided : decided.filter((one) => !large.includes(one));
+    journal(rest);
+    for (const { queue } of rest) goOn(queue);
+  }
+
+  const isForEngine = ({ queue, isChanged, bytes }: Decided): boolean =>
+    isChanged && bytes > KNOWN_ITEM_BYTES && !behind.isJournaled(queue.name);
+
+  function journal(decided: readonly Decided[]): void {
+    const changes = decided.flatMap(({ queue: { name, table, key }, left, isChanged }) =>
+      isChanged ? [{ name, table, key, item: left.item }] : [],
+    );
     try {
-      const { left, answers } = await run();
-      if (left === undefined) known.delete(name);
-      else known.set(name, left);
-      for (const answer of answers) answer();
+      if (changes.length > 0) behind.commit(changes);
     } catch (error) {
-      known.delete(name);
-      for (const waiting of batch) waiting.reject(error);
+      for (const { batch } of decided) for (const waiting of batch) fail(waiting, error);
+      return;
+    }
+    for (const { queue, left, isChanged, bytes, answers } of decided) {
+      if (isChanged) {
+        ends.move(queue.table, queue.key);
+        remember(queue.name, left, bytes);
+      }
+      for (const answer of answers) answer();
     }
   }
 
-  /** I5 */
-  async function spaced(lastAt: number): Promise<void> {
-    const gatherMs = options.gatherMs();
-    const ms = Math.min(gatherMs, lastAt + gatherMs - now());
-    if (ms > 0) await options.sleep(ms);
+  /** In order, each as the one before it has left the item. */
+  function decide(queue: Queue, state: Known): Decided {
+    const batch = queue.waiting.splice(0);
+    let { item } = state;
+    let bytes = 0;
+    let isChanged = false;
+    const answers: (() => void)[] = [];
+    for (const waiting of batch) {
+      const { operation } = waiting;
+      const found = item;
+      try {
+        if (operation.do === "get" || !isAllowed(operation.condition, found))
+          answers.push(() => succeed(waiting, { ok: false, found }));
+        else {
+          const next = changed(operation, found);
+          const size = next === undefined ? 0 : itemBytes(next);
+          invariant(size <= ITEM_BYTES_MAX, "an item is at most 400 KB");
+          item = next;
+          bytes = size;
+          isChanged = true;
+          answers.push(() => succeed(waiting, { ok: true, old: found }));
+        }
+      } catch (error) {
+        // What DynamoDB would refuse.
+        fail(waiting, error);
+      }
+    }
+    return { queue, batch, left: { item }, isChanged, bytes, answers };
   }
 
-  /** Of an item that is not known: the engine decides. */
-  async function alone(table: TableName, { operation, resolve }: Waiting): Promise<Settled> {
-    const settled = (outcome: Outcome, item: Item | undefined): Settled => ({
-      left: { item, at: operation.do === "get" ? 0 : now() },
-      answers: [() => resolve(outcome)],
+  /** Too large for the journal. */
+  async function write({ queue, batch, left, bytes, answers }: Decided): Promise<void> {
+    const { table, key } = queue;
+    await busy(queue, batch, async () => {
+      if (left.item === undefined) await store.delete(table, key);
+      else await store.put(table, left.item);
+      remember(queue.name, left, bytes);
+      for (const answer of answers) answer();
     });
-    switch (operation.do) {
-      case "get": {
-        const found = await store.get(table, operation.key, { consistent: true });
-        return settled({ ok: false, found }, found);
+  }
+
+  /** The engine decides, or shows what there is. */
+  async function ask(queue: Queue): Promise<void> {
+    const { name, table, key } = queue;
+    const [first] = queue.waiting;
+    if (first === undefined) return goOn(queue);
+    // J5: it has to be known before it is changed.
+    if (first.operation.do === "get" || behind.isJournaled(name))
+      return busy(queue, [], async () => {
+        const item = await store.get(table, key, { consistent: true });
+        queue.shown = { item };
+        remember(name, queue.shown, item === undefined ? 0 : itemBytes(item));
+      });
+    queue.waiting.shift();
+    const { operation } = first;
+    return busy(queue, [first], async () => {
+      const { outcome, left } = await alone(table, operation);
+      remember(name, { item: left }, left === undefined ? 0 : itemBytes(left));
+      succeed(first, outcome);
+    });
+  }
+
+  /** While the engine is asked, all that wait are limited. */
+  async function busy(
+    queue: Queue,
+    batch: readonly Waiting[],
+    run: () => Promise<void>,
+  ): Promise<void> {
+    queue.isBusy = true;
+    for (const waiting of [...batch, ...queue.waiting]) limit(queue, waiting);
+    // Who wanted to be shown the item waits on, and fails with the reading.
+    const isReading = batch.length === 0;
+    const concerned = isReading ? [...queue.waiting] : batch;
+    const tried = isReading ? undefined : ends.trying(queue.table, queue.key);
+    try {
+      await run();
+    } catch (error) {
+      known.delete(queue.name);
+      for (const waiting of concerned) {
+        const at = queue.waiting.indexOf(waiting);
+        if (at >= 0) queue.waiting.splice(at, 1);
+        fail(waiting, error);
       }
+    }
+    tried?.();
+    queue.isBusy = false;
+    goOn(queue);
+  }
+
+  async function alone(
+    table: TableName,
+    operation: Write,
+  ): Promise<{ outcome: Outcome; left: Item | undefined }> {
+    switch (operation.do) {
       case "put": {
         const { item, condition } = operation;
-        const result = await store.put(table, item, condition);
-        // An entry is not asked for again.
-        if (result.ok && item["body"] !== undefined)
-          return { left: undefined, answers: [() => resolve(result)] };
-        return settled(result, result.ok ? storedItem(item) : result.found);
+        const outcome = await store.put(table, item, condition);
+        return { outcome, left: outcome.ok ? storedItem(item) : outcome.found };
       }
       case "delete": {
         const { key, condition } = operation;
-        const result = await store.delete(table, key, condition);
-        return settled(result, result.ok ? undefined : result.found);
+        const outcome = await store.delete(table, key, condition);
+        return { outcome, left: outcome.ok ? undefined : outcome.found };
       }
       case "update": {
         const { key, edits, condition } = operation;
-        const result = await store.update(table, key, edits, condition, { wantOld: true });
-        const left = result.ok ? edited(result.old ?? keyOf(key), edits) : result.found;
-        return settled(result, left);
+        const outcome = await store.update(table, key, edits, condition, { wantOld: true });
+        const left = outcome.ok ? edited(outcome.old ?? keyOf(key), edits) : outcome.found;
+        return { outcome, left };
       }
       default:
         return operation satisfies never;
     }
-  }
-
-  /** Of a known item: decided here, in order, and written once. */
-  async function together(
-    table: TableName,
-    key: Key,
-    before: Known,
-    batch: readonly Waiting[],
-  ): Promise<Settled> {
-    let { item } = before;
-    let isChanged = false;
-    const answers: (() => void)[] = [];
-    for (const { operation, resolve, reject } of batch) {
-      const found = item;
-      try {
-        if (operation.do === "get" || !isAllowed(operation.condition, found))
-          answers.push(() => resolve({ ok: false, found }));
-        else {
-          item = changed(operation, found);
-          isChanged = true;
-          answers.push(() => resolve({ ok: true, old: found }));
-        }
-      } catch (error) {
-        // What DynamoDB would refuse.
-        reject(error);
-      }
-    }
-    if (!isChanged) return { left: before, answers };
-    try {
-      if (item === undefined) await store.delete(table, key);
-      else await store.put(table, item);
-    } catch (error) {
-      // Surely not applied, for what one of them asks for: the others must not fail with it.
-      if (!isLaneError(error, "internal") || batch.length === 1) throw error;
-      for (const waiting of batch)
-        await settle(nameOf(table, key), [waiting], () => alone(table, waiting));
-      return { left: undefined, answers: [] };
-    }
-    return { left: { item, at: now() }, answers };
   }
 
   const inTime = <T>(work: Promise<T>): Promise<T> =>
@@ -239,12 +307,14 @@ export function createItemCommits(options: ItemCommitsOptions): Store {
       void work.then(resolve, reject).finally(cancel);
     });
 
-  const write = async (
+  const change = async (
     table: TableName,
     key: Key,
     operation: Write,
     wantOld = false,
   ): Promise<WriteResult> => {
+    const room = behind.room();
+    if (room !== undefined) await inTime(room);
     const outcome = await submit(table, key, operation);
     if (!outcome.ok) return { ok: false, found: copyOf(outcome.found) };
     return { ok: true, old: wantOld ? copyOf(outcome.old) : undefined };
@@ -252,18 +322,37 @@ export function createItemCommits(options: ItemCommitsOptions): Store {
 
   return {
     async get(table, key) {
-      // I3: what is under way has not been confirmed yet.
-      const state = known.get(nameOf(table, key));
+      const name = nameOf(table, key);
+      const state = confirmed(name, table, key);
       if (state !== undefined) return copyOf(state.item);
       const outcome = await submit(table, key, { do: "get", key });
       return outcome.ok ? undefined : copyOf(outcome.found);
     },
-    query: (table, pk, range) => inTime(store.query(table, pk, range)),
-    put: (table, item, condition) => write(table, item, { do: "put", item, condition }),
+    async query(table, pk, range) {
+      const reached = behind.reached(table, pk);
+      if (reached !== undefined) await inTime(reached);
+      const learn = ends.look(table, pk, range);
+      const page = await inTime(store.query(table, pk, range));
+      learn(page);
+      return page;
+    },
+    put: (table, item, condition) => change(table, item, { do: "put", item, condition }),
     update: (table, key, edits, condition, { wantOld } = {}) =>
-      write(table, key, { do: "update", key, edits, condition }, wantOld),
-    delete: (table, key, condition) => write(table, key, { do: "delete", key, condition }),
+      change(table, key, { do: "update", key, edits, condition }, wantOld),
+    delete: (table, key, condition) => change(table, key, { do: "delete", key, condition }),
   };
+}
+
+function succeed(waiting: Waiting, outcome: Outcome): void {
+  waiting.cancel?.();
+  waiting.resolve(outcome);
+}
+
+function fail(waiting: Waiting, error: unknown): void {
+  waiting.cancel?.();
+  // A read that was to come after a write says nothing of that one (P3).
+  const isRead = waiting.operation.do === "get";
+  waiting.reject(isRead && isLaneError(error, "outcome-unknown") ? timedOut(false) : error);
 }
 
 const nameOf = (table: TableName, { pk, sk }: Key): string => `${table}/${pk}/${sk}`;

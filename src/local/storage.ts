@@ -2,6 +2,7 @@
  * Where the embedded service keeps its data: its own engine, on disk or in memory, or another
  * endpoint that speaks DynamoDB's protocol. Its tables exist and its format is known once it is open.
  */
+import { join } from "node:path";
 import { UpdateTimeToLiveCommand, type DynamoDBClient } from "@aws-sdk/client-dynamodb";
 import { LIMITS } from "../core/limits.ts";
 import { createDynamoDbClient } from "../store/dynamodb-client.ts";
@@ -12,13 +13,16 @@ import type { Store, StoreRequest } from "../store/port.ts";
 import { ensureTables } from "../store/tables.ts";
 import { Callers } from "./callers.ts";
 import { after, sleep } from "./effects.ts";
-import { createEngineClient } from "./engine-client.ts";
+import { callOf, createEngineClient } from "./engine-client.ts";
 import { engineHandler } from "./engine-port.ts";
+import type { EngineCall } from "./engine-port.ts";
 import { startEngine, type Engine, type EngineOptions } from "./engine.ts";
 import { isLoopbackHost } from "./gateway-guard.ts";
 import { createItemCommits } from "./item-commits.ts";
-import { LocalError } from "./local-error.ts";
+import { Journal } from "./journal.ts";
+import { explainFolderError, LocalError } from "./local-error.ts";
 import { openSecretBox } from "./secret-box.ts";
+import { WriteBehind } from "./write-behind.ts";
 import type { SecretBox } from "../service/secret-box.ts";
 
 export interface StorageOptions extends EngineOptions {
@@ -67,6 +71,7 @@ export async function openStorage(options: StorageOptions): Promise<Storage> {
       ...(onRequest === undefined ? {} : { onRequest }),
     });
   const callers = new Callers(Date.now);
+  const behind = engine && (await writeBehind(engine, options));
   const storage: Storage = {
     client,
     tables: TABLES,
@@ -74,20 +79,20 @@ export async function openStorage(options: StorageOptions): Promise<Storage> {
     shared: engine === undefined,
     callers,
     store: (onRequest) => storeOver(client, onRequest),
-    ...(engine === undefined
+    ...(engine === undefined || behind === undefined
       ? {}
       : {
           commits: createItemCommits({
             store: storeOver(createEngineClient((call) => engine.call(call))),
+            behind,
             timeoutMs: LIMITS.requestTimeoutMs,
-            gatherMs: () => callers.gatherMs(),
-            now: Date.now,
-            sleep,
             after,
+            soon: setImmediate,
           }),
         }),
     compact: async () => engine?.compact(),
     async close() {
+      await behind?.close();
       client.destroy();
       await engine?.close();
     },
@@ -96,6 +101,7 @@ export async function openStorage(options: StorageOptions): Promise<Storage> {
     await ensureTables(client, TABLES, sleep);
     if (onAws) await enableTtl(client);
     await checkFormat(storage.store());
+    await behind?.recover();
     const secretBox = await openSecretBox(options);
     return secretBox === undefined ? storage : { ...storage, secretBox };
   } catch (error) {
@@ -147,4 +153,48 @@ function reasonOf(error: unknown): string {
   if (!(error instanceof Error)) return String(error);
   if (error instanceof AggregateError && error.errors.length > 0) return reasonOf(error.errors[0]);
   return error.message === "" ? error.name : error.message;
+}
+
+async function writeBehind(
+  engine: Engine,
+  { data, onTrouble = () => {} }: StorageOptions,
+): Promise<WriteBehind> {
+  let journal: Journal | undefined;
+  try {
+    if (data !== undefined) journal = new Journal(join(data, "journal"));
+  } catch (error) {
+    await engine.close();
+    throw explainFolderError(error, data ?? "");
+  }
+  return new WriteBehind({
+    journal,
+    encode: (change) => lineOf(callOf(TABLES, change)),
+    subject: (line) => subjectOf(callIn(line)),
+    carry: async (lines) =>
+      (await engine.callAll(lines.map(callIn))).map(({ status }) => status === 200),
+    sync: () => engine.sync(),
+    after,
+    onTrouble,
+  });
+}
+
+const lineOf = ({ action, body }: EngineCall): string => `${action} ${body}`;
+
+function callIn(line: string): EngineCall {
+  const at = line.indexOf(" ");
+  return { action: line.slice(0, at), body: line.slice(at + 1) };
+}
+
+/** The table and the key that a line is about, as one text. */
+function subjectOf({ body }: EngineCall): string {
+  const {
+    TableName,
+    Item,
+    Key = Item,
+  } = JSON.parse(body) as {
+    TableName: string;
+    Item?: { pk: unknown; sk: unknown };
+    Key?: { pk: unknown; sk: unknown };
+  };
+  return JSON.stringify([TableName, Key?.pk, Key?.sk]);
 }

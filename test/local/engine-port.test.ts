@@ -15,9 +15,9 @@ test("answers reach those who asked, in any order", async () => {
   const { calls, port } = posted();
   const both = [port.call(CALL), port.call(CALL)];
   const [first = 0, second = 0] = calls;
-  port.answered(second, { status: 200, body: "second" });
-  port.answered(first, { status: 400, body: "first" });
-  port.answered(first, { status: 200, body: "nobody" });
+  port.answered(second, [{ status: 200, body: "second" }]);
+  port.answered(first, [{ status: 400, body: "first" }]);
+  port.answered(first, [{ status: 200, body: "nobody" }]);
   expect(await Promise.all(both)).toEqual([
     { status: 400, body: "first" },
     { status: 200, body: "second" },

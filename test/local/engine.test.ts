@@ -206,5 +206,5 @@ test("the folder may exist already, and others' files in it stay", async () => {
   await mkdir(join(data, "db"));
   await writeFile(join(data, "note"), "mine");
   await opened({ data });
-  expect(await readdir(data)).toEqual(["access-keys.key", "db", "note"]);
+  expect(await readdir(data)).toEqual(["access-keys.key", "db", "journal", "note"]);
 });

@@ -3,6 +3,9 @@ import * as fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { LaneError } from "../../src/core/errors.ts";
 import { createItemCommits } from "../../src/local/item-commits.ts";
+import type { Journal } from "../../src/local/journal.ts";
+import { WriteBehind } from "../../src/local/write-behind.ts";
+import type { Change } from "../../src/local/write-behind.ts";
 import { createMemoryStore } from "../../src/store/memory.ts";
 import { absent, add, discard, equal, set } from "../../src/store/port.ts";
 import type { Item, Store } from "../../src/store/port.ts";
@@ -11,8 +14,8 @@ const KEY = { pk: "cursor#q#0", sk: "-" };
 const OLD = { wantOld: true };
 const UNKNOWN = new LaneError("outcome-unknown", "the reply was lost");
 
-/** A store whose requests are applied and answered when the test says so. */
-function watched({ gatherMs = 0 } = {}) {
+/** A store whose requests are applied and answered when the test says so, behind a journal in memory. */
+function watched() {
   const memory = createMemoryStore();
   const asked: string[] = [];
   const underWay: { apply(): Promise<void>; fail(isApplied: boolean): Promise<void> }[] = [];
@@ -37,32 +40,62 @@ function watched({ gatherMs = 0 } = {}) {
     update: gated("update", (...args) => memory.update(...args)),
     delete: gated("delete", (...args) => memory.delete(...args)),
   };
-  let now = 0;
-  const naps: { ms: number; end: () => void }[] = [];
-  const timers: (() => void)[] = [];
-  const commits = createItemCommits({
-    store,
-    timeoutMs: 5_000,
-    gatherMs: () => gatherMs,
-    now: () => now,
-    sleep: (ms) => new Promise((end) => naps.push({ ms, end })),
-    after: (_ms, run) => {
-      timers.push(run);
-      return () => timers.splice(timers.indexOf(run), 1);
+  const timers: { ms: number; run: () => void }[] = [];
+  const after = (ms: number, run: () => void) => {
+    const timer = { ms, run };
+    timers.push(timer);
+    return () => void timers.splice(timers.indexOf(timer), 1);
+  };
+  const lines = new Map<string, Change>();
+  const kept: Change[][] = [];
+  const disk = { isFull: false };
+  const journal = {
+    bytes: 0,
+    hasEnded: false,
+    append(all: readonly string[]) {
+      if (disk.isFull) throw new Error("no space left");
+      kept.push(all.flatMap((line) => lines.get(line) ?? []));
     },
+    turn() {},
+    dropEnded() {},
+    *read() {},
+  };
+  const behind = new WriteBehind({
+    journal: journal as unknown as Journal,
+    encode(change) {
+      const line = `${lines.size}`;
+      lines.set(line, change);
+      return line;
+    },
+    subject: (line) => line,
+    async carry(all) {
+      for (const line of all) {
+        const { table, key, item } = lines.get(line) ?? {};
+        if (table === undefined || key === undefined) throw new Error("an unknown line");
+        if (item === undefined) await memory.delete(table, key);
+        else await memory.put(table, item);
+      }
+      return all.map(() => true);
+    },
+    sync: () => Promise.resolve(true),
+    after,
+    onTrouble: () => {},
   });
+  const commits = createItemCommits({ store, behind, timeoutMs: 5_000, after, soon: setImmediate });
   const settled = async <T>(work: T): Promise<T> => {
-    await new Promise((resolve) => setImmediate(resolve));
+    await sent();
     return work;
   };
   return {
     commits,
     memory,
     asked,
+    kept,
+    disk,
     underWay,
-    naps,
-    pass: (ms: number) => (now += ms),
-    timeOut: () => settled(timers.splice(0).forEach((run) => run())),
+    timeOut: () => settled(timers.filter(({ ms }) => ms === 5_000).forEach((timer) => timer.run())),
+    /** Until the engine has all. */
+    flush: () => behind.close(),
     /** Ends the oldest request. */
     apply: async () => settled(await underWay.shift()?.apply()),
     fail: async (isApplied: boolean) => settled(await underWay.shift()?.fail(isApplied)),
@@ -73,8 +106,8 @@ function watched({ gatherMs = 0 } = {}) {
 const sent = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
 
 /** With the item known, as after its first write. */
-async function known(options: { gatherMs?: number } = {}) {
-  const world = watched(options);
+async function known() {
+  const world = watched();
   const first = world.commits.put("lanes", { ...KEY, n: 0 });
   await world.apply();
   await first;
@@ -116,12 +149,11 @@ describe("of an item that is not known", () => {
   });
 });
 
-describe("what comes while a write of the item is under way", () => {
-  test("goes as one write, each decided after the one before it", async () => {
-    const { commits, memory, asked, apply } = await known();
-    const first = commits.update("lanes", KEY, [set(["n"], 1)], equal(["n"], 0));
-    await sent();
-    const waiting = [
+describe("of an item that is known", () => {
+  test("all that is asked at once is decided in order, and journaled as one state", async () => {
+    const { commits, memory, asked, kept, flush } = await known();
+    const all = [
+      commits.update("lanes", KEY, [set(["n"], 1)], equal(["n"], 0)),
       commits.update(
         "lanes",
         KEY,
@@ -132,110 +164,136 @@ describe("what comes while a write of the item is under way", () => {
       commits.update("lanes", KEY, [set(["n"], 9)], equal(["n"], 1)),
       commits.update("lanes", KEY, [discard("s", new Set(["a", "x"]))], undefined, OLD),
     ];
-    await apply();
-    expect(await first).toMatchObject({ ok: true });
-    await apply();
     const middle = { ...KEY, n: 2, s: new Set(["a", "b"]) };
-    expect(await Promise.all(waiting)).toEqual([
+    expect(await Promise.all(all)).toEqual([
+      { ok: true, old: undefined },
       { ok: true, old: { ...KEY, n: 1 } },
       { ok: false, found: middle },
       { ok: true, old: middle },
     ]);
-    expect(asked).toEqual(["put", "put"]);
-    expect(memory.peek("lanes", KEY)).toEqual({ ...KEY, n: 2, s: new Set(["b"]) });
+    const left = { ...KEY, n: 2, s: new Set(["b"]) };
+    expect(asked).toEqual([]);
+    expect(kept.map((changes) => changes.map(({ item }) => item))).toEqual([[left]]);
+    await flush();
+    expect(memory.peek("lanes", KEY)).toEqual(left);
   });
 
-  test("may delete it and make it again", async () => {
-    const { commits, memory, asked, apply } = await known();
-    const first = commits.delete("lanes", KEY, equal(["n"], 0));
-    await sent();
+  test("may be deleted and made again", async () => {
+    const { commits, memory, flush } = await known();
     const all = [
-      first,
+      commits.delete("lanes", KEY, equal(["n"], 0)),
       commits.put("lanes", { ...KEY, n: 5 }, absent("pk")),
       commits.delete("lanes", KEY, equal(["n"], 0)),
     ];
-    await apply();
-    await apply();
     expect((await Promise.all(all)).map(({ ok }) => ok)).toEqual([true, true, false]);
-    expect(asked).toEqual(["delete", "put"]);
+    await flush();
     expect(memory.peek("lanes", KEY)).toEqual({ ...KEY, n: 5 });
+    await commits.delete("lanes", KEY);
+    await flush();
+    expect(memory.peek("lanes", KEY)).toBeUndefined();
   });
 
-  test("fails alone where it asks for what DynamoDB refuses", async () => {
-    const { commits, apply } = await known();
-    const first = commits.update("lanes", KEY, [set(["n"], 1)]);
-    await sent();
-    const wrong = outcome(commits.update("lanes", KEY, [set(["n"], 2), set(["n"], 3)]));
-    const right = commits.update("lanes", KEY, [set(["n"], 4)], undefined, OLD);
-    await apply();
-    await apply();
-    expect(await wrong).toBe("internal");
-    expect([await first, await right]).toMatchObject([{ ok: true }, { ok: true, old: { n: 1 } }]);
-  });
-
-  test("does not fail with one that would make the item too large, as DynamoDB has it", async () => {
-    const { commits, memory, asked, apply } = await known();
-    const first = commits.update("lanes", KEY, [set(["n"], 1)]);
-    await sent();
+  test("what DynamoDB refuses fails alone, too large an item included", async () => {
+    const { commits } = await known();
     const all = [
-      commits.update("lanes", KEY, [set(["n"], 2)]),
+      commits.update("lanes", KEY, [set(["n"], 2), set(["n"], 3)]),
       commits.update("lanes", KEY, [set(["x"], "y".repeat(500_000))]),
-      commits.update("lanes", KEY, [set(["n"], 9)], equal(["n"], 1)),
+      commits.update("lanes", KEY, [set(["n"], 4)], equal(["n"], 0)),
     ].map(outcome);
-    for (let step = 0; step < 6; step++) await apply();
-    await first;
-    expect(await Promise.all(all)).toMatchObject([
-      { ok: true },
-      "internal",
-      { ok: false, found: { n: 2 } },
-    ]);
-    expect(asked).toEqual(["put", "put", "update", "update", "update"]);
-    expect(memory.peek("lanes", KEY)).toEqual({ ...KEY, n: 2 });
+    expect(await Promise.all(all)).toMatchObject(["internal", "internal", { ok: true }]);
   });
 
-  test("is not answered before the engine has confirmed it, refusals included (I3)", async () => {
-    const { commits, apply } = await known();
+  test("nothing is shown or answered before the journal has it (I3)", async () => {
+    const { commits, kept } = await known();
     let answers = 0;
-    const count = <T>(value: T): T => ((answers += 1), value);
-    const write = commits.update("lanes", KEY, [set(["n"], 1)]).then(count);
-    await sent();
+    const write = commits.update("lanes", KEY, [set(["n"], 1)]).then(() => (answers += 1));
     const read = await commits.get("lanes", KEY, { consistent: true });
-    const refused = commits.put("lanes", KEY, absent("pk")).then(count);
-    expect([read, answers]).toEqual([{ ...KEY, n: 0 }, 0]);
-    await apply();
-    await Promise.all([write, refused]);
+    expect([read, answers, kept]).toEqual([{ ...KEY, n: 0 }, 0, []]);
+    await write;
     expect(await commits.get("lanes", KEY, { consistent: true })).toEqual({ ...KEY, n: 1 });
+  });
+
+  test("a journal that cannot be written fails them all, and nothing of it counts", async () => {
+    const { commits, disk, memory, flush } = await known();
+    disk.isFull = true;
+    const all = [
+      commits.update("lanes", KEY, [set(["n"], 1)]),
+      commits.put("lanes", KEY, absent("pk")),
+    ].map(outcome);
+    expect(await Promise.all(all)).toEqual(["engine-unavailable", "engine-unavailable"]);
+    disk.isFull = false;
+    expect(await commits.get("lanes", KEY, { consistent: true })).toEqual({ ...KEY, n: 0 });
+    await flush();
+    expect(memory.peek("lanes", KEY)).toEqual({ ...KEY, n: 0 });
+  });
+
+  test("one that has become large goes to the engine, and is read from there", async () => {
+    const { commits, asked, apply, memory } = watched();
+    const large = { ...KEY, x: "y".repeat(40_000) };
+    const first = commits.put("lanes", large);
+    await apply();
+    await first;
+    const next = commits.update("lanes", KEY, [set(["n"], 1)], equal(["x"], large.x));
+    await apply();
+    expect(await next).toMatchObject({ ok: true });
+    expect(asked).toEqual(["put", "update"]);
+    expect(memory.peek("lanes", KEY)).toEqual({ ...large, n: 1 });
+  });
+
+  test("what the journal holds stays with the journal, however large it becomes (J5)", async () => {
+    const { commits, asked, apply, kept, flush } = await known();
+    await commits.update("lanes", KEY, [set(["n"], 1)]);
+    await commits.update("lanes", KEY, [set(["x"], "y".repeat(40_000))]);
+    await flush();
+    const next = commits.update("lanes", KEY, [set(["n"], 2)], equal(["n"], 1));
+    await apply();
+    expect(await next).toMatchObject({ ok: true });
+    expect(asked).toEqual(["get"]);
+    expect(kept.map(([change]) => change?.item?.["n"])).toEqual([1, 1, 2]);
+  });
+});
+
+describe("a query", () => {
+  test("is asked when the engine has all of the partition (I5)", async () => {
+    const { commits, apply, asked } = await known();
+    await commits.update("lanes", KEY, [set(["n"], 1)]);
+    const page = commits.query("lanes", KEY.pk, { consistent: true });
+    await sent();
+    await apply();
+    expect((await page).items).toEqual([{ ...KEY, n: 1 }]);
+    expect(asked).toEqual(["query"]);
+  });
+
+  test("shows where the partition ends: what is put behind it is known to be new (K1)", async () => {
+    const { commits, apply, asked } = watched();
+    const pk = "log#q#0";
+    const page = commits.query("lanes", pk, { consistent: true, reverse: true, limit: 1 });
+    await apply();
+    await page;
+    const put = () => commits.put("lanes", { pk, sk: "1", body: new Uint8Array(1) }, absent("pk"));
+    expect(await put()).toMatchObject({ ok: true });
+    expect(await put()).toMatchObject({ ok: false });
+    expect(asked).toEqual(["query"]);
   });
 });
 
 describe("after a write that failed (I4)", () => {
-  test.each([true, false])(
-    "applied: %s, whoever it carried is told, and the item is read",
-    async (isApplied) => {
-      const { commits, asked, apply, fail } = await known();
-      const first = commits.update("lanes", KEY, [set(["n"], 1)]);
-      await sent();
-      const carried = [
-        outcome(commits.update("lanes", KEY, [set(["n"], 2)], equal(["n"], 1))),
-        outcome(commits.update("lanes", KEY, [set(["n"], 3)], equal(["n"], 1))),
-      ];
-      await apply();
-      await first;
-      await fail(isApplied);
-      expect(await Promise.all(carried)).toEqual(["outcome-unknown", "outcome-unknown"]);
-      const read = commits.get("lanes", KEY, { consistent: true });
-      await apply();
-      expect(await read).toEqual({ ...KEY, n: isApplied ? 2 : 1 });
-      expect(asked).toEqual(["put", "put", "get"]);
-    },
-  );
+  test.each([true, false])("applied: %s, the item is read", async (isApplied) => {
+    const { commits, asked, apply, fail } = watched();
+    const write = outcome(commits.put("lanes", { ...KEY, n: 1 }));
+    await fail(isApplied);
+    expect(await write).toBe("outcome-unknown");
+    const read = commits.get("lanes", KEY, { consistent: true });
+    await apply();
+    expect(await read).toEqual(isApplied ? { ...KEY, n: 1 } : undefined);
+    expect(asked).toEqual(["put", "get"]);
+  });
 });
 
 describe("an engine that is slow", () => {
   test("a request under way may have been applied, those that wait were not, and are not", async () => {
-    const { commits, memory, asked, apply, timeOut } = await known();
-    const under = outcome(commits.update("lanes", KEY, [set(["n"], 1)]));
-    await sent();
+    const { commits, memory, asked, apply, timeOut, flush } = watched();
+    const under = outcome(commits.put("lanes", { ...KEY, n: 1 }));
     const waiting = outcome(commits.update("lanes", KEY, [set(["n"], 2)]));
     await timeOut();
     expect([await under, await waiting]).toEqual(["outcome-unknown", "engine-unavailable"]);
@@ -243,8 +301,8 @@ describe("an engine that is slow", () => {
     await sent();
     expect(asked).toEqual(["put"]);
     await apply();
-    await apply();
     expect(await later).toMatchObject({ ok: true, old: { n: 1 } });
+    await flush();
     expect(memory.peek("lanes", KEY)).toEqual({ ...KEY, n: 3 });
   });
 
@@ -263,47 +321,13 @@ describe("an engine that is slow", () => {
   });
 });
 
-describe("I5: where many call", () => {
-  test("the writes of an item keep a distance, and those of others do not wait for it", async () => {
-    const { commits, asked, naps, pass, apply } = await known({ gatherMs: 2 });
-    pass(0.5);
-    const one = commits.update("lanes", KEY, [set(["n"], 1)]);
-    const other = commits.put("lanes", { pk: "log#q#0", sk: "1" }, absent("pk"));
-    const two = commits.update("lanes", KEY, [set(["n"], 2)], undefined, OLD);
-    expect([asked, naps.map(({ ms }) => ms)]).toEqual([["put"], [1.5]]);
-    await apply();
-    expect(await other).toMatchObject({ ok: true });
-    naps.shift()?.end();
-    await sent();
-    await apply();
-    expect([await one, await two]).toMatchObject([{ ok: true }, { ok: true, old: { n: 1 } }]);
-    expect(asked).toEqual(["put", "put"]);
-  });
-
-  test("who comes later than that goes at once, on a clock that was set back, too", async () => {
-    for (const ms of [2, 10_000]) {
-      const { commits, asked, pass, apply } = await known({ gatherMs: 2 });
-      pass(ms);
-      const write = commits.update("lanes", KEY, [set(["n"], 1)]);
-      await sent();
-      expect(asked).toEqual(["put"]);
-      await apply();
-      await write;
-    }
-    const { commits, naps, pass } = await known({ gatherMs: 2 });
-    pass(-3_600_000);
-    void commits.update("lanes", KEY, [set(["n"], 1)]);
-    expect(naps.map(({ ms }) => ms)).toEqual([2]);
-  });
-});
-
 test("callers who add and take away, with replies lost, lose nothing that was confirmed", async () => {
   await fc.assert(
     fc.asyncProperty(
       fc.array(fc.integer({ min: 0, max: 4 }), { minLength: 1, maxLength: 12 }),
       fc.infiniteStream(fc.integer({ min: 0, max: 9 })),
       async (callers, chances) => {
-        const { commits, memory, underWay, apply, fail } = watched();
+        const { commits, memory, underWay, disk, apply, fail, flush } = watched();
         const draw = (): number => chances.next().value as number;
         const confirmed: string[] = [];
         const taken: string[] = [];
@@ -336,13 +360,15 @@ test("callers who add and take away, with replies lost, lose nothing that was co
         void work.then(() => (state.isDone = true));
         for (let turn = 0; turn < 2_000 && !state.isDone; turn++) {
           await sent();
-          if (underWay.length === 0) continue;
           const chance = draw();
+          disk.isFull = chance === 2;
+          if (underWay.length === 0) continue;
           if (chance === 0) await fail(true);
           else if (chance === 1) await fail(false);
           else await apply();
         }
         expect(state.isDone).toBe(true);
+        await flush();
         const left =
           (memory.peek("lanes", KEY)?.["s"] as ReadonlySet<string> | undefined) ?? new Set();
         for (const member of confirmed)

@@ -1,0 +1,61 @@
+/** Hunts ends that are too near: what stands behind one would be overwritten. */
+import { describe, expect, test } from "vitest";
+import { PartitionEnds } from "../../src/local/partition-ends.ts";
+import type { QueryPage, QueryRange } from "../../src/store/port.ts";
+
+const PK = "log#q#0";
+const page = (sks: readonly string[], more = false): QueryPage => ({
+  items: sks.map((sk) => ({ pk: PK, sk })),
+  more,
+});
+const look = (ends: PartitionEnds, range: Partial<QueryRange> = {}) =>
+  ends.look("lanes", PK, { consistent: true, ...range });
+const behind = (ends: PartitionEnds, sk: string): boolean => ends.isBehind("lanes", { pk: PK, sk });
+
+describe("an end is learnt", () => {
+  test.each([
+    ["from the last of all", {}, page(["1", "3"]), "3"],
+    ["from the first of a reversed page", { reverse: true, limit: 1 }, page(["3"], true), "3"],
+    ["from a partition without items", {}, page([]), ""],
+    ["from a part that has none, as far as it reaches", { from: "2" }, page([]), "2"],
+  ])("%s", (_, range, shown, end) => {
+    const ends = new PartitionEnds();
+    look(ends, range)(shown);
+    expect([behind(ends, end), behind(ends, `${end}1`)]).toEqual([false, true]);
+    expect(ends.isBehind("lanes", { pk: "log#q#1", sk: "9" })).toBe(false);
+    expect(ends.isBehind("catalog", { pk: PK, sk: "9" })).toBe(false);
+  });
+
+  test.each([
+    ["a page that ends before", {}, page(["1"], true)],
+    ["a range that does", { to: "5" }, page(["1"])],
+  ])("not from %s", (_, range, shown) => {
+    const ends = new PartitionEnds();
+    look(ends, range)(shown);
+    expect(behind(ends, "9")).toBe(false);
+  });
+});
+
+test("K1: it moves with what is put there, also while it is looked for", () => {
+  const ends = new PartitionEnds();
+  const learn = look(ends);
+  ends.move("lanes", { pk: PK, sk: "4" });
+  learn(page(["1"]));
+  expect([behind(ends, "4"), behind(ends, "5")]).toEqual([false, true]);
+  ends.move("lanes", { pk: PK, sk: "5" });
+  ends.move("lanes", { pk: PK, sk: "2" });
+  expect([behind(ends, "5"), behind(ends, "6")]).toEqual([false, true]);
+});
+
+test("K2: a query that began while something was being put there teaches nothing", () => {
+  const ends = new PartitionEnds();
+  const first = ends.trying("lanes", { pk: PK, sk: "4" });
+  const second = ends.trying("lanes", { pk: PK, sk: "5" });
+  first();
+  const learn = look(ends);
+  second();
+  learn(page(["1"]));
+  expect(behind(ends, "9")).toBe(false);
+  look(ends)(page(["1", "5"]));
+  expect(behind(ends, "9")).toBe(true);
+});
