@@ -18,6 +18,9 @@ export interface EngineAnswer {
   readonly body: string;
 }
 
+/** Beside DynamoDB's own: brings all that the engine has taken down to the disk. */
+export const SYNC: EngineCall = { action: "Sync", body: "" };
+
 interface Waiting {
   readonly resolve: (answers: readonly EngineAnswer[]) => void;
   readonly reject: (error: Error) => void;

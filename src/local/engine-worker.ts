@@ -17,6 +17,7 @@ import type { Server } from "node:http";
 import { createRequire } from "node:module";
 import { parentPort, workerData } from "node:worker_threads";
 import { Deletions } from "./deletions.ts";
+import { SYNC } from "./engine-port.ts";
 import type { EngineAnswer, EngineCall } from "./engine-port.ts";
 import type { EngineReport, EngineRequest, EngineSettings } from "./engine.ts";
 import { ValueCache } from "./value-cache.ts";
@@ -113,11 +114,14 @@ async function compact(): Promise<void> {
 
 /** E2: an error with a status and a body is what dynalite answers with. The reason is not for callers. */
 function asAnswer(error: unknown): never {
-  const message = error instanceof Error ? error.message : String(error);
+  const message = messageOf(error);
   report({ is: "trouble", message });
   const body = internal("The storage engine could not write.");
   throw Object.assign(new Error(message), { statusCode: 500, body });
 }
+
+const messageOf = (error: unknown): string =>
+  error instanceof Error ? error.message : String(error);
 
 const internal = (message: string): object => ({
   __type: "com.amazonaws.dynamodb.v20120810#InternalServerError",
@@ -127,7 +131,18 @@ const internal = (message: string): object => ({
 const queries = createGate(LARGE_READS_AT_ONCE);
 const scans = createGate(1);
 
+async function sync(): Promise<EngineAnswer> {
+  try {
+    await database?.sync?.();
+    return { status: 200, body: "" };
+  } catch (error) {
+    report({ is: "trouble", message: messageOf(error) });
+    return { status: 500, body: "" };
+  }
+}
+
 function serve(handle: Handler, call: EngineCall): Promise<EngineAnswer> {
+  if (call.action === SYNC.action) return sync();
   const answer = (): Promise<EngineAnswer> =>
     new Promise((resolve) => show(handle, call, (status, body) => resolve({ status, body })));
   if (call.action === "Query") return queries(answer);
@@ -182,8 +197,7 @@ function show(
     request.emit("data", body);
     request.emit("end");
   } catch (error) {
-    const message = error instanceof Error ? error.message : String(error);
-    report({ is: "trouble", message });
+    report({ is: "trouble", message: messageOf(error) });
     answer(500, JSON.stringify(internal("The storage engine failed.")));
   }
 }
@@ -208,16 +222,6 @@ async function answer(id: number, calls: readonly EngineCall[]): Promise<void> {
   report({ is: "answers", id, answers });
 }
 
-async function sync(): Promise<void> {
-  try {
-    await database?.sync?.();
-    report({ is: "synced", done: true });
-  } catch (error) {
-    report({ is: "trouble", message: error instanceof Error ? error.message : String(error) });
-    report({ is: "synced", done: false });
-  }
-}
-
 async function close(): Promise<void> {
   await Promise.all(underWay);
   await database?.close();
@@ -234,9 +238,6 @@ port.on("message", (message: EngineRequest) => {
       void work.finally(() => underWay.delete(work));
       break;
     }
-    case "sync":
-      void sync();
-      break;
     case "compact": {
       const done = (): void => report({ is: "compacted" });
       compact().then(done, done);

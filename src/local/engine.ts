@@ -10,7 +10,7 @@ import { createRequire } from "node:module";
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
 import { Worker } from "node:worker_threads";
-import { EnginePort } from "./engine-port.ts";
+import { EnginePort, SYNC } from "./engine-port.ts";
 import type { EngineAnswer, EngineCall } from "./engine-port.ts";
 import { explainFolderError, LocalError } from "./local-error.ts";
 
@@ -40,12 +40,10 @@ export interface EngineSettings {
 }
 export type EngineRequest =
   | { readonly ask: "calls"; readonly id: number; readonly calls: readonly EngineCall[] }
-  | { readonly ask: "sync" }
   | { readonly ask: "compact" }
   | { readonly ask: "close" };
 export type EngineReport =
   | { readonly is: "answers"; readonly id: number; readonly answers: readonly EngineAnswer[] }
-  | { readonly is: "synced"; readonly done: boolean }
   | { readonly is: "open" | "compacted" }
   | { readonly is: "refused"; readonly error: unknown }
   | { readonly is: "trouble"; readonly message: string };
@@ -65,7 +63,6 @@ export async function startEngine(options: EngineOptions = {}): Promise<Engine> 
   const port = new EnginePort((id, calls) => ask({ ask: "calls", id, calls }));
   let state: "starting" | "open" | "closing" = "starting";
   let compacted: (() => void)[] = [];
-  let synced: ((done: boolean) => void)[] = [];
 
   const gone = new Promise<void>((resolve) => worker.once("exit", () => resolve()));
   try {
@@ -76,10 +73,7 @@ export async function startEngine(options: EngineOptions = {}): Promise<Engine> 
         else if (report.is === "refused")
           reject(explainFolderError(report.error, data ?? "(in memory)"));
         else if (report.is === "trouble") options.onTrouble?.(report.message);
-        else if (report.is === "synced") {
-          for (const done of synced) done(report.done);
-          synced = [];
-        } else if (report.is === "compacted") {
+        else if (report.is === "compacted") {
           for (const done of compacted) done();
           compacted = [];
         }
@@ -89,7 +83,6 @@ export async function startEngine(options: EngineOptions = {}): Promise<Engine> 
         reject(error);
         port.end(error);
         for (const done of compacted) done();
-        for (const done of synced) done(false);
         if (state === "open") options.onFailure?.(error);
         if (state !== "closing") state = "closing";
       };
@@ -106,12 +99,11 @@ export async function startEngine(options: EngineOptions = {}): Promise<Engine> 
   return {
     call: (call) => port.call(call),
     callAll: (calls) => port.callAll(calls),
-    async sync() {
-      if (state !== "open") return false;
-      const done = new Promise<boolean>((resolve) => synced.push(resolve));
-      ask({ ask: "sync" });
-      return done;
-    },
+    sync: () =>
+      port.call(SYNC).then(
+        ({ status }) => status === 200,
+        () => false,
+      ),
     async compact() {
       if (state !== "open") return;
       const done = new Promise<void>((resolve) => compacted.push(resolve));

@@ -6,8 +6,8 @@
  * the rules of `memory-rules.ts`, and what it leaves goes to the journal: all that is asked at once, of
  * whatever items, in one write. The engine has it later (`write-behind.ts`).
  *
- * I1  Whoever reads from the engine or writes to it does so through here, the sweeper included: what a
- *     read showed or a write left is the item.
+ * I1  Whoever reads from the engine or writes to it does so through here: what a read showed or a write
+ *     left is the item. The sweeper's scans alone go by; they may show what was, and its deletions come here.
  * I2  Of an item that is not known the engine decides. At most one such request per item is under way,
  *     until the engine has answered it, however long its callers wait. So none is applied late.
  * I3  Nothing is answered from a state that neither the journal nor the engine has confirmed.
@@ -16,10 +16,10 @@
  * I5  A query is asked of the engine when that has all of the partition.
  */
 import { LRUCache } from "lru-cache";
-import { invariant, isLaneError, LaneError } from "../core/errors.ts";
+import { isLaneError, LaneError } from "../core/errors.ts";
 import { edited, holds, refuseOverlaps } from "../store/memory-rules.ts";
 import type { Condition, Edit, Item, Key, Store, TableName, WriteResult } from "../store/port.ts";
-import { copyOfItem, itemBytes, storedItem } from "../store/values.ts";
+import { checkedItemBytes, copyOfItem, itemBytes, storedItem } from "../store/values.ts";
 import { PartitionEnds } from "./partition-ends.ts";
 import type { WriteBehind } from "./write-behind.ts";
 
@@ -89,8 +89,6 @@ const KNOWN_BYTES = 4 * 1024 * 1024;
 const KNOWN_OVERHEAD_BYTES = 200;
 /** What is larger costs more to write whole than to change. */
 const KNOWN_ITEM_BYTES = 32 * 1024;
-/** DynamoDB refuses more. */
-const ITEM_BYTES_MAX = 400 * 1024;
 
 export function createItemCommits(options: ItemCommitsOptions): Store {
   const { store, behind, timeoutMs, after, soon } = options;
@@ -201,10 +199,8 @@ export function createItemCommits(options: ItemCommitsOptions): Store {
           answers.push(() => succeed(waiting, { ok: false, found }));
         else {
           const next = changed(operation, found);
-          const size = next === undefined ? 0 : itemBytes(next);
-          invariant(size <= ITEM_BYTES_MAX, "an item is at most 400 KB");
+          bytes = next === undefined ? 0 : checkedItemBytes(next);
           item = next;
-          bytes = size;
           isChanged = true;
           answers.push(() => succeed(waiting, { ok: true, old: found }));
         }
@@ -329,9 +325,10 @@ export function createItemCommits(options: ItemCommitsOptions): Store {
       return outcome.ok ? undefined : copyOf(outcome.found);
     },
     async query(table, pk, range) {
+      // K1: before any waiting, so that whatever is put meanwhile moves the end.
+      const learn = ends.look(table, pk, range);
       const reached = behind.reached(table, pk);
       if (reached !== undefined) await inTime(reached);
-      const learn = ends.look(table, pk, range);
       const page = await inTime(store.query(table, pk, range));
       learn(page);
       return page;

@@ -30,8 +30,10 @@ export class Journal {
   readonly #folder: string;
   #number: number;
   #file: File | undefined;
-  /** Those that have ended and may not go yet. */
-  #ended: string[];
+  /** What was there when this process came. */
+  #left: string[];
+  /** Those of this process that have ended and may not go yet. */
+  #ended: string[] = [];
   #broken: Error | undefined;
 
   /** @throws Error when the folder cannot be used. */
@@ -41,7 +43,7 @@ export class Journal {
       .filter((name) => NAME.test(name))
       .toSorted();
     this.#folder = folder;
-    this.#ended = names.map((name) => join(folder, name));
+    this.#left = names.map((name) => join(folder, name));
     this.#number = Number(NAME.exec(names.at(-1) ?? "")?.[1] ?? 0);
   }
 
@@ -50,14 +52,14 @@ export class Journal {
     return this.#file?.bytes ?? 0;
   }
 
-  /** Whether there are files before the one that is written now. */
+  /** Whether this process has files before the one that it writes now. */
   get hasEnded(): boolean {
     return this.#ended.length > 0;
   }
 
   /** What was left by a process that did not stop cleanly, oldest first (J2). */
   *read(): Generator<string> {
-    for (const path of this.#ended) {
+    for (const path of this.#left) {
       const lines = readFileSync(path, "utf8").split("\n");
       // Behind the last line end stands nothing, or a part of a line.
       lines.pop();
@@ -66,6 +68,12 @@ export class Journal {
         yield line.slice(0, -END.length);
       }
     }
+  }
+
+  /** What was left is needed no more. */
+  dropLeft(): void {
+    for (const path of this.#left) rmSync(path, { force: true });
+    this.#left = [];
   }
 
   /** @throws Error when it cannot take them: then it has none of them (J1). */
@@ -90,7 +98,7 @@ export class Journal {
     this.#file = undefined;
   }
 
-  /** The files before the one that is written now are needed no more. */
+  /** This process's files before the one that it writes now are needed no more. */
   dropEnded(): void {
     for (const path of this.#ended) rmSync(path, { force: true });
     this.#ended = [];

@@ -69,7 +69,7 @@ export class WriteBehind {
   /** What a process that did not stop cleanly has left goes to the engine. @throws LaneError */
   async recover(): Promise<void> {
     const { journal, subject, carry, sync } = this.#options;
-    if (journal?.hasEnded !== true) return;
+    if (journal === undefined) return;
     const last = new Map<string, string>();
     for (const line of journal.read()) last.set(subject(line), line);
     const lines = [...last.values()];
@@ -77,8 +77,8 @@ export class WriteBehind {
       const done = await carry(lines.slice(at, at + CARRY_LINES));
       if (done.includes(false)) throw unwritable();
     }
-    if (!(await sync())) throw unwritable();
-    journal.dropEnded();
+    if (lines.length > 0 && !(await sync())) throw unwritable();
+    journal.dropLeft();
   }
 
   /** What waits for the engine. */

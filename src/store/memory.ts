@@ -19,9 +19,8 @@ import type {
   TableName,
   WriteResult,
 } from "./port.ts";
-import { copyOfItem, itemBytes, storedItem } from "./values.ts";
+import { checkedItemBytes, copyOfItem, storedItem } from "./values.ts";
 
-const ITEM_BYTES = 400 * 1024;
 const PAGE_BYTES = 1024 * 1024;
 
 export interface MemoryStore extends Store {
@@ -91,7 +90,7 @@ export function createMemoryStore(
       checkKey(item);
       const row = rowAt(table, item);
       const next = storedItem(item);
-      const bytes = checkedBytes(next);
+      const bytes = checkedItemBytes(next);
       const allowed = isAllowed(condition, row);
       if (allowed) keep(table, next, bytes);
       wrote("PutItem", table, row?.bytes ?? 0, bytes);
@@ -107,7 +106,7 @@ export function createMemoryStore(
         return refusal(row);
       }
       const next = edited(row?.item ?? { pk: key.pk, sk: key.sk }, edits);
-      const bytes = checkedBytes(next);
+      const bytes = checkedItemBytes(next);
       keep(table, next, bytes);
       wrote("UpdateItem", table, row?.bytes ?? 0, bytes);
       return { ok: true, old: wantOld ? copyOf(row) : undefined };
@@ -166,12 +165,6 @@ const writeUnits = (before: number, after: number): number =>
 
 const readUnits = (bytes: number, consistent: boolean): number =>
   Math.max(1, Math.ceil(bytes / 4096)) * (consistent ? 1 : 0.5);
-
-function checkedBytes(item: Item): number {
-  const bytes = itemBytes(item);
-  invariant(bytes <= ITEM_BYTES, "an item is at most 400 KB");
-  return bytes;
-}
 
 function checkKey({ pk, sk }: Key): void {
   invariant(pk.length > 0 && pk.length <= 2048, "pk is 1 to 2,048 bytes");

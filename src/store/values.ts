@@ -10,6 +10,8 @@
 import { invariant } from "../core/errors.ts";
 import type { Item, Value } from "./port.ts";
 
+const ITEM_BYTES_MAX = 400 * 1024;
+
 export type MapValue = { readonly [name: string]: Value };
 
 export const isSet = (value: Value | undefined): value is ReadonlySet<string> =>
@@ -79,7 +81,14 @@ export function comparable(value: Value): boolean {
   return typeof value !== "object" || isSet(value) || value instanceof Uint8Array;
 }
 
-/** DynamoDB's size of an item, key and attribute names included; a limit of 400 KB and all units rest on it. */
+/** As `itemBytes`, of an item that DynamoDB would take: it refuses more than 400 KB. */
+export function checkedItemBytes(item: Item): number {
+  const bytes = itemBytes(item);
+  invariant(bytes <= ITEM_BYTES_MAX, "an item is at most 400 KB");
+  return bytes;
+}
+
+/** DynamoDB's size of an item, key and attribute names included; its limit and all units rest on it. */
 export function itemBytes(item: Item): number {
   let bytes = 0;
   for (const name of Object.keys(item)) bytes += textBytes(name) + valueBytes(item[name]);

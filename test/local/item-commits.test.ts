@@ -49,6 +49,8 @@ function watched() {
   const lines = new Map<string, Change>();
   const kept: Change[][] = [];
   const disk = { isFull: false };
+  /** What the engine waits for before it carries anything out. */
+  const gate = { opens: Promise.resolve() };
   const journal = {
     bytes: 0,
     hasEnded: false,
@@ -69,6 +71,7 @@ function watched() {
     },
     subject: (line) => line,
     async carry(all) {
+      await gate.opens;
       for (const line of all) {
         const { table, key, item } = lines.get(line) ?? {};
         if (table === undefined || key === undefined) throw new Error("an unknown line");
@@ -92,6 +95,7 @@ function watched() {
     asked,
     kept,
     disk,
+    gate,
     underWay,
     timeOut: () => settled(timers.filter(({ ms }) => ms === 5_000).forEach((timer) => timer.run())),
     /** Until the engine has all. */
@@ -275,6 +279,32 @@ describe("a query", () => {
     expect(await put()).toMatchObject({ ok: false });
     expect(asked).toEqual(["query"]);
   });
+});
+
+test("what is put while a query waits for the engine stays, though that did not show it (K1)", async () => {
+  const { commits, apply, gate, flush } = watched();
+  const pk = "log#q#0";
+  const later = { pk, sk: "2", body: new Uint8Array(1) };
+  const absentYet = commits.get("lanes", later, { consistent: true });
+  await apply();
+  await absentYet;
+  const before = commits.put("lanes", { pk, sk: "1" }, absent("pk"));
+  await apply();
+  await before;
+  await commits.update("lanes", { pk, sk: "1" }, [set(["n"], 1)]);
+  let open = (): void => {};
+  gate.opens = new Promise((resolve) => (open = resolve));
+  const page = commits.query("lanes", pk, { consistent: true });
+  expect(await commits.put("lanes", later, absent("pk"))).toMatchObject({ ok: true });
+  open();
+  await sent();
+  await apply();
+  expect((await page).items).toHaveLength(1);
+  await flush();
+  const again = commits.put("lanes", later, absent("pk"));
+  await sent();
+  await apply();
+  expect(await again).toMatchObject({ ok: false });
 });
 
 describe("after a write that failed (I4)", () => {

@@ -1,11 +1,17 @@
 /** Hunts lines that get lost, halves that are taken for whole, and journals that never go. */
 import { appendFile, readdir, readFile, stat, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { expect, test } from "vitest";
+import * as fs from "node:fs";
+import { expect, test, vi } from "vitest";
+import { callOf } from "../../src/local/engine-client.ts";
+import { startEngine } from "../../src/local/engine.ts";
 import { Journal } from "../../src/local/journal.ts";
 import { openStorage } from "../../src/local/storage.ts";
 import { absent, set } from "../../src/store/port.ts";
 import { dataFolder } from "./data-folder.ts";
+
+vi.mock("node:fs", { spy: true });
+const real = await vi.importActual<typeof fs>("node:fs");
 
 const lines = (journal: Journal): string[] => [...journal.read()];
 
@@ -19,8 +25,36 @@ test("what was appended is read again, over several files, in order", async () =
   expect(lines(next)).toEqual(["a", "b", "c"]);
   next.append(["d"]);
   expect(lines(new Journal(folder))).toEqual(["a", "b", "c", "d"]);
-  next.dropEnded();
+  next.dropLeft();
   expect(lines(new Journal(folder))).toEqual(["d"]);
+});
+
+test("J1: what could not be written whole is taken back, and what comes then is taken", async () => {
+  const folder = await dataFolder();
+  const journal = new Journal(folder);
+  journal.append(["a"]);
+  vi.mocked(fs.writeSync).mockImplementationOnce((file, bytes) => {
+    real.writeSync(file, (bytes as unknown as Uint8Array).subarray(0, 2));
+    throw new Error("no space left");
+  });
+  expect(() => journal.append(["bcd", "e"])).toThrow("no space left");
+  expect(lines(new Journal(folder))).toEqual(["a"]);
+  journal.append(["f"]);
+  expect(lines(new Journal(folder))).toEqual(["a", "f"]);
+});
+
+test("J1: a journal that cannot take it back takes nothing more", async () => {
+  const folder = await dataFolder();
+  const journal = new Journal(folder);
+  journal.append(["a"]);
+  const fails = (): never => {
+    throw new Error("I/O error");
+  };
+  vi.mocked(fs.writeSync).mockImplementationOnce(fails);
+  vi.mocked(fs.ftruncateSync).mockImplementationOnce(fails);
+  expect(() => journal.append(["b"])).toThrow("I/O error");
+  expect(() => journal.append(["c"])).toThrow("cannot be written any more");
+  expect(lines(new Journal(folder))).toEqual(["a"]);
 });
 
 test("J2: a line that is not whole ends it", async () => {
@@ -62,6 +96,34 @@ test("a storage that stopped cleanly has left nothing in the journal, and all in
   const found = await second.store().get("lanes", KEY, { consistent: true });
   await second.close();
   expect(found).toEqual({ ...KEY, n: 1, s: new Set(["a"]) });
+});
+
+test("it is kept where the storage cannot be opened, until it can", async () => {
+  const data = await dataFolder();
+  const first = await openStorage({ data });
+  await first.commits?.put("lanes", { ...KEY, n: 0 });
+  await first.commits?.update("lanes", KEY, [set(["n"], 1)]);
+  const name = join(data, "journal", "000000001.log");
+  const left = await readFile(name);
+  const format = { pk: "format", sk: "-" };
+  const known = await first.store().get("catalog", format, { consistent: true });
+  await first.store().put("catalog", { ...format, version: 99 });
+  await first.store().delete("lanes", KEY);
+  await first.close();
+  await writeFile(name, left);
+  await expect(openStorage({ data })).rejects.toThrow("format 99");
+  expect(await readFile(name)).toEqual(left);
+  const engine = await startEngine({ data });
+  const back = callOf(
+    { catalog: "lanemq-catalog", lanes: "lanemq-lanes" },
+    { table: "catalog", key: format, item: known },
+  );
+  expect(await engine.call(back)).toMatchObject({ status: 200 });
+  await engine.close();
+  const second = await openStorage({ data });
+  const found = await second.store().get("lanes", KEY, { consistent: true });
+  await second.close();
+  expect(found).toEqual({ ...KEY, n: 1 });
 });
 
 test("what a process has left there goes to the engine, and the last state of each item counts", async () => {
