@@ -12,9 +12,9 @@ import {
   UpdateItemCommand,
 } from "@aws-sdk/client-dynamodb";
 import type { DynamoDbRequests } from "../store/dynamodb.ts";
-import { toAttributes, toKey } from "../store/dynamodb-values.ts";
 import type { TableName } from "../store/port.ts";
 import type { EngineAnswer, EngineCall } from "./engine-port.ts";
+import { itemJson } from "./item-json.ts";
 import type { Change } from "./write-behind.ts";
 
 const ACTIONS = [
@@ -47,14 +47,18 @@ export function createEngineClient(
 
 /** What makes an item what it is from now on. */
 export function callOf(tables: Readonly<Record<TableName, string>>, change: Change): EngineCall {
-  const TableName = tables[change.table];
-  if (change.item === undefined)
+  const table = JSON.stringify(tables[change.table]);
+  if (change.item === undefined) {
+    const { pk, sk } = change.key;
     return {
       action: "DeleteItem",
-      body: JSON.stringify({ TableName, Key: toKey(change.key) }),
+      body: `{"TableName":${table},"Key":${itemJson({ pk, sk })}}`,
     };
-  const Item = mapped(toAttributes(change.item), base64Of);
-  return { action: "PutItem", body: JSON.stringify({ TableName, Item }) };
+  }
+  return {
+    action: "PutItem",
+    body: `{"TableName":${table},"Item":${itemJson(change.item)}}`,
+  };
 }
 
 /** As JSON has it, where bytes are base64. */
@@ -79,7 +83,8 @@ function written(input: { Item?: ItemJson; ExpressionAttributeValues?: ItemJson 
 }
 
 const base64Of = (bytes: unknown): string => Buffer.from(bytes as Uint8Array).toString("base64");
-const bytesOf = (base64: unknown): Uint8Array => Buffer.from(base64 as string, "base64");
+const bytesOf = (base64: unknown): Uint8Array =>
+  new Uint8Array(Buffer.from(base64 as string, "base64"));
 
 /** With what stands for bytes changed. */
 function mapped(item: ItemJson, change: (bytes: unknown) => unknown): ItemJson {

@@ -19,7 +19,7 @@ import { LRUCache } from "lru-cache";
 import { isLaneError, LaneError } from "../core/errors.ts";
 import { edited, holds, refuseOverlaps } from "../store/memory-rules.ts";
 import type { Condition, Edit, Item, Key, Store, TableName, WriteResult } from "../store/port.ts";
-import { checkedItemBytes, copyOfItem, itemBytes, storedItem } from "../store/values.ts";
+import { checkedItemBytes, itemBytes, storedItem } from "../store/values.ts";
 import { PartitionEnds } from "./partition-ends.ts";
 import type { WriteBehind } from "./write-behind.ts";
 
@@ -312,17 +312,16 @@ export function createItemCommits(options: ItemCommitsOptions): Store {
     const room = behind.room();
     if (room !== undefined) await inTime(room);
     const outcome = await submit(table, key, operation);
-    if (!outcome.ok) return { ok: false, found: copyOf(outcome.found) };
-    return { ok: true, old: wantOld ? copyOf(outcome.old) : undefined };
+    return outcome.ok ? { ok: true, old: wantOld ? outcome.old : undefined } : outcome;
   };
 
   return {
     async get(table, key) {
       const name = nameOf(table, key);
       const state = confirmed(name, table, key);
-      if (state !== undefined) return copyOf(state.item);
+      if (state !== undefined) return state.item;
       const outcome = await submit(table, key, { do: "get", key });
-      return outcome.ok ? undefined : copyOf(outcome.found);
+      return outcome.ok ? undefined : outcome.found;
     },
     async query(table, pk, range) {
       // K1: before any waiting, so that whatever is put meanwhile moves the end.
@@ -353,10 +352,6 @@ function fail(waiting: Waiting, error: unknown): void {
 }
 
 const nameOf = (table: TableName, { pk, sk }: Key): string => `${table}/${pk}/${sk}`;
-
-/** What is handed out is its receiver's. */
-const copyOf = (item: Item | undefined): Item | undefined =>
-  item === undefined ? undefined : copyOfItem(item);
 
 const keyOf = ({ pk, sk }: Key): Item => ({ pk, sk });
 

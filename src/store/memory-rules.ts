@@ -5,7 +5,16 @@
  */
 import { invariant } from "../core/errors.ts";
 import type { Condition, Edit, Item, Path, Value } from "./port.ts";
-import { assign, comparable, isMap, isSet, own, stored, valuesEqual } from "./values.ts";
+import {
+  assign,
+  comparable,
+  isMap,
+  isSet,
+  own,
+  shallowCopyOf,
+  stored,
+  valuesEqual,
+} from "./values.ts";
 
 export function holds(condition: Condition, item: Item | undefined): boolean {
   switch (condition.is) {
@@ -41,7 +50,7 @@ export function holds(condition: Condition, item: Item | undefined): boolean {
 
 /** A new item; values that no edit touches are shared with the old one. */
 export function edited(item: Item, edits: readonly Edit[]): Item {
-  const next: Record<string, Value> = { ...item };
+  const next = shallowCopyOf(item);
   for (const edit of edits) {
     switch (edit.do) {
       case "set":

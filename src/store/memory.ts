@@ -1,8 +1,9 @@
 /**
  * The port in memory, as DynamoDB would answer it: for tests and the simulation.
  *
- * Owns: copies in and out, the 400 KB and 1 MB limits, and units by DynamoDB's rules. Each call is
- * decided in one synchronous step, so calls never interleave within one.
+ * Owns: copies in (what is handed out is what is kept, which never changes: P5), the 400 KB and 1 MB
+ * limits, and units by DynamoDB's rules. Each call is decided in one synchronous step, so calls never
+ * interleave within one.
  */
 import { invariant } from "../core/errors.ts";
 import { edited, holds, refuseOverlaps } from "./memory-rules.ts";
@@ -19,14 +20,14 @@ import type {
   TableName,
   WriteResult,
 } from "./port.ts";
-import { checkedItemBytes, copyOfItem, storedItem } from "./values.ts";
+import { checkedItemBytes, storedItem } from "./values.ts";
 
 const PAGE_BYTES = 1024 * 1024;
 
 export interface MemoryStore extends Store {
-  /** The item as it is kept, not a copy. It never changes: a write puts another in its place. */
+  /** A `get` that counts for nothing. */
   peek(table: TableName, key: Key): Item | undefined;
-  /** Every item of a table, as a copy, by partition in order of creation, sorted within one. */
+  /** Every item of a table, by partition in order of creation, sorted within one. */
   items(table: TableName): readonly Item[];
   partitions(table: TableName): readonly string[];
   count(table: TableName): number;
@@ -58,7 +59,7 @@ export function createMemoryStore(
   const wrote = (action: string, table: TableName, before: number, after: number): void =>
     onRequest?.({ action, table, readUnits: 0, writeUnits: writeUnits(before, after), items: 1 });
 
-  const refusal = (row: Row | undefined): WriteResult => ({ ok: false, found: copyOf(row) });
+  const refusal = (row: Row | undefined): WriteResult => ({ ok: false, found: row?.item });
 
   return {
     async get(table, key, { consistent }) {
@@ -71,7 +72,7 @@ export function createMemoryStore(
         writeUnits: 0,
         items: row === undefined ? 0 : 1,
       });
-      return copyOf(row);
+      return row?.item;
     },
 
     async query(table, pk, range) {
@@ -109,7 +110,7 @@ export function createMemoryStore(
       const bytes = checkedItemBytes(next);
       keep(table, next, bytes);
       wrote("UpdateItem", table, row?.bytes ?? 0, bytes);
-      return { ok: true, old: wantOld ? copyOf(row) : undefined };
+      return { ok: true, old: wantOld ? row?.item : undefined };
     },
 
     async delete(table, key, condition) {
@@ -123,9 +124,7 @@ export function createMemoryStore(
 
     peek: (table, key) => rowAt(table, key)?.item,
     items: (table) =>
-      [...tables[table].values()].flatMap((partition) =>
-        partition.rows().map((row) => copyOfItem(row.item)),
-      ),
+      [...tables[table].values()].flatMap((partition) => partition.rows().map((row) => row.item)),
     partitions: (table) => [...tables[table].keys()],
     count: (table) => [...tables[table].values()].reduce((sum, { size }) => sum + size, 0),
   };
@@ -146,15 +145,12 @@ function cut(
   for (let step = 0; step < end - start; step++) {
     const row = partition.row(reverse ? end - 1 - step : start + step);
     if (row === undefined) break;
-    items.push(copyOfItem(row.item));
+    items.push(row.item);
     bytes += row.bytes;
     if (items.length >= limit || bytes >= PAGE_BYTES) return { page: { items, more: true }, bytes };
   }
   return { page: { items, more: false }, bytes };
 }
-
-const copyOf = (row: Row | undefined): Item | undefined =>
-  row === undefined ? undefined : copyOfItem(row.item);
 
 const isAllowed = (condition: Condition | undefined, row: Row | undefined): boolean =>
   condition === undefined || holds(condition, row?.item);

@@ -11,6 +11,8 @@
  * P3  What is thrown is a LaneError: `throttled` and `engine-unavailable` say that a write was not
  *     applied; `outcome-unknown` that it may have been, or may still be for some seconds.
  * P4  Writes are sent once. An adapter repeats by itself only what was surely not applied.
+ * P5  What is handed in stays its caller's, who may change it once the call is answered. What is handed
+ *     out is shared: nobody changes it.
  */
 
 export type TableName = "catalog" | "lanes";

@@ -19,7 +19,6 @@ import type {
   TableName,
   WriteResult,
 } from "../../src/store/port.ts";
-import { copyOfItem } from "../../src/store/values.ts";
 import type { World } from "./instance.ts";
 
 export interface Write {
@@ -89,7 +88,7 @@ export class Engine {
 
   get(table: TableName, key: Key): Item | undefined {
     this.steps += 1;
-    return copyOf(this.store.peek(table, key));
+    return this.store.peek(table, key);
   }
 
   query(table: TableName, pk: string, range: QueryRange): Promise<QueryPage> {
@@ -108,7 +107,7 @@ export class Engine {
     this.steps += 1;
     const asOf = this.#world.scheduler.now - this.#world.random.between(0, STALE_FOR_MS);
     const newer = this.#newer(table, key.pk, asOf).find((past) => past.key.sk === key.sk);
-    return copyOf(newer === undefined ? this.store.peek(table, key) : newer.before);
+    return newer === undefined ? this.store.peek(table, key) : newer.before;
   }
 
   async staleQuery(table: TableName, pk: string, range: QueryRange): Promise<QueryPage> {
@@ -122,7 +121,7 @@ export class Engine {
       if (seen.has(key.sk) || !isInRange(key.sk, range)) continue;
       seen.add(key.sk);
       if (before === undefined) items.delete(key.sk);
-      else items.set(key.sk, copyOfItem(before));
+      else items.set(key.sk, before);
     }
     return cut(sorted([...items.values()], range), range, false);
   }
@@ -173,9 +172,6 @@ export class Engine {
     await this.write({ table: "lanes", key, run: (store) => store.delete("lanes", key) }, true);
   }
 }
-
-const copyOf = (item: Item | undefined): Item | undefined =>
-  item === undefined ? undefined : copyOfItem(item);
 
 const isInRange = (sk: string, range: QueryRange): boolean =>
   (range.from === undefined || sk >= range.from) && (range.to === undefined || sk <= range.to);
