@@ -1,45 +1,95 @@
 /**
- * How many callers there are at once, and how long it pays to wait for them to come together.
+ * Who calls now, and how long it pays to wait for them to come together: what some do as one costs little
+ * more than what one does alone.
  *
- * Callers who wait for their answers come at the pace at which those are given: the more there are, the
- * longer each may wait before any of them is kept from its next call.
+ * A caller who has been answered comes back as soon as it can, and all of them at the pace at which they
+ * are answered. So a wait that ends once nobody is on the way keeps no caller from its next call.
  */
 
 /** A connection counts as a caller for this long after a request, and at most twice as long. */
 const WINDOW_MS = 50;
 /** Fewer are answered at once. */
 const FEW = 4;
-const CALLERS_PER_MS = 8;
-const GATHER_MS_MAX = 2;
+const CALLERS_PER_MS = 4;
+const WAIT_MS_MAX = 4;
+/** Where fewer are to be expected meanwhile, nobody is waited for. */
+const WORTH_WAITING_FOR = 2;
+
+export interface CallersOptions {
+  readonly now: () => number;
+  /** Runs `run` after `ms`; what it returns cancels that. */
+  readonly after: (ms: number, run: () => void) => () => void;
+}
 
 export class Callers {
-  readonly #now: () => number;
+  readonly #options: CallersOptions;
   #windowAt = 0;
-  #lastWindow = 0;
+  /** Connections and requests of this window, and how many there were in the one before. */
   readonly #seen = new Set<object>();
+  #requests = 0;
+  #before = { connections: 0, requests: 0 };
+  /** Those who have been answered and are on the way, by the window in which they were. */
+  #away = new Set<object>();
+  #awayBefore = new Set<object>();
+  #waiting = new Set<() => void>();
 
-  constructor(now: () => number) {
-    this.#now = now;
+  constructor(options: CallersOptions) {
+    this.#options = options;
   }
 
-  /** A request came on this connection. */
-  came(connection: object): void {
+  /** A request came on this connection; to be called back when it is answered. */
+  came(connection: object): () => void {
     this.#roll();
     this.#seen.add(connection);
+    this.#requests += 1;
+    this.#away.delete(connection);
+    this.#awayBefore.delete(connection);
+    if (this.#areAllHere) for (const goOn of this.#waiting) goOn();
+    return () => {
+      this.#roll();
+      this.#away.add(connection);
+    };
   }
 
-  /** 0: there are too few to wait for. */
-  gatherMs(): number {
+  /** Resolves when all are here who are soon to be expected; `undefined`: there is nobody to wait for. */
+  gather(): Promise<void> | undefined {
     this.#roll();
-    const callers = Math.max(this.#lastWindow, this.#seen.size);
-    return callers < FEW ? 0 : Math.min(GATHER_MS_MAX, callers / CALLERS_PER_MS);
+    const ms = this.#waitMs;
+    if (ms === 0 || this.#areAllHere) return undefined;
+    return new Promise((resolve) => {
+      const goOn = (): void => {
+        cancel();
+        this.#waiting.delete(goOn);
+        resolve();
+      };
+      const cancel = this.#options.after(ms, goOn);
+      this.#waiting.add(goOn);
+    });
+  }
+
+  get #areAllHere(): boolean {
+    return this.#away.size === 0 && this.#awayBefore.size === 0;
+  }
+
+  get #waitMs(): number {
+    const callers = Math.max(this.#before.connections, this.#seen.size);
+    if (callers < FEW) return 0;
+    const ms = Math.min(WAIT_MS_MAX, callers / CALLERS_PER_MS);
+    const expected = (Math.max(this.#before.requests, this.#requests) / WINDOW_MS) * ms;
+    return expected < WORTH_WAITING_FOR ? 0 : ms;
   }
 
   #roll(): void {
-    const windows = Math.abs(this.#now() - this.#windowAt) / WINDOW_MS;
+    const windows = Math.abs(this.#options.now() - this.#windowAt) / WINDOW_MS;
     if (windows < 1) return;
-    this.#lastWindow = windows < 2 ? this.#seen.size : 0;
+    this.#before =
+      windows < 2
+        ? { connections: this.#seen.size, requests: this.#requests }
+        : { connections: 0, requests: 0 };
+    this.#awayBefore = windows < 2 ? this.#away : new Set();
+    this.#away = new Set();
     this.#seen.clear();
-    this.#windowAt = this.#now();
+    this.#requests = 0;
+    this.#windowAt = this.#options.now();
   }
 }

@@ -12,6 +12,7 @@ import type { APIGatewayProxyEventV2 } from "aws-lambda";
 
 export interface Arrival {
   readonly request: IncomingMessage;
+  readonly headers: Headers;
   readonly routeKey: string;
   /** As in the request line, without the query string. */
   readonly path: string;
@@ -24,9 +25,15 @@ export interface Arrival {
 
 type Names = Record<string, string>;
 
+/** Cookies stand apart. */
+export interface Headers {
+  readonly names: Names;
+  readonly cookies: readonly string[];
+}
+
 export function toEvent(arrival: Arrival): APIGatewayProxyEventV2 {
   const { request, routeKey, path, query, pathParameters, body, requestId, nowMs } = arrival;
-  const { headers, cookies } = readHeaders(request.rawHeaders);
+  const { names: headers, cookies } = arrival.headers;
   const sourceIp = request.socket.remoteAddress ?? "127.0.0.1";
   headers["x-forwarded-for"] ??= sourceIp;
   headers["x-forwarded-proto"] ??= "http";
@@ -60,26 +67,26 @@ export function toEvent(arrival: Arrival): APIGatewayProxyEventV2 {
     },
     isBase64Encoded: body.length > 0 && !isText,
   };
-  if (cookies.length > 0) event.cookies = cookies;
+  if (cookies.length > 0) event.cookies = [...cookies];
   if (query !== "") event.queryStringParameters = readQuery(query);
   if (routeKey.includes("{")) event.pathParameters = pathParameters;
   if (body.length > 0) event.body = body.toString(isText ? "utf8" : "base64");
   return event;
 }
 
-function readHeaders(raw: readonly string[]): { headers: Names; cookies: string[] } {
-  const headers = Object.create(null) as Names;
+export function readHeaders(raw: readonly string[]): Headers {
+  const names = Object.create(null) as Names;
   const cookies: string[] = [];
   for (let i = 0; i + 1 < raw.length; i += 2) {
     const name = (raw[i] ?? "").toLowerCase();
     const value = raw[i + 1] ?? "";
     if (name === "cookie") cookies.push(...value.split(/;\s*/).filter((cookie) => cookie !== ""));
     else {
-      const before = headers[name];
-      headers[name] = before === undefined ? value : `${before},${value}`;
+      const before = names[name];
+      names[name] = before === undefined ? value : `${before},${value}`;
     }
   }
-  return { headers, cookies };
+  return { names, cookies };
 }
 
 function readQuery(query: string): Names {

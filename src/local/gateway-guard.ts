@@ -2,8 +2,6 @@
  * Keeps web pages away from a service that asks for no key: a page can make a browser send requests
  * to localhost, under its own name by DNS rebinding (`Host`) or across origins (`Origin`).
  */
-import type { IncomingHttpHeaders } from "node:http";
-
 const LOOPBACK = /^(localhost|127(\.\d{1,3}){3}|\[::1\])$/i;
 
 /** Of a `host` or `host:port`. */
@@ -11,10 +9,11 @@ export const isLoopbackHost = (host: string): boolean =>
   LOOPBACK.test(host.replace(/:\d+$/, "")) || host === "::1";
 
 /** Why the request is refused, or `undefined`. */
-export function refusal(headers: IncomingHttpHeaders): string | undefined {
-  if (!isLoopbackHost(headers.host ?? ""))
+export function refusal(headers: Readonly<Record<string, string>>): string | undefined {
+  if (!isLoopbackHost(headers["host"] ?? ""))
     return "Forbidden: without an API key, the Host header has to be localhost.";
-  if (headers.origin !== undefined && !isLoopbackOrigin(headers.origin))
+  const { origin } = headers;
+  if (origin !== undefined && !isLoopbackOrigin(origin))
     return "Forbidden: without an API key, requests from web pages of other origins are refused.";
   return undefined;
 }

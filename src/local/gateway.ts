@@ -13,7 +13,7 @@ import type { APIGatewayProxyEventV2, APIGatewayProxyStructuredResultV2 } from "
 import findMyWay from "find-my-way";
 import { LIMITS } from "../core/limits.ts";
 import { routeKey, type FaceName, type Route } from "../http/routes.ts";
-import { decoded, toEvent } from "./gateway-event.ts";
+import { decoded, readHeaders, toEvent } from "./gateway-event.ts";
 import { refusal } from "./gateway-guard.ts";
 import { LocalError } from "./local-error.ts";
 
@@ -28,8 +28,8 @@ export interface GatewayOptions {
   /** True: no key is asked for (G2). */
   readonly open: boolean;
   readonly now: () => number;
-  /** A request came on this connection. */
-  readonly onCall?: (connection: object) => void;
+  /** A request came on this connection; what it returns is called when the answer has gone. */
+  readonly onCall?: (connection: object) => () => void;
   readonly requestId: () => string;
   /** Runs `run` after `ms`; what it returns cancels that. */
   readonly after: (ms: number, run: () => void) => () => void;
@@ -69,12 +69,13 @@ export function createGateway(options: GatewayOptions): Gateway {
   const server = createServer({ maxHeaderSize: 4 * HEADER_BYTES, keepAliveTimeout: 65_000 });
   server.on("request", (request: IncomingMessage, response: ServerResponse) => {
     underWay += 1;
+    const answered = options.onCall?.(request.socket);
     response.once("close", () => {
+      answered?.();
       underWay -= 1;
       if (underWay === 0) drained?.();
     });
     if (draining) response.shouldKeepAlive = false;
-    options.onCall?.(request.socket);
     accept(request, response);
   });
   server.on("clientError", (error: NodeJS.ErrnoException, socket) => {
@@ -95,10 +96,11 @@ export function createGateway(options: GatewayOptions): Gateway {
       if (!request.complete) response.shouldKeepAlive = false;
       play(response, requestId, { statusCode: status, ...json({ message }) });
     };
-    const refused = options.open ? refusal(request.headers) : undefined;
+    const headers = readHeaders(request.rawHeaders);
+    const refused = options.open ? refusal(headers.names) : undefined;
     if (refused !== undefined) return refuse(403, refused);
     if (headerBytes(request) > HEADER_BYTES) return refuse(431, "Request Header Fields Too Large");
-    if (Number(request.headers["content-length"] ?? 0) > LIMITS.gatewayBytes)
+    if (Number(headers.names["content-length"] ?? 0) > LIMITS.gatewayBytes)
       return refuse(413, "Request Entity Too Large");
     const { path, query } = splitUrl(request.url ?? "/");
     const route = find(request.method ?? "", path);
@@ -123,6 +125,7 @@ export function createGateway(options: GatewayOptions): Gateway {
       const body = chunks.length === 1 && chunks[0] ? chunks[0] : Buffer.concat(chunks, bytes);
       const event = toEvent({
         request,
+        headers,
         routeKey: route.target.key,
         path,
         query,

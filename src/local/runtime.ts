@@ -175,10 +175,6 @@ function services(
 ): (name: FunctionName) => Service {
   const { onRequest, relaxed = false } = options;
   const bell = new Bell({ sleep });
-  const gather = async (): Promise<void> => {
-    const ms = storage.callers.gatherMs();
-    if (ms > 0) await sleep(ms);
-  };
   const onEvent = eventLog(log);
   const create = (name?: FunctionName): Service => {
     const deps: Deps = {
@@ -188,7 +184,7 @@ function services(
           : storeOf(storage, options),
       clock: { now: () => epochMs(Date.now()) },
       sleep,
-      gather,
+      gather: async () => storage.callers.gather(),
       random: Math.random,
       randomBytes: createRandomBytes(),
       skewMarginMs: storage.shared ? SHARED_SKEW_MARGIN_MS : 0,

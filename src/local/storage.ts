@@ -70,7 +70,7 @@ export async function openStorage(options: StorageOptions): Promise<Storage> {
       returnsFoundItem: onAws,
       ...(onRequest === undefined ? {} : { onRequest }),
     });
-  const callers = new Callers(Date.now);
+  const callers = new Callers({ now: Date.now, after });
   const behind = engine && (await writeBehind(engine, options));
   const storage: Storage = {
     client,

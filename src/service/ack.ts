@@ -80,6 +80,7 @@ export class Acker {
     this.#acks = new Combiner((groups) => this.#ack(groups), {
       weigh: (group) => group.receipts.length,
       maxWeight: MEMBERS_PER_UPDATE,
+      gather: deps.gather,
     });
   }
 

@@ -12,7 +12,6 @@ import { isLaneError } from "../core/errors.ts";
 import type { GroupQueue } from "../core/group.ts";
 import { LIMITS } from "../core/limits.ts";
 import { planMove } from "../core/moves.ts";
-import { openReceipt } from "../core/receipt.ts";
 import type { Receipt } from "../core/receipt.ts";
 import { parseSegment } from "../core/segment.ts";
 import type { Lease } from "../core/segment.ts";
@@ -25,7 +24,7 @@ import { newLeaseId } from "./deps.ts";
 import type { Deps } from "./deps.ts";
 import type { LogReader } from "./log.ts";
 import { receivedView } from "./message-view.ts";
-import { memberOf } from "./receipts.ts";
+import { memberOf, opened } from "./receipts.ts";
 
 /** A receipt, and until when its lease ran when it was given. */
 type Given = readonly [receipt: string, until: number];
@@ -80,9 +79,7 @@ export class Attempts {
     const now = clock.now();
     if (item === undefined || (item["at"] as number) + LIMITS.attemptMs <= now) return undefined;
     const given = JSON.parse(item["given"] as string) as readonly Given[];
-    const receipts = given.flatMap(
-      ([text]) => openReceipt(text, queue.queueId, queue.secret) ?? [],
-    );
+    const receipts = given.flatMap(([text]) => opened(text, queue) ?? []);
     const leases = await this.#held(given, receipts, repeatsOf(item));
     if (leases === undefined || receipts.length < given.length) return undefined;
     const until = await this.#renew(key, item, [...leases.values()], now + Math.max(1, leaseMs));

@@ -12,7 +12,6 @@ import type { Reach } from "../core/follow.ts";
 import { planMove, planReleaseInOrder, shows } from "../core/moves.ts";
 import type { LeaseChange, Move, Sign } from "../core/moves.ts";
 import type { QueueRecord } from "../core/queue.ts";
-import { sealReceipt } from "../core/receipt.ts";
 import type { Receipt } from "../core/receipt.ts";
 import { member, parseLease, parseSegment } from "../core/segment.ts";
 import type { Lease } from "../core/segment.ts";
@@ -25,7 +24,7 @@ import type { Catalog } from "./catalog.ts";
 import { newLeaseId } from "./deps.ts";
 import type { Deps } from "./deps.ts";
 import type { Moved } from "./moved.ts";
-import { byReceipt, memberOf, PARTLY } from "./receipts.ts";
+import { byReceipt, memberOf, PARTLY, sealed } from "./receipts.ts";
 import type { SegmentReceipts } from "./receipts.ts";
 
 const ATTEMPTS = 5;
@@ -286,10 +285,7 @@ const renewed = (
   { id, entry, attempt }: Lease,
   secret: QueueRecord["secret"],
 ): string =>
-  sealReceipt(
-    { ...receipt, lease: id, entry, ...(attempt === undefined ? {} : { attempt }) },
-    secret,
-  );
+  sealed({ ...receipt, lease: id, entry, ...(attempt === undefined ? {} : { attempt }) }, secret);
 
 const membersByLease = (held: Held): ReadonlyMap<string, ReadonlySet<string>> =>
   new Map(

@@ -5,8 +5,8 @@
  * A Lambda instance has one caller at a time and never waits here; the embedded server has many, and
  * makes one write of what they ask.
  *
- * Where others come while one is under way, the next run may wait a moment for more of them, which
- * costs less than a run of its own for every few.
+ * Where many call, a run may wait a moment for those who are on the way, which costs less than a run of
+ * its own for every few.
  *
  * G1  At most one run per key is under way, so that an instance never conflicts with itself.
  * G2  Every caller gets its own answer, or the error of the run that carried its request.
@@ -24,7 +24,10 @@ export class Combiner<Request, Answer> {
   readonly #maxWeight: number;
   readonly #gather: (() => Promise<void>) | undefined;
 
-  /** `run` answers in the order of the requests; a run carries requests up to `maxWeight`, and always one. */
+  /**
+   * `run` answers in the order of the requests; a run carries requests up to `maxWeight`, and always one.
+   * `gather`: whom else to wait for.
+   */
   constructor(
     run: (requests: readonly Request[]) => Promise<readonly Answer[]>,
     options: {
@@ -53,15 +56,13 @@ export class Combiner<Request, Answer> {
   }
 
   async #drain(key: string): Promise<void> {
-    let carried = 0;
     for (
       let queue = this.#queues.get(key);
       queue !== undefined && queue.length > 0;
       queue = this.#queues.get(key)
     ) {
-      if (carried + queue.length > 1) await this.#gather?.();
+      if (this.#gather !== undefined) await this.#gather();
       const batch = this.#take(queue);
-      carried = batch.length;
       try {
         const answers = await this.#run(batch.map((waiting) => waiting.request));
         batch.forEach((waiting, index) => waiting.resolve(answers[index] as Answer));

@@ -18,8 +18,8 @@ export interface Deps {
   /** For the secrets of access keys. Absent: API keys have none. */
   readonly secretBox?: SecretBox;
   /**
-   * Lets a moment pass in which callers that are on their way can join what is about to be stored. Only
-   * where one process has many callers, each of whose requests costs more than that moment.
+   * Lets a moment pass in which callers that are on their way can join what is about to be done. Only
+   * where one process has many callers.
    */
   readonly gather?: () => Promise<void>;
   readonly onEvent?: (event: ServiceEvent) => void;

@@ -1,13 +1,19 @@
-/** Receipts of one call, opened and sorted by the segment that holds their leases. */
+/**
+ * Receipts as the service gives them out, and those of one call, opened and sorted by the segment that
+ * holds their leases.
+ *
+ * R4  What this process has sealed of late it knows again by its text, without opening it.
+ */
 import { afterChange, LaneError } from "../core/errors.ts";
 import type { QueueRecord } from "../core/queue.ts";
-import { openReceipt } from "../core/receipt.ts";
+import { openReceipt, sealReceipt } from "../core/receipt.ts";
 import type { Receipt } from "../core/receipt.ts";
 import type { Offset } from "../core/types.ts";
 import { member } from "../core/segment.ts";
 import { segmentKey } from "../store/keys.ts";
 import type { Key } from "../store/port.ts";
 import type { ReceiptResult } from "./api.ts";
+import { boundedCache } from "./cache.ts";
 import type { Stand } from "./cursor.ts";
 
 export interface SegmentReceipts {
@@ -22,6 +28,32 @@ export interface SegmentReceipts {
 
 /** What the receipt's message is called in its lease. */
 export const memberOf = (receipt: Receipt): string => member(receipt, receipt.offset, receipt.tag);
+
+interface Sealed {
+  readonly receipt: Receipt;
+  readonly secret: Uint8Array;
+}
+
+/** R4. It serves those who ack soon what they received; it need not hold all that is leased. */
+const recent = boundedCache<Sealed>(2_000);
+
+export function sealed(receipt: Receipt, secret: Uint8Array): string {
+  const text = sealReceipt(receipt, secret);
+  recent.set(text, { receipt, secret });
+  return text;
+}
+
+/** `undefined`: not of this queue. */
+export function opened(
+  text: string,
+  { queueId, secret }: Pick<QueueRecord, "queueId" | "secret">,
+): Receipt | undefined {
+  const known = recent.get(text);
+  return known?.receipt.queueId === queueId && Buffer.compare(known.secret, secret) === 0
+    ? // Acks go by which of several calls a receipt is of.
+      { ...known.receipt }
+    : openReceipt(text, queueId, secret);
+}
 
 /** Receipts of messages that stand in one segment. */
 export const inSegment = <R extends readonly Receipt[]>(
@@ -49,17 +81,16 @@ export async function byReceipt(
   unit: "segment" | "lease",
   handle: (group: SegmentReceipts) => Promise<ReadonlyMap<Receipt, ReceiptResult>>,
 ): Promise<readonly ReceiptResult[]> {
-  const opened = new Map<string, Receipt | undefined>();
-  for (const text of texts)
-    if (!opened.has(text)) opened.set(text, openReceipt(text, record.queueId, record.secret));
-  if ([...opened.values()].every((receipt) => receipt === undefined)) {
+  const byText = new Map<string, Receipt | undefined>();
+  for (const text of texts) if (!byText.has(text)) byText.set(text, opened(text, record));
+  if ([...byText.values()].every((receipt) => receipt === undefined)) {
     throw new LaneError(
       "receipt-invalid",
       `None of the receipts was issued by the queue "${record.name}".`,
     );
   }
   const groups = new Map<string, SegmentReceipts & { readonly receipts: Receipt[] }>();
-  for (const receipt of opened.values()) {
+  for (const receipt of byText.values()) {
     if (receipt === undefined) continue;
     const { lane, group: groupId, generation, segment } = receipt;
     const stand = { queue: receipt.queueId, lane, group: groupId };
@@ -70,7 +101,7 @@ export async function byReceipt(
     groups.set(name, same);
   }
   const answers = new Map<Receipt, ReceiptResult>();
-  const leases = new Set([...opened.values()].flatMap((receipt) => receipt?.lease ?? []));
+  const leases = new Set([...byText.values()].flatMap((receipt) => receipt?.lease ?? []));
   const isSingle = (unit === "segment" ? groups : leases).size <= 1;
   const parts = await Promise.allSettled([...groups.values()].map(handle));
   for (const part of parts) {
@@ -78,7 +109,7 @@ export async function byReceipt(
     for (const [receipt, result] of part.value) answers.set(receipt, result);
   }
   return texts.map((text) => {
-    const receipt = opened.get(text);
+    const receipt = byText.get(text);
     return receipt === undefined
       ? { status: "invalid" }
       : (answers.get(receipt) ?? { status: "gone" });

@@ -18,7 +18,6 @@ import { isSeeking, receivableSets } from "../core/group.ts";
 import type { GroupQueue } from "../core/group.ts";
 import type { QueueRecord } from "../core/queue.ts";
 import { byPriority, priorityOf } from "../core/priority.ts";
-import { sealReceipt } from "../core/receipt.ts";
 import { groupName } from "../core/types.ts";
 import type { EpochMs, GroupName, LaneId, QueueName } from "../core/types.ts";
 import type { ReceivedMessage } from "./api.ts";
@@ -34,6 +33,7 @@ import type { DueTimers } from "./due.ts";
 import type { Groups } from "./group-catalog.ts";
 import type { LogReader } from "./log.ts";
 import { receivedView } from "./message-view.ts";
+import { sealed } from "./receipts.ts";
 import { earlier } from "./visit.ts";
 import type { Given, Need, Visits } from "./visit.ts";
 import { boundedCache } from "./cache.ts";
@@ -120,6 +120,7 @@ export class Receiver {
     this.#rounds = new Combiner((requests) => this.#round(requests), {
       weigh: (request) => request.max,
       maxWeight: ROUND_MESSAGES,
+      gather: deps.gather,
     });
   }
 
@@ -346,7 +347,7 @@ export class Receiver {
         continue;
       }
       const place = { queueId: record.queueId, lane: stand.lane, offset };
-      const receipt = sealReceipt(
+      const receipt = sealed(
         {
           ...place,
           group: stand.group,

@@ -25,13 +25,19 @@ const ADMIN_ACCESS_KEY = "lanemq";
 export async function authenticateSqs(
   auth: AuthMode,
   event: APIGatewayProxyEventV2,
-  body: Uint8Array,
+  body: string | Uint8Array,
   service: Pick<Service, "accessKey">,
   now: EpochMs,
 ): Promise<Caller> {
   if (auth.mode === "open") return ADMIN;
   const { headers, rawPath: path, rawQueryString: query, requestContext } = event;
-  const request = { method: requestContext.http.method, path, query, headers, body };
+  const request = {
+    method: requestContext.http.method,
+    path,
+    query,
+    headers,
+    body: typeof body === "string" ? Buffer.from(body) : body,
+  };
   const claim = claimOf(request, now);
   const signer =
     claim.sessionToken === undefined

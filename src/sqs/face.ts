@@ -50,7 +50,7 @@ export function createSqsFace(options: SqsFaceOptions): Face {
   ): Promise<Answer> => {
     await options.ready?.();
     const body = bodyOf(event);
-    const caller = await authenticateSqs(auth, event, Buffer.from(body), service, options.now());
+    const caller = await authenticateSqs(auth, event, body, service, options.now());
     const request = protocol.read(event, body);
     const action = Object.hasOwn(actions, request.action) ? actions[request.action] : undefined;
     if (action === undefined) throw noAction(request.action);

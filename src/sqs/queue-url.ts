@@ -22,13 +22,15 @@ export const queueUrl = ({ endpoint, account }: Where, name: QueueName): string 
 export const queueArn = ({ region, account }: Omit<Where, "endpoint">, name: QueueName): string =>
   `arn:aws:sqs:${region}:${account}:${name}`;
 
+const SCHEME_AND_HOST = /^[a-z]+:\/\/[^/]*/i;
+
 /** @throws SqsError `MissingParameter`, `InvalidAddress` */
 export function queueOfUrl(text: string | undefined): QueueName {
   if (text === undefined || text === "") throw missing("QueueUrl");
-  const path = /^[a-z]+:\/\/[^/]*(\/.*)?$/i.test(text)
-    ? text.replace(/^[a-z]+:\/\/[^/]*/i, "")
-    : text;
-  const name = path.split("/").findLast((part) => part !== "") ?? "";
+  const path = text.slice(SCHEME_AND_HOST.exec(text)?.[0].length ?? 0);
+  let end = path.length;
+  while (path.charAt(end - 1) === "/") end -= 1;
+  const name = path.slice(path.lastIndexOf("/", end - 1) + 1, end);
   if (isQueueName(name)) return name;
   throw new SqsError(
     "InvalidAddress",

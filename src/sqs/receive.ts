@@ -63,7 +63,7 @@ export const receiveMessage = action(
       ...(leaseSeconds === undefined ? {} : { leaseSeconds }),
       ...(waitSeconds === undefined ? {} : { waitSeconds }),
       ...(attempt === undefined ? {} : { attempt }),
-      ...(call.signal === undefined ? {} : { signal: call.signal }),
+      ...waiting(call, waitSeconds ?? settings.waitSeconds),
     });
     const asked = {
       attributes: filterOf(input.MessageAttributeNames ?? []),
@@ -75,6 +75,12 @@ export const receiveMessage = action(
     return { Messages: messages.map((message) => messageOf(call, settings, message, asked)) };
   },
 );
+
+/** The signal costs as much as a part of the call: it is asked for by those that wait. */
+function waiting(call: SqsCall, waitSeconds: number): { readonly signal?: AbortSignal } {
+  const signal = waitSeconds > 0 ? call.signal : undefined;
+  return signal === undefined ? {} : { signal };
+}
 
 interface Asked {
   readonly attributes: (name: string) => boolean;
