@@ -3,7 +3,8 @@
  * more than what one does alone.
  *
  * A caller who has been answered comes back as soon as it can, and all of them at the pace at which they
- * are answered. So a wait that ends once nobody is on the way keeps no caller from its next call.
+ * are answered. So a wait that ends once half of them are here keeps nobody from its next call: they are
+ * answered while the others make theirs.
  */
 
 /** A connection counts as a caller for this long after a request, and at most twice as long. */
@@ -12,7 +13,7 @@ const WINDOW_MS = 50;
 const FEW = 4;
 const CALLERS_PER_MS = 4;
 const WAIT_MS_MAX = 4;
-/** Where fewer are to be expected meanwhile, nobody is waited for. */
+/** Where fewer are to be expected meanwhile, there is no waiting. */
 const WORTH_WAITING_FOR = 2;
 
 export interface CallersOptions {
@@ -44,18 +45,18 @@ export class Callers {
     this.#requests += 1;
     this.#away.delete(connection);
     this.#awayBefore.delete(connection);
-    if (this.#areAllHere) for (const goOn of this.#waiting) goOn();
+    if (this.#areEnoughHere) for (const goOn of this.#waiting) goOn();
     return () => {
       this.#roll();
       this.#away.add(connection);
     };
   }
 
-  /** Resolves when all are here who are soon to be expected; `undefined`: there is nobody to wait for. */
+  /** Resolves when half of those who call are here, or a moment later; `undefined`: it does not pay to wait. */
   gather(): Promise<void> | undefined {
     this.#roll();
     const ms = this.#waitMs;
-    if (ms === 0 || this.#areAllHere) return undefined;
+    if (ms === 0 || this.#areEnoughHere) return undefined;
     return new Promise((resolve) => {
       const goOn = (): void => {
         cancel();
@@ -67,12 +68,16 @@ export class Callers {
     });
   }
 
-  get #areAllHere(): boolean {
-    return this.#away.size === 0 && this.#awayBefore.size === 0;
+  get #areEnoughHere(): boolean {
+    return this.#away.size + this.#awayBefore.size <= this.#callers / 2;
+  }
+
+  get #callers(): number {
+    return Math.max(this.#before.connections, this.#seen.size);
   }
 
   get #waitMs(): number {
-    const callers = Math.max(this.#before.connections, this.#seen.size);
+    const callers = this.#callers;
     if (callers < FEW) return 0;
     const ms = Math.min(WAIT_MS_MAX, callers / CALLERS_PER_MS);
     const expected = (Math.max(this.#before.requests, this.#requests) / WINDOW_MS) * ms;
