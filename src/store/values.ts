@@ -39,7 +39,8 @@ export function assign<T>(target: Record<string, T>, name: string, value: T): vo
 export const own = (map: MapValue, name: string): Value | undefined =>
   Object.hasOwn(map, name) ? map[name] : undefined;
 
-function storedMap(map: MapValue, copy: Record<string, Value> = {}): Record<string, Value> {
+function storedMap(map: MapValue): Record<string, Value> {
+  const copy: Record<string, Value> = {};
   for (const name of Object.keys(map)) {
     const value = stored(map[name]);
     if (value !== undefined) assign(copy, name, value);
@@ -47,17 +48,15 @@ function storedMap(map: MapValue, copy: Record<string, Value> = {}): Record<stri
   return copy;
 }
 
+export const storedItem = (item: Item): Item => storedMap(item) as Item;
+
 /**
- * For an item's attributes, many of whose names come and go: without a prototype, V8 keeps them in a table
- * from the start, which is copied and changed some times faster.
+ * A copy that shares its values, to be changed: many names of such items come and go. Without a prototype,
+ * V8 keeps them in a table from the start, which is copied and changed some times faster, and takes more
+ * memory than items that are put once should.
  */
-const attributeTable = (): Record<string, Value> => Object.create(null) as Record<string, Value>;
-
-export const storedItem = (item: Item): Item => storedMap(item, attributeTable()) as Item;
-
-/** A copy that shares its values. */
 export function shallowCopyOf(item: Item): Record<string, Value> {
-  const copy = attributeTable();
+  const copy = Object.create(null) as Record<string, Value>;
   for (const name of Object.keys(item)) {
     const value = item[name];
     if (value !== undefined) copy[name] = value;
