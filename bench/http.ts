@@ -52,7 +52,8 @@ export async function httpSection(
     title: "Embedded, over HTTP",
     method:
       `64 connections, bodies of 200 B, data on disk, median of ${rounds} rounds of ${seconds} s each.\n` +
-      `Client, server and engine share this machine's processors; its load was ${load.toFixed(1)} at the end.`,
+      `Client, server and engine share this machine's processors; its load was ${load.toFixed(1)} at the end. The naive queue\n` +
+      "writes to the engine itself, without the journal.",
     rows: [
       ...rowsOf("single sends", single, undefined, naiveSingle),
       {
