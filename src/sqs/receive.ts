@@ -49,6 +49,7 @@ export const receiveMessage = action(
       throw invalidValue(max, "MaxNumberOfMessages", "Must be between 1 and 10, if provided.");
     checkRange("VisibilityTimeout", leaseSeconds, LIMITS.leaseSecondsMax);
     checkRange("WaitTimeSeconds", waitSeconds, LIMITS.waitSecondsMax);
+    const { signal } = call;
     const { settings } = await call.service.describeQueue(queue, { cached: true });
     if (attempt !== undefined) {
       if (!isFifo(settings))
@@ -63,7 +64,8 @@ export const receiveMessage = action(
       ...(leaseSeconds === undefined ? {} : { leaseSeconds }),
       ...(waitSeconds === undefined ? {} : { waitSeconds }),
       ...(attempt === undefined ? {} : { attempt }),
-      ...waiting(call, waitSeconds ?? settings.waitSeconds),
+      // V3: also where none is to be waited for, as rounds gather callers for a moment.
+      ...(signal === undefined ? {} : { signal }),
     });
     const asked = {
       attributes: filterOf(input.MessageAttributeNames ?? []),
@@ -75,12 +77,6 @@ export const receiveMessage = action(
     return { Messages: messages.map((message) => messageOf(call, settings, message, asked)) };
   },
 );
-
-/** The signal costs as much as a part of the call: it is asked for by those that wait. */
-function waiting(call: SqsCall, waitSeconds: number): { readonly signal?: AbortSignal } {
-  const signal = waitSeconds > 0 ? call.signal : undefined;
-  return signal === undefined ? {} : { signal };
-}
 
 interface Asked {
   readonly attributes: (name: string) => boolean;
