@@ -8,6 +8,7 @@ import type { OutgoingMessage } from "../src/core/message.ts";
 import { epochMs, queueName } from "../src/core/types.ts";
 import type { SendResult, Service } from "../src/service/api.ts";
 import { createService } from "../src/service/service.ts";
+import type { Signal } from "../src/service/sleep.ts";
 import { createMemoryStore } from "../src/store/memory.ts";
 import type { Store } from "../src/store/port.ts";
 import { Scheduler } from "../test/sim/scheduler.ts";
@@ -177,11 +178,11 @@ function delayed(store: Store, halfCall: () => Promise<void>): Store {
   };
 }
 
-const sleepIn = (scheduler: Scheduler, ms: number, signal?: AbortSignal): Promise<void> =>
+const sleepIn = (scheduler: Scheduler, ms: number, signal?: Signal): Promise<void> =>
   new Promise((resolve) => {
     if (signal?.aborted === true) return resolve();
     scheduler.after(ms, resolve);
-    signal?.addEventListener("abort", () => resolve(), { once: true });
+    signal?.addEventListener("abort", resolve);
     return undefined;
   });
 

@@ -9,13 +9,13 @@
  */
 import { Logger } from "@aws-lambda-powertools/logger";
 import { randomBytes } from "node:crypto";
-import { setTimeout as delay } from "node:timers/promises";
 import { LIMITS } from "../src/core/limits.ts";
 import { type EpochMs, epochMs } from "../src/core/types.ts";
 import type { Service } from "../src/service/api.ts";
 import type { Deps, ServiceEvent } from "../src/service/deps.ts";
 import type { SecretBox } from "../src/service/secret-box.ts";
 import { createService } from "../src/service/service.ts";
+import { sleep } from "../src/service/sleep.ts";
 import { troubleOf } from "../src/service/trouble.ts";
 import { createDynamoDbClient } from "../src/store/dynamodb-client.ts";
 import { createDynamoDbStore } from "../src/store/dynamodb.ts";
@@ -89,14 +89,6 @@ export function environment(name: string): string {
   if (value === undefined || value === "") throw new Error(`The environment lacks ${name}.`);
   return value;
 }
-
-const sleep: Deps["sleep"] = async (ms, signal) => {
-  try {
-    await delay(ms, undefined, signal === undefined ? {} : { signal });
-  } catch {
-    // The signal fired: the wait is over, which is all that a caller wants to know.
-  }
-};
 
 function logEvent(logger: Logger, event: ServiceEvent): void {
   const trouble = troubleOf(event);

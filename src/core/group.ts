@@ -52,7 +52,7 @@ export function asSeenBy(record: QueueRecord, group: GroupRecord): GroupQueue {
     ...(maxReceives === undefined ? {} : { maxReceives }),
     ...(deadLetter === undefined ? {} : { deadLetter }),
   };
-  return { ...record, settings, group };
+  return Object.assign({}, record, { settings, group });
 }
 
 export const defaultGroup = (record: QueueRecord): GroupRecord => ({

@@ -90,10 +90,13 @@ export const originOf = ({
 }: Pick<OutgoingMessage, "exchange" | "routingKey">): Pick<
   OutgoingMessage,
   "exchange" | "routingKey"
-> => ({
-  ...(exchange === undefined ? {} : { exchange }),
-  ...(routingKey === undefined ? {} : { routingKey }),
-});
+> =>
+  exchange !== undefined && routingKey !== undefined
+    ? { exchange, routingKey }
+    : {
+        ...(exchange === undefined ? {} : { exchange }),
+        ...(routingKey === undefined ? {} : { routingKey }),
+      };
 
 /** What says how a message shares its queue with others. */
 export const sharingOf = ({

@@ -107,7 +107,7 @@ export function planInOrder(input: PlanInput): Plan {
   const work: Work = {
     input,
     tagOf: (message) => tagOf(order, message),
-    requests: input.requests.map((request) => ({ ...request, deliveries: [], bytes: 0 })),
+    requests: input.requests.map((request) => ({ deliveries: [], bytes: 0, ...request })),
     drains: drains(order, input.requests),
     blocked: new Map(),
     gone: new Map(),
@@ -254,7 +254,7 @@ function finished(work: Work): Plan {
   for (const lease of leases.values()) edits.push(...leaseEdits(lease));
   for (const { draft, placed, tag } of work.given) {
     const lease = leases.get(draft);
-    if (lease !== undefined) draft.request.deliveries.push({ ...placed, lease, tag });
+    if (lease !== undefined) draft.request.deliveries.push({ lease, tag, ...placed });
   }
   for (const draft of work.expired) {
     const leaving = work.expiredTo;

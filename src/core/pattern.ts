@@ -32,22 +32,30 @@ export interface Pattern {
 
 export const matches = (pattern: Pattern, subject: Subject): boolean => pattern.test(subject);
 
+type Content = Pick<OutgoingMessage, "kind" | "body" | "contentType" | "headers">;
+
+class MessageSubject implements Subject {
+  readonly headers: Readonly<Record<string, string>>;
+  readonly #message: Content;
+  #parsed: { readonly value: unknown } | undefined;
+
+  constructor(message: Content) {
+    this.headers = message.headers;
+    this.#message = message;
+  }
+
+  get body(): unknown {
+    const message = this.#message;
+    this.#parsed ??= { value: isJson(message) ? jsonOf(message.body) : undefined };
+    return this.#parsed.value;
+  }
+}
+
 /**
  * A message as patterns see it; its body is parsed when one asks, and once. Text counts as JSON where
  * its content type says so.
  */
-export function subjectOf(
-  message: Pick<OutgoingMessage, "kind" | "body" | "contentType" | "headers">,
-): Subject {
-  let parsed: { readonly value: unknown } | undefined;
-  return {
-    headers: message.headers,
-    get body() {
-      parsed ??= { value: isJson(message) ? jsonOf(message.body) : undefined };
-      return parsed.value;
-    },
-  };
-}
+export const subjectOf = (message: Content): Subject => new MessageSubject(message);
 
 /** @throws LaneError `invalid-request`, which names the place below `at`. */
 export function parsePattern(value: unknown, at = "filter"): Pattern {

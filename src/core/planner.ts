@@ -27,9 +27,9 @@ export function plan(input: PlanInput): Plan {
   if (input.order !== "none") return planInOrder(input);
   const { segment, now } = input;
   const requests: OpenRequest[] = input.requests.map((request) => ({
-    ...request,
     deliveries: [],
     bytes: 0,
+    ...request,
   }));
   const reclaimed = reclaim(input, requests);
   const room = LIMITS.leasesPerUpdate - reclaimed.newLeases.length;

@@ -235,7 +235,7 @@ function hand(
       pending: membersOf(from, batch),
     };
     leases.push(lease);
-    for (const placed of batch) request.deliveries.push({ ...placed, lease });
+    for (const placed of batch) request.deliveries.push({ lease, ...placed });
   }
   return leases;
 }

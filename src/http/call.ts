@@ -5,6 +5,7 @@ import { LaneError } from "../core/errors.ts";
 import { exchangeName, queueName } from "../core/types.ts";
 import type { ExchangeName, QueueName } from "../core/types.ts";
 import type { Service } from "../service/api.ts";
+import type { Signal } from "../service/sleep.ts";
 import type { Answer } from "./answer.ts";
 import type { Caller } from "../core/scope.ts";
 import { isObject } from "./message-rules.ts";
@@ -16,7 +17,7 @@ export interface Call {
   readonly event: APIGatewayProxyEventV2;
   readonly caller: Caller;
   readonly openapi: string | undefined;
-  readonly signal: AbortSignal | undefined;
+  readonly signal: Signal | undefined;
 }
 
 export type Handler = (call: Call) => Promise<Answer>;

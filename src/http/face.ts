@@ -9,6 +9,7 @@
 import type { APIGatewayProxyEventV2, APIGatewayProxyStructuredResultV2 } from "aws-lambda";
 import { LaneError } from "../core/errors.ts";
 import type { Service } from "../service/api.ts";
+import type { Signal } from "../service/sleep.ts";
 import { problem } from "./answer.ts";
 import type { Answer } from "./answer.ts";
 import { authenticate, demand, demandOn } from "./authorise.ts";
@@ -38,7 +39,7 @@ export interface FaceOptions {
 /** `signal` ends a long wait when the caller is gone; Lambda has none. */
 export type Face = (
   event: APIGatewayProxyEventV2,
-  context?: { readonly signal?: AbortSignal },
+  context?: { readonly signal?: Signal },
 ) => Promise<APIGatewayProxyStructuredResultV2>;
 
 export function createFace(options: FaceOptions): Face {
@@ -52,7 +53,7 @@ export function createFace(options: FaceOptions): Face {
 
   const handle = async (
     event: APIGatewayProxyEventV2,
-    signal: AbortSignal | undefined,
+    signal: Signal | undefined,
   ): Promise<Answer> => {
     const route = routes.get(event.routeKey);
     if (route === undefined) throw new LaneError("not-found", "There is no such route.");

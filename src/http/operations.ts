@@ -68,7 +68,7 @@ export const OPERATIONS: Readonly<Record<Operation, Handler>> = {
   },
   receive: async (call) => {
     const request = bodyAs(receiveRequest, call);
-    const wait = call.signal === undefined ? request : { ...request, signal: call.signal };
+    const wait = call.signal === undefined ? request : { signal: call.signal, ...request };
     return json(200, receivedJson(await call.service.receive(queueOf(call), wait)));
   },
   ack: async (call) => {

@@ -22,17 +22,24 @@ export interface CallersOptions {
   readonly after: (ms: number, run: () => void) => () => void;
 }
 
+/** A connection, and in which window it last brought a request and was last answered; -1: in none. */
+interface Caller {
+  seenIn: number;
+  awayIn: number;
+}
+
 export class Callers {
   readonly #options: CallersOptions;
+  readonly #callers = new WeakMap<object, Caller>();
+  #window = 0;
   #windowAt = 0;
   /** Connections and requests of this window, and how many there were in the one before. */
-  readonly #seen = new Set<object>();
-  #requests = 0;
+  #now = { connections: 0, requests: 0 };
   #before = { connections: 0, requests: 0 };
-  /** Those who have been answered and are on the way, by the window in which they were. */
-  #away = new Set<object>();
-  #awayBefore = new Set<object>();
-  #waiting = new Set<() => void>();
+  /** How many have been answered and are on the way, by the window in which they were. */
+  #away = 0;
+  #awayBefore = 0;
+  #waiting: (() => void)[] = [];
 
   constructor(options: CallersOptions) {
     this.#options = options;
@@ -41,14 +48,17 @@ export class Callers {
   /** A request came on this connection; to be called back when it is answered. */
   came(connection: object): () => void {
     this.#roll();
-    this.#seen.add(connection);
-    this.#requests += 1;
-    this.#away.delete(connection);
-    this.#awayBefore.delete(connection);
-    if (this.#areEnoughHere) for (const goOn of this.#waiting) goOn();
+    const caller = this.#callerOf(connection);
+    if (caller.seenIn !== this.#window) this.#now.connections += 1;
+    caller.seenIn = this.#window;
+    this.#now.requests += 1;
+    this.#isHere(caller);
+    if (this.#areEnoughHere) for (const goOn of this.#waiting.splice(0)) goOn();
     return () => {
       this.#roll();
-      this.#away.add(connection);
+      this.#isHere(caller);
+      caller.awayIn = this.#window;
+      this.#away += 1;
     };
   }
 
@@ -60,41 +70,56 @@ export class Callers {
     return new Promise((resolve) => {
       const goOn = (): void => {
         cancel();
-        this.#waiting.delete(goOn);
         resolve();
       };
-      const cancel = this.#options.after(ms, goOn);
-      this.#waiting.add(goOn);
+      const cancel = this.#options.after(ms, () => {
+        this.#waiting = this.#waiting.filter((other) => other !== goOn);
+        goOn();
+      });
+      this.#waiting.push(goOn);
     });
   }
 
-  get #areEnoughHere(): boolean {
-    return this.#away.size + this.#awayBefore.size <= this.#callers / 2;
+  #callerOf(connection: object): Caller {
+    const known = this.#callers.get(connection);
+    if (known !== undefined) return known;
+    const caller = { seenIn: -1, awayIn: -1 };
+    this.#callers.set(connection, caller);
+    return caller;
   }
 
-  get #callers(): number {
-    return Math.max(this.#before.connections, this.#seen.size);
+  /** It is not on the way any more. */
+  #isHere(caller: Caller): void {
+    if (caller.awayIn === this.#window) this.#away -= 1;
+    else if (caller.awayIn >= 0 && caller.awayIn === this.#window - 1) this.#awayBefore -= 1;
+    caller.awayIn = -1;
+  }
+
+  get #areEnoughHere(): boolean {
+    return this.#away + this.#awayBefore <= this.#connections / 2;
+  }
+
+  get #connections(): number {
+    return Math.max(this.#before.connections, this.#now.connections);
   }
 
   get #waitMs(): number {
-    const callers = this.#callers;
+    const callers = this.#connections;
     if (callers < FEW) return 0;
     const ms = Math.min(WAIT_MS_MAX, callers / CALLERS_PER_MS);
-    const expected = (Math.max(this.#before.requests, this.#requests) / WINDOW_MS) * ms;
+    const expected = (Math.max(this.#before.requests, this.#now.requests) / WINDOW_MS) * ms;
     return expected < WORTH_WAITING_FOR ? 0 : ms;
   }
 
   #roll(): void {
     const windows = Math.abs(this.#options.now() - this.#windowAt) / WINDOW_MS;
     if (windows < 1) return;
-    this.#before =
-      windows < 2
-        ? { connections: this.#seen.size, requests: this.#requests }
-        : { connections: 0, requests: 0 };
-    this.#awayBefore = windows < 2 ? this.#away : new Set();
-    this.#away = new Set();
-    this.#seen.clear();
-    this.#requests = 0;
+    const isNext = windows < 2;
+    this.#before = isNext ? this.#now : { connections: 0, requests: 0 };
+    this.#awayBefore = isNext ? this.#away : 0;
+    this.#now = { connections: 0, requests: 0 };
+    this.#away = 0;
+    this.#window += isNext ? 1 : 2;
     this.#windowAt = this.#options.now();
   }
 }

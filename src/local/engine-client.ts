@@ -35,12 +35,11 @@ export function createEngineClient(
     const { status, body } = await call({ action, body: JSON.stringify(written(command.input)) });
     const answer = JSON.parse(body) as Answer;
     if (status !== 200) throw errorOf(status, answer);
-    return {
-      ...answer,
-      ...(answer.Item && { Item: mapped(answer.Item, bytesOf) }),
-      ...(answer.Items && { Items: answer.Items.map((item) => mapped(item, bytesOf)) }),
-      ...(answer.Attributes && { Attributes: mapped(answer.Attributes, bytesOf) }),
-    };
+    if (answer.Item !== undefined) answer.Item = mapped(answer.Item, bytesOf);
+    if (answer.Items !== undefined)
+      answer.Items = answer.Items.map((item) => mapped(item, bytesOf));
+    if (answer.Attributes !== undefined) answer.Attributes = mapped(answer.Attributes, bytesOf);
+    return answer;
   };
   return { send };
 }
@@ -66,9 +65,9 @@ type AttributeJson = { B?: unknown; M?: ItemJson; L?: AttributeJson[] };
 type ItemJson = Record<string, AttributeJson>;
 
 interface Answer {
-  readonly Item?: ItemJson;
-  readonly Items?: ItemJson[];
-  readonly Attributes?: ItemJson;
+  Item?: ItemJson;
+  Items?: ItemJson[];
+  Attributes?: ItemJson;
   readonly __type?: string;
   readonly message?: string;
 }

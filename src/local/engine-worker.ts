@@ -181,7 +181,7 @@ function show(
   answer: (status: number, body: string) => void,
 ): void {
   const request = Object.assign(new EventEmitter(), {
-    headers: { ...HEADERS, "x-amz-target": `DynamoDB_20120810.${action}` },
+    headers: { "x-amz-target": `DynamoDB_20120810.${action}`, ...HEADERS },
     method: "POST",
     url: "/",
   });

@@ -12,14 +12,17 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import type { APIGatewayProxyEventV2, APIGatewayProxyStructuredResultV2 } from "aws-lambda";
 import findMyWay from "find-my-way";
 import { LIMITS } from "../core/limits.ts";
+import type { Signal } from "../service/sleep.ts";
 import { routeKey, type FaceName, type Route } from "../http/routes.ts";
+import { CallerSignal, Closing } from "./caller-signal.ts";
 import { decoded, readHeaders, toEvent } from "./gateway-event.ts";
 import { refusal } from "./gateway-guard.ts";
 import { LocalError } from "./local-error.ts";
+import { Roster } from "./roster.ts";
 
 export type Face = (
   event: APIGatewayProxyEventV2,
-  context?: { readonly signal?: AbortSignal },
+  context?: { readonly signal?: Signal },
 ) => Promise<APIGatewayProxyStructuredResultV2>;
 
 export interface GatewayOptions {
@@ -46,7 +49,7 @@ export interface Gateway {
 const INTEGRATION_TIMEOUT_MS = 30_000;
 /** API Gateway, HTTP APIs: total combined size of request line and header values. */
 const HEADER_BYTES = 10_240;
-/** Faces that wait for messages. */
+/** Faces that wait for messages: who hangs up must not be given leases. */
 const WAITING: ReadonlySet<FaceName> = new Set(["receive", "sqs"]);
 /** How long a stopping gateway waits for the rest of a request. */
 const ARRIVAL_MS = 2_000;
@@ -60,9 +63,8 @@ interface Target {
 
 export function createGateway(options: GatewayOptions): Gateway {
   const find = router(options.routes);
-  const waits = new Set<AbortController>();
-  const arriving = new Set<IncomingMessage>();
-  let draining = false;
+  const closing = new Closing();
+  const arriving = new Roster<IncomingMessage>();
   let underWay = 0;
   let drained: (() => void) | undefined;
 
@@ -75,7 +77,7 @@ export function createGateway(options: GatewayOptions): Gateway {
       underWay -= 1;
       if (underWay === 0) drained?.();
     });
-    if (draining) response.shouldKeepAlive = false;
+    if (closing.hasBegun) response.shouldKeepAlive = false;
     accept(request, response);
   });
   server.on("clientError", (error: NodeJS.ErrnoException, socket) => {
@@ -109,8 +111,7 @@ export function createGateway(options: GatewayOptions): Gateway {
 
     const chunks: Buffer[] = [];
     let bytes = 0;
-    arriving.add(request);
-    request.once("close", () => arriving.delete(request));
+    request.once("close", arriving.add(request));
     request.on("data", (chunk: Buffer) => {
       bytes += chunk.length;
       if (bytes <= LIMITS.gatewayBytes) chunks.push(chunk);
@@ -153,7 +154,9 @@ export function createGateway(options: GatewayOptions): Gateway {
     try {
       const face = options.faces[role];
       if (face === undefined) throw new Error(`there is no face for ${role}`);
-      result = await (WAITING.has(role) ? face(event, waitOf(response)) : face(event));
+      result = await (WAITING.has(role)
+        ? face(event, { signal: new CallerSignal(response, closing) })
+        : face(event));
       if (tooLargeForLambda(result.body, result)) throw new Error("the answer is above 6 MB");
     } catch (error) {
       options.log("a handler failed", error);
@@ -161,29 +164,6 @@ export function createGateway(options: GatewayOptions): Gateway {
     }
     cancel();
     play(response, requestId, result);
-  }
-
-  /**
-   * Only receives wait. One ends when the caller hangs up, who must not be given leases, and by G3. The
-   * signal is made for those who ask for it, as most calls do not.
-   */
-  function waitOf(response: ServerResponse): { readonly signal: AbortSignal } {
-    let made: AbortController | undefined;
-    return {
-      get signal() {
-        if (made !== undefined) return made.signal;
-        const wait = (made = new AbortController());
-        if (draining || response.destroyed || response.closed) wait.abort();
-        // It has been closed before anybody asked: nothing would take the wait away again.
-        if (response.closed) return wait.signal;
-        waits.add(wait);
-        response.once("close", () => {
-          waits.delete(wait);
-          if (!response.writableFinished) wait.abort();
-        });
-        return wait.signal;
-      },
-    };
   }
 
   return {
@@ -195,10 +175,9 @@ export function createGateway(options: GatewayOptions): Gateway {
     async close() {
       if (!server.listening) return;
       const closed = new Promise<void>((resolve) => server.close(() => resolve()));
-      draining = true;
-      for (const wait of waits) wait.abort();
+      closing.begin();
       const cancel = options.after(ARRIVAL_MS, () => {
-        for (const request of arriving) if (!request.complete) request.destroy();
+        for (const request of arriving.all()) if (!request.complete) request.destroy();
       });
       if (underWay > 0) await new Promise<void>((resolve) => (drained = resolve));
       cancel();

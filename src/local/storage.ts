@@ -12,7 +12,7 @@ import { checkFormat } from "../store/format.ts";
 import type { Store, StoreRequest } from "../store/port.ts";
 import { ensureTables } from "../store/tables.ts";
 import { Callers } from "./callers.ts";
-import { after, sleep } from "./effects.ts";
+import { after } from "./effects.ts";
 import { callOf, createEngineClient } from "./engine-client.ts";
 import { engineHandler } from "./engine-port.ts";
 import type { EngineCall } from "./engine-port.ts";
@@ -24,6 +24,7 @@ import { explainFolderError, LocalError } from "./local-error.ts";
 import { openSecretBox } from "./secret-box.ts";
 import { WriteBehind } from "./write-behind.ts";
 import type { SecretBox } from "../service/secret-box.ts";
+import { sleep } from "../service/sleep.ts";
 
 export interface StorageOptions extends EngineOptions {
   /** Another endpoint than the embedded engine. */

@@ -135,9 +135,10 @@ export class WriteBehind {
   }
 
   #add(waiting: Waiting): void {
-    this.#remove(waiting.name);
+    const before = this.#waiting.get(waiting.name);
     this.#waiting.set(waiting.name, waiting);
-    this.#characters += waiting.line.length;
+    this.#characters += waiting.line.length - (before?.line.length ?? 0);
+    if (before !== undefined) return;
     const names = this.#byPartition.get(waiting.partition);
     if (names === undefined) this.#byPartition.set(waiting.partition, new Set([waiting.name]));
     else names.add(waiting.name);

@@ -92,7 +92,7 @@ export class Acker {
   ): Promise<readonly ReceiptResult[]> {
     const record = await this.#catalog.get(name);
     return byReceipt(record, texts, "segment", async (group) => {
-      const answers = await this.#submit({ ...group, stale });
+      const answers = await this.#submit({ stale, ...group });
       if (record.settings.eraseOnAck) await this.#erase(group, answers);
       return new Map([...answers].map(([receipt, answer]) => [receipt, known(answer)]));
     });
@@ -135,7 +135,7 @@ export class Acker {
     const { generation } = cursor;
     const parts = await Promise.all(
       [...byStart].map(([start, some]) =>
-        this.#submit({ ...inSegment(group.stand, generation, start, some), stale: group.stale }),
+        this.#submit({ stale: group.stale, ...inSegment(group.stand, generation, start, some) }),
       ),
     );
     return new Map(parts.flatMap((part) => [...part]));

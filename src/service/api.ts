@@ -19,6 +19,7 @@ import type { MoveTask } from "../core/move-task.ts";
 import type { QueueSettings, SqsPart } from "../core/queue.ts";
 import type { Action, ApiKeyScope } from "../core/scope.ts";
 import type { Schedule, ScheduleSettings } from "../core/schedule.ts";
+import type { Signal } from "./sleep.ts";
 
 export type { Action, ApiKeyScope, GroupSettings, MoveTask, QueueSettings };
 
@@ -332,7 +333,7 @@ export interface Service {
       /** Made again under the same id within 5 min, it gives the same messages under the same receipts. */
       attempt?: string;
       /** Ends a long wait early, e.g. when the caller hung up. Nothing is leased after it fires. */
-      signal?: AbortSignal;
+      signal?: Signal;
     },
   ): Promise<readonly ReceivedMessage[]>;
   /** Each in order of the receipts given. A receipt may stand twice; both answers are then the first one's. */

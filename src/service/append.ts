@@ -142,8 +142,14 @@ export class Appender {
       });
       if (result.ok) {
         const { messages } = draft;
-        const entry = { offset: tail.offset, count: messages.length, sentAt: startedAt, ttl };
-        this.#log?.learn(queue, lane, { ...entry, messages, end: false });
+        this.#log?.learn(queue, lane, {
+          offset: tail.offset,
+          count: messages.length,
+          sentAt: startedAt,
+          ttl,
+          messages,
+          end: false,
+        });
       }
       if (tail.last === undefined) await this.tails.markUsed(queue, lane, tail.offset);
       return { is: "stored" };

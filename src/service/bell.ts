@@ -4,6 +4,7 @@
  */
 import type { QueueId } from "../core/types.ts";
 import type { Deps } from "./deps.ts";
+import type { Signal } from "./sleep.ts";
 
 export class Bell {
   readonly #deps: Pick<Deps, "sleep">;
@@ -18,7 +19,7 @@ export class Bell {
   }
 
   /** Until the bell rings, the signal fires or `ms` have passed. */
-  async wait(queue: QueueId, ms: number, signal?: AbortSignal): Promise<void> {
+  async wait(queue: QueueId, ms: number, signal?: Signal): Promise<void> {
     const controller = new AbortController();
     const stop = () => controller.abort();
     const waiting = this.#waiting.get(queue) ?? new Set();

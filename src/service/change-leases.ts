@@ -196,7 +196,7 @@ export class LeaseChanger {
     const answers = new Map(
       [...held.values()].flat().map((receipt) => [receipt, { status: "done" }] as const),
     );
-    return { ...move, sign: { is: "newLease", id: move.lease.id }, answers, rest: [] };
+    return { sign: { is: "newLease", id: move.lease.id }, answers, rest: [], ...move };
   }
 
   /** Reads, has it planned, applies; again when what was planned on has changed. */

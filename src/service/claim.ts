@@ -172,13 +172,13 @@ export class Claims {
     const { clock, skewMarginMs } = this.#deps;
     const newId = () => newLeaseId(this.#deps);
     return plan({
-      ...view,
       segment,
       requests,
       startedAt,
       skewMarginMs,
       now: clock.now(),
       newLeaseId: newId,
+      ...view,
     });
   }
 

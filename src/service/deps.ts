@@ -2,12 +2,13 @@
 import type { EpochMs } from "../core/types.ts";
 import type { Store } from "../store/port.ts";
 import type { SecretBox } from "./secret-box.ts";
+import type { Signal } from "./sleep.ts";
 
 export interface Deps {
   readonly store: Store;
   readonly clock: { now(): EpochMs };
   /** Resolves after `ms`, or as soon as the signal fires. Never rejects. */
-  readonly sleep: (ms: number, signal?: AbortSignal) => Promise<void>;
+  readonly sleep: (ms: number, signal?: Signal) => Promise<void>;
   /** Uniform in [0, 1). */
   readonly random: () => number;
   readonly randomBytes: (length: number) => Uint8Array;

@@ -24,11 +24,11 @@ export const receivedView = (
   body: Uint8Array,
   { receipt, lease }: { readonly receipt: string; readonly lease: Lease },
 ): ReceivedMessage => ({
-  ...messageView(place, message, body),
   receipt,
   firstReceivedAt: lease.firstAt,
   receives: lease.receives,
   leaseExpiresAt: epochMs(lease.until),
+  ...messageView(place, message, body),
 });
 
 /** A message on its timer, which has no place yet. */

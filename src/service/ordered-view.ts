@@ -62,13 +62,13 @@ export async function viewInOrder(looking: Looking): Promise<SeenView> {
     heldEntries: (tag: string) => held.get(tag),
     freshFirst,
   };
-  if (wanted > 0 && room <= 0) return { ...seen, isPartial: true, fresh: [], exhausted: false };
+  if (wanted > 0 && room <= 0) return { isPartial: true, fresh: [], exhausted: false, ...seen };
   const reach = isDraining ? DRAIN_AHEAD : 1;
   const { entries } = await log.fresh(place.queue, place.lane, segment, {
     messages: Math.max(1, room) * reach,
     entries: looking.entries * reach,
   });
-  return { ...seen, isPartial: false, fresh: entries, exhausted: false };
+  return { isPartial: false, fresh: entries, exhausted: false, ...seen };
 }
 
 /** A pending message, and the entry that its lease counts from: often the one that holds it. */

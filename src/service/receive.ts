@@ -34,6 +34,7 @@ import type { Groups } from "./group-catalog.ts";
 import type { LogReader } from "./log.ts";
 import { receivedView } from "./message-view.ts";
 import { sealed } from "./receipts.ts";
+import type { Signal } from "./sleep.ts";
 import { earlier } from "./visit.ts";
 import type { Given, Need, Visits } from "./visit.ts";
 import { boundedCache } from "./cache.ts";
@@ -44,7 +45,7 @@ export interface ReceiveRequest {
   readonly leaseSeconds?: number;
   readonly group: string;
   readonly drain?: boolean;
-  readonly signal?: AbortSignal;
+  readonly signal?: Signal;
   readonly maxBytes?: number;
   readonly attempt?: string;
 }
@@ -55,7 +56,7 @@ interface RoundRequest {
   readonly maxBytes: number;
   readonly leaseMs: number;
   readonly drain: boolean;
-  readonly signal: AbortSignal | undefined;
+  readonly signal: Signal | undefined;
 }
 
 interface RoundAnswer {
@@ -208,6 +209,7 @@ export class Receiver {
         maxBytes: request.maxBytes,
         leaseMs: request.leaseMs,
         drain: request.drain,
+        isStarted: false,
       });
     });
     let nextEventAt: EpochMs | undefined;
@@ -349,7 +351,9 @@ export class Receiver {
       const place = { queueId: record.queueId, lane: stand.lane, offset };
       const receipt = sealed(
         {
-          ...place,
+          queueId: record.queueId,
+          lane: stand.lane,
+          offset,
           group: stand.group,
           generation,
           segment,

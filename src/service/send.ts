@@ -125,7 +125,7 @@ export class Sender {
     const { parcels, indexes } =
       keyed === undefined
         ? await this.#parcels(record, messages, ttl)
-        : await this.#keyedParcels(name, record, messages, { ...keyed, ttl });
+        : await this.#keyedParcels(name, record, messages, { ttl, ...keyed });
     await this.#writer.store(name, record, parcels);
     for (const [at, parcel] of parcels.entries())
       for (const [place, index] of (indexes[at] ?? []).entries())

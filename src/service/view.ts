@@ -106,7 +106,6 @@ export class Views {
             Math.max(1, Math.ceil(wanted / density / share)),
           );
     const looking: Looking = {
-      ...request,
       log: this.#log,
       rules: await this.#rules(record, due),
       now,
@@ -114,6 +113,7 @@ export class Views {
       wanted,
       share,
       entries: Math.min(STRIDE_MAX, usual * stride),
+      ...request,
     };
     const view: SeenView = await (record.settings.order === "none"
       ? viewFreely(looking)
@@ -125,7 +125,7 @@ export class Views {
     await this.#filters.load(record, view.fresh, walked?.head ?? segment.head);
     // Upkeep writes the head down in any case, so that what was passed does not count as waiting.
     const passFreely = requests.length === 0 ? 0 : PASS_FREELY;
-    return { ...view, accepts, walked, passFreely };
+    return { accepts, walked, passFreely, ...view };
   }
 
   /** C6: which of the dead-letter queues and exchanges that matter now do not exist. */
@@ -183,14 +183,14 @@ async function viewFreely(looking: Looking): Promise<SeenView> {
       if (!isDead && message !== undefined && message.expiresAt > now) room -= 1;
     }
   }
-  const seen = { ...rules, lookUp: lookUpIn(expired), heldEntries: () => undefined, freshFirst };
-  if (wanted > 0 && room <= 0) return { ...seen, isPartial: true, fresh: [], exhausted: false };
+  const seen = { lookUp: lookUpIn(expired), heldEntries: () => undefined, freshFirst, ...rules };
+  if (wanted > 0 && room <= 0) return { isPartial: true, fresh: [], exhausted: false, ...seen };
   const from = walked === undefined ? segment : { ...segment, ...walked };
   const fresh = await log.fresh(place.queue, place.lane, from, {
     messages: Math.max(1, Math.ceil(room / share)),
     entries: looking.entries,
   });
-  return { ...seen, isPartial: false, fresh: fresh.entries, exhausted: fresh.exhausted };
+  return { isPartial: false, fresh: fresh.entries, exhausted: fresh.exhausted, ...seen };
 }
 
 export const lookUpIn =

@@ -301,7 +301,7 @@ export class Visits {
   }
 
   #placeOf(stand: Stand, cursor: Cursor, start: Offset): SegmentPlace {
-    return { ...stand, generation: cursor.generation, start, sought: cursor.sought };
+    return { generation: cursor.generation, start, sought: cursor.sought, ...stand };
   }
 }
 

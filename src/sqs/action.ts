@@ -3,6 +3,7 @@ import type * as v from "valibot";
 import type { Action as Right, Caller } from "../core/scope.ts";
 import type { EpochMs, QueueName } from "../core/types.ts";
 import type { Service } from "../service/api.ts";
+import type { Signal } from "../service/sleep.ts";
 import { SqsError } from "./errors.ts";
 import { queueUrl } from "./queue-url.ts";
 import type { Where } from "./queue-url.ts";
@@ -16,7 +17,7 @@ export interface SqsCall extends Where {
   /** X-Ray's header, as an instrumented client sends it along. */
   readonly trace?: string | undefined;
   /** Ends a long wait when the caller is gone; Lambda has none. */
-  readonly signal: AbortSignal | undefined;
+  readonly signal: Signal | undefined;
 }
 
 /** `run` is given what `schema` has let pass. */

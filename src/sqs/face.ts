@@ -66,10 +66,7 @@ export function createSqsFace(options: SqsFaceOptions): Face {
       relaxed,
       now,
       trace,
-      // Asked for by those that wait alone: it costs more than most of a call.
-      get signal() {
-        return context?.signal;
-      },
+      signal: context?.signal,
     };
     const output = await action.run(call, checked(action, request.input));
     return protocol.answer(request.action, output ?? undefined, requestId);

@@ -47,10 +47,10 @@ export class Placeholders {
   } {
     const names: Record<string, string> = {};
     for (const [name, placeholder] of this.#names) names[placeholder] = name;
-    return {
-      ...(this.#names.size > 0 && { ExpressionAttributeNames: names }),
-      ...(this.#valueCount > 0 && { ExpressionAttributeValues: this.#values }),
-    };
+    const attributes: ReturnType<Placeholders["attributes"]> = {};
+    if (this.#names.size > 0) attributes.ExpressionAttributeNames = names;
+    if (this.#valueCount > 0) attributes.ExpressionAttributeValues = this.#values;
+    return attributes;
   }
 
   #add(attribute: AttributeValue): string {

@@ -215,10 +215,8 @@ function rendered(
   placeholders = new Placeholders(),
 ): { ConditionExpression?: string } & ReturnType<Placeholders["attributes"]> {
   const expression = condition === undefined ? undefined : renderCondition(condition, placeholders);
-  return {
-    ...(expression !== undefined && { ConditionExpression: expression }),
-    ...placeholders.attributes(),
-  };
+  const attributes = placeholders.attributes();
+  return expression === undefined ? attributes : { ConditionExpression: expression, ...attributes };
 }
 
 /** DynamoDB refuses bounds that are the wrong way round; between them there is nothing. */

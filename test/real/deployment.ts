@@ -10,6 +10,8 @@ import { isLaneError } from "../../src/core/errors.ts";
 import { epochMs } from "../../src/core/types.ts";
 import type { Service } from "../../src/service/api.ts";
 import { createService } from "../../src/service/service.ts";
+import type { Deps } from "../../src/service/deps.ts";
+import { sleep } from "../../src/service/sleep.ts";
 import { createDynamoDbClient } from "../../src/store/dynamodb-client.ts";
 import { createDynamoDbStore } from "../../src/store/dynamodb.ts";
 import type { Store } from "../../src/store/port.ts";
@@ -188,22 +190,18 @@ export class RealDeployment implements Deployment {
     let isDead = false;
     let end = (): void => {};
     const died = new Promise<void>((resolve) => (end = resolve));
-    const sleep = async (ms: number, signal?: AbortSignal): Promise<void> => {
-      await wait(clock.machineMs(ms), undefined, signal === undefined ? {} : { signal }).catch(
-        () => {},
-      );
-    };
+    const realSleep: Deps["sleep"] = (ms, signal) => sleep(clock.machineMs(ms), signal);
     const store = createDynamoDbStore({
       client,
       tables: TABLES,
-      sleep,
+      sleep: realSleep,
       random: () => random.unit(),
       returnsFoundItem: this.#options.returnsFoundItem,
     });
     const service = createService({
       store: mortal(store, () => isDead),
       clock: { now: () => epochMs(Math.floor(clock.now + skewMs)) },
-      sleep,
+      sleep: realSleep,
       random: () => random.unit(),
       randomBytes,
       skewMarginMs: SKEW_MARGIN_MS,

@@ -65,7 +65,7 @@ export function createWorld(options: { skewMarginMs?: number; relaxed?: boolean 
           resolve();
         };
         if (signal?.aborted === true) stop();
-        else signal?.addEventListener("abort", stop, { once: true });
+        else signal?.addEventListener("abort", stop);
       }),
   });
   return {

@@ -7,6 +7,7 @@
  */
 import type { EpochMs } from "../../src/core/types.ts";
 import { epochMs } from "../../src/core/types.ts";
+import type { Signal } from "../../src/service/sleep.ts";
 import type { FaultCounts, FaultPlan } from "./faults.ts";
 import type { Random } from "./random.ts";
 import type { Scheduler } from "./scheduler.ts";
@@ -74,10 +75,10 @@ export class Instance {
     return epochMs(Math.floor(this.#world.scheduler.now + this.#skewMs));
   }
 
-  sleep(delayMs: number, signal?: AbortSignal): Promise<void> {
+  sleep(delayMs: number, signal?: Signal): Promise<void> {
     return new Promise((resolve) => {
       this.at(this.#world.scheduler.now + Math.max(0, delayMs), resolve);
-      signal?.addEventListener("abort", () => resolve(), { once: true });
+      signal?.addEventListener("abort", resolve);
       if (signal?.aborted === true) resolve();
     });
   }

@@ -35,8 +35,8 @@ export const LOG_MUTANTS: readonly Mutant[] = [
     "L2",
     "learns-a-message-too-many",
     APPEND,
-    "offset: tail.offset, count: messages.length, sentAt",
-    "offset: tail.offset, count: messages.length + 1, sentAt",
+    "count: messages.length,\n          sentAt",
+    "count: messages.length + 1,\n          sentAt",
     ["gathered"],
   ),
   damage("L1", "put-overwrites", APPEND, '      absent("pk"),', "      undefined,", [
