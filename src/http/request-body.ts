@@ -103,6 +103,7 @@ const LONE_SURROGATE = "has half of a surrogate pair, which is no character";
 
 /** Whether a `\uD…` escape of valid JSON stands without its other half. */
 export function hasLoneEscape(json: string): boolean {
+  if (!json.includes("\\u")) return false;
   const half = /\\u[dD][89a-fA-F]/g;
   for (let match = half.exec(json); match !== null; match = half.exec(json)) {
     const at = match.index;

@@ -20,6 +20,8 @@ export interface CallersOptions {
   readonly now: () => number;
   /** Runs `run` after `ms`; what it returns cancels that. */
   readonly after: (ms: number, run: () => void) => () => void;
+  /** Runs something when all who are here have been heard. */
+  readonly soon: (run: () => void) => void;
 }
 
 /** A connection, and in which window it last brought a request and was last answered; -1: in none. */
@@ -53,7 +55,7 @@ export class Callers {
     caller.seenIn = this.#window;
     this.#now.requests += 1;
     this.#isHere(caller);
-    if (this.#areEnoughHere) for (const goOn of this.#waiting.splice(0)) goOn();
+    if (this.#waiting.length > 0 && this.#areEnoughHere) this.#letGo();
     return () => {
       this.#roll();
       this.#isHere(caller);
@@ -77,6 +79,14 @@ export class Callers {
         goOn();
       });
       this.#waiting.push(goOn);
+    });
+  }
+
+  /** Once the request that made them enough, and all that came with it, has been heard. */
+  #letGo(): void {
+    const waiting = this.#waiting.splice(0);
+    this.#options.soon(() => {
+      for (const goOn of waiting) goOn();
     });
   }
 

@@ -71,7 +71,7 @@ export async function openStorage(options: StorageOptions): Promise<Storage> {
       returnsFoundItem: onAws,
       ...(onRequest === undefined ? {} : { onRequest }),
     });
-  const callers = new Callers({ now: Date.now, after });
+  const callers = new Callers({ now: Date.now, after, soon: setImmediate });
   const behind = engine && (await writeBehind(engine, options));
   const storage: Storage = {
     client,

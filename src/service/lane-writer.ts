@@ -302,6 +302,8 @@ function chunksInOrder(parcels: readonly Parcel[]): Parcel[][] {
 
 /** In runs that one entry takes each, plain ones before those that are stored once. */
 const chunksOf = (parcels: readonly Parcel[]): Parcel[][] =>
-  [parcels.filter(isPlain), parcels.filter(isOnce)].flatMap((kind) =>
-    runsOf<Parcel>(kind, (parcel) => parcel),
-  );
+  parcels.length === 1
+    ? [[...parcels]]
+    : [parcels.filter(isPlain), parcels.filter(isOnce)].flatMap((kind) =>
+        runsOf<Parcel>(kind, (parcel) => parcel),
+      );

@@ -5,12 +5,14 @@ import { Callers } from "../../src/local/callers.ts";
 function counted(connections: number) {
   let now = 1_000;
   const timers = new Map<() => void, number>();
+  const turn: (() => void)[] = [];
   const callers = new Callers({
     now: () => now,
     after: (ms, run) => {
       timers.set(run, ms);
       return () => timers.delete(run);
     },
+    soon: (run) => void turn.push(run),
   });
   const sockets = Array.from({ length: connections }, () => ({}));
   const call = (some = sockets) => some.map((one) => callers.came(one));
@@ -23,6 +25,10 @@ function counted(connections: number) {
       for (let time = 0; time < times; time++) for (const answered of call()) answered();
     },
     pass: (ms: number) => (now += ms),
+    /** All who are here have been heard. */
+    endTurn: () => {
+      for (const run of turn.splice(0)) run();
+    },
     /** How long is waited for those who do not come; 0: nobody is. */
     waitMs: () => {
       const wait = callers.gather();
@@ -51,7 +57,7 @@ test("the more call, the longer they are waited for, up to 4 ms", () => {
 });
 
 test("nobody waits longer than until half of the callers are here", async () => {
-  const { callers, sockets, calls, call, timers } = counted(16);
+  const { callers, sockets, calls, call, endTurn, timers } = counted(16);
   calls();
   call(sockets.slice(0, 4));
   let isOver = false;
@@ -60,9 +66,36 @@ test("nobody waits longer than until half of the callers are here", async () => 
   await Promise.resolve();
   expect([isOver, timers.size]).toEqual([false, 1]);
   call(sockets.slice(7, 8));
+  endTurn();
   await wait;
   expect([isOver, timers.size]).toEqual([true, 0]);
   expect(callers.gather()).toBeUndefined();
+});
+
+test("who makes them half, and who comes with it, is heard before they go on", async () => {
+  const { callers, sockets, calls, call, endTurn, timers } = counted(16);
+  calls();
+  let isOver = false;
+  void callers.gather()?.then(() => (isOver = true));
+  call(sockets.slice(0, 8));
+  await Promise.resolve();
+  expect(isOver).toBe(false);
+  call(sockets.slice(8, 10));
+  endTurn();
+  await Promise.resolve();
+  expect([isOver, timers.size]).toEqual([true, 0]);
+});
+
+test("a wait that is over while others are heard goes on once", async () => {
+  const { callers, sockets, calls, call, endTurn, timers } = counted(16);
+  calls();
+  let times = 0;
+  void callers.gather()?.then(() => (times += 1));
+  call(sockets.slice(0, 8));
+  for (const run of timers.keys()) run();
+  endTurn();
+  await Promise.resolve();
+  expect([times, timers.size]).toEqual([1, 0]);
 });
 
 test("callers who are still to be answered are not on the way", () => {
