@@ -92,13 +92,15 @@ export async function byReceipt(
   const groups = new Map<string, SegmentReceipts & { readonly receipts: Receipt[] }>();
   for (const receipt of byText.values()) {
     if (receipt === undefined) continue;
-    const { lane, group: groupId, generation, segment } = receipt;
-    const stand = { queue: receipt.queueId, lane, group: groupId };
-    const group = inSegment<Receipt[]>(stand, generation, segment, []);
-    const name = `${group.key.pk}/${group.key.sk}`;
-    const same = groups.get(name) ?? group;
-    same.receipts.push(receipt);
-    groups.set(name, same);
+    const { queueId: queue, lane, group: groupId, generation, segment } = receipt;
+    const name = `${lane}/${groupId}/${generation}/${segment}`;
+    const group = groups.get(name);
+    if (group !== undefined) group.receipts.push(receipt);
+    else
+      groups.set(
+        name,
+        inSegment<Receipt[]>({ queue, lane, group: groupId }, generation, segment, [receipt]),
+      );
   }
   const answers = new Map<Receipt, ReceiptResult>();
   const leases = new Set([...byText.values()].flatMap((receipt) => receipt?.lease ?? []));

@@ -45,15 +45,19 @@ export const JSON_PROTOCOL: Protocol = {
   }),
 };
 
-/** Asking each member is slow, and mostly there is nothing to leave out. */
+/** Having JSON ask of each member is slow, and mostly there is nothing to leave out. */
 const written = (output: object): string =>
-  Object.values(output).some(hasEmpty) ? JSON.stringify(output, dropped) : JSON.stringify(output);
+  hasEmptyMember(output) ? JSON.stringify(output, dropped) : JSON.stringify(output);
 
 /** What is `undefined` JSON leaves out by itself. */
-function hasEmpty(value: unknown): boolean {
-  if (typeof value !== "object" || value === null) return false;
-  return isEmpty(value) || Object.values(value).some(hasEmpty);
+function hasEmptyMember(value: object): boolean {
+  if (Array.isArray(value)) return value.some(hasEmpty);
+  for (const name in value) if (hasEmpty((value as Record<string, unknown>)[name])) return true;
+  return false;
 }
+
+const hasEmpty = (value: unknown): boolean =>
+  typeof value === "object" && value !== null && (isEmpty(value) || hasEmptyMember(value));
 
 /** An empty answer itself is `{}`. */
 const dropped = (name: string, value: unknown): unknown =>
