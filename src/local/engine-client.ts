@@ -106,8 +106,20 @@ function mappedAttribute(
   return attribute;
 }
 
-function errorOf(status: number, { __type = "", message = "" }: Answer): Error {
-  const name = __type.slice(__type.indexOf("#") + 1);
+/**
+ * What the engine refuses and will go on to refuse; `undefined`: it has done what it was asked, or could
+ * not. The reason may name what callers store, and is left out.
+ */
+export function refusalIn({ status, body }: EngineAnswer): string | undefined {
+  if (status < 400 || status >= 500) return undefined;
+  return `a write was refused: ${typeOf(JSON.parse(body) as Answer)}`;
+}
+
+const typeOf = ({ __type = "" }: Answer): string => __type.slice(__type.indexOf("#") + 1);
+
+function errorOf(status: number, answer: Answer): Error {
+  const { message = "" } = answer;
+  const name = typeOf(answer);
   const $metadata = { httpStatusCode: status };
   if (name === "ConditionalCheckFailedException")
     return new ConditionalCheckFailedException({ message, $metadata });

@@ -13,7 +13,7 @@ import type { Store, StoreRequest } from "../store/port.ts";
 import { ensureTables } from "../store/tables.ts";
 import { Callers } from "./callers.ts";
 import { after } from "./effects.ts";
-import { callOf, createEngineClient } from "./engine-client.ts";
+import { callOf, createEngineClient, refusalIn } from "./engine-client.ts";
 import { engineHandler } from "./engine-port.ts";
 import type { EngineCall } from "./engine-port.ts";
 import { startEngine, type Engine, type EngineOptions } from "./engine.ts";
@@ -171,8 +171,14 @@ async function writeBehind(
     journal,
     encode: (change) => lineOf(callOf(TABLES, change)),
     subject: (line) => subjectOf(callIn(line)),
-    carry: async (lines) =>
-      (await engine.callAll(lines.map(callIn))).map(({ status }) => status === 200),
+    carry: async (lines) => {
+      const answers = await engine.callAll(lines.map(callIn));
+      for (const answer of answers) {
+        const refusal = refusalIn(answer);
+        if (refusal !== undefined) onTrouble(refusal);
+      }
+      return answers.map(({ status }) => status === 200);
+    },
     sync: () => engine.sync(),
     after,
     onTrouble,

@@ -36,10 +36,14 @@ export interface MemoryStore extends Store {
 type Table = Map<string, Partition>;
 
 export function createMemoryStore(
-  options: { onRequest?: (request: StoreRequest) => void } = {},
+  options: {
+    onRequest?: (request: StoreRequest) => void;
+    /** Shown what is kept from now on, and handed out: a test may make sure that nobody changes it (P5). */
+    onKeep?: (item: Item) => void;
+  } = {},
 ): MemoryStore {
   const tables: Record<TableName, Table> = { catalog: new Map(), lanes: new Map() };
-  const { onRequest } = options;
+  const { onRequest, onKeep } = options;
 
   const rowAt = (table: TableName, key: Key): Row | undefined =>
     tables[table].get(key.pk)?.get(key.sk);
@@ -47,6 +51,7 @@ export function createMemoryStore(
   const keep = (table: TableName, item: Item, bytes: number): void => {
     let partition = tables[table].get(item.pk);
     if (partition === undefined) tables[table].set(item.pk, (partition = new Partition()));
+    onKeep?.(item);
     partition.set(item.sk, { item, bytes });
   };
 

@@ -3,6 +3,7 @@ import { randomBytes } from "node:crypto";
 import { mkdir, readdir, stat, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { describe, expect, onTestFinished, test } from "vitest";
+import { callOf, refusalIn } from "../../src/local/engine-client.ts";
 import { startEngine } from "../../src/local/engine.ts";
 import { explainFolderError, LocalError } from "../../src/local/local-error.ts";
 import { openStorage, type StorageOptions } from "../../src/local/storage.ts";
@@ -125,6 +126,22 @@ describe("the engine", () => {
       status: 400,
       body: expect.stringContaining("SerializationException"),
     });
+  });
+
+  test("a write that it refuses is told by its type, and what it has done or could not is not", async () => {
+    const engine = await startEngine({ onTrouble: () => {} });
+    onTestFinished(() => engine.close());
+    const key = { pk: "secret", sk: "secret" };
+    const write = callOf({ catalog: "none", lanes: "none" }, { table: "lanes", key, item: key });
+    const [refused, failed, done] = await engine.callAll([
+      write,
+      { action: "GetItem", body: "null" },
+      { action: "ListTables", body: "{}" },
+    ]);
+    expect(refused && refusalIn(refused)).toBe("a write was refused: ResourceNotFoundException");
+    expect(failed?.status).toBe(500);
+    expect(failed && refusalIn(failed)).toBeUndefined();
+    expect(done && refusalIn(done)).toBeUndefined();
   });
 
   test("that is gone says so at once", async () => {

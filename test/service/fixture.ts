@@ -12,6 +12,7 @@ import { anchorKey, logKey, queueKey } from "../../src/store/keys.ts";
 import { createMemoryStore } from "../../src/store/memory.ts";
 import type { MemoryStore } from "../../src/store/memory.ts";
 import type { Item, Store, StoreRequest } from "../../src/store/port.ts";
+import { freeze } from "../engines/frozen.ts";
 
 export interface World {
   readonly store: MemoryStore;
@@ -36,7 +37,10 @@ export function createWorld(options: { skewMarginMs?: number; relaxed?: boolean 
   const sleepers = new Set<{ at: number; wake: () => void }>();
   const requests: StoreRequest[] = [];
   const events: ServiceEvent[] = [];
-  const store = createMemoryStore({ onRequest: (request) => void requests.push(request) });
+  const store = createMemoryStore({
+    onRequest: (request) => void requests.push(request),
+    onKeep: freeze,
+  });
   const random = () => {
     seed = (Math.imul(seed, 1_103_515_245) + 12_345) & 0x7fffffff;
     return seed / 0x80000000;
