@@ -5,7 +5,7 @@
 import { randomBytes } from "node:crypto";
 import { epochMs, queueName } from "../src/core/types.ts";
 import type { QueueName } from "../src/core/types.ts";
-import { sleep } from "../src/service/sleep.ts";
+import { sleep } from "../src/store/sleep.ts";
 import { openStorage } from "../src/local/storage.ts";
 import type { Storage } from "../src/local/storage.ts";
 import type { QueueSettings, ReceivedMessage, Service } from "../src/service/api.ts";

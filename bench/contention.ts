@@ -8,7 +8,7 @@ import type { OutgoingMessage } from "../src/core/message.ts";
 import { epochMs, queueName } from "../src/core/types.ts";
 import type { SendResult, Service } from "../src/service/api.ts";
 import { createService } from "../src/service/service.ts";
-import type { Signal } from "../src/service/sleep.ts";
+import type { Signal } from "../src/core/signal.ts";
 import { createMemoryStore } from "../src/store/memory.ts";
 import type { Store } from "../src/store/port.ts";
 import { Scheduler } from "../test/sim/scheduler.ts";

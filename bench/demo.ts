@@ -5,7 +5,7 @@
  */
 import { Presets, SingleBar } from "cli-progress";
 import Table from "cli-table3";
-import { sleep } from "../src/service/sleep.ts";
+import { sleep } from "../src/store/sleep.ts";
 import { startLocal } from "../src/local/runtime.ts";
 import {
   caller,

@@ -12,7 +12,7 @@ import { pack } from "../src/core/packing.ts";
 import { timerId } from "../src/core/timer.ts";
 import { epochMs, queueName } from "../src/core/types.ts";
 import type { EpochMs, QueueName } from "../src/core/types.ts";
-import { sleep } from "../src/service/sleep.ts";
+import { sleep } from "../src/store/sleep.ts";
 import { openStorage } from "../src/local/storage.ts";
 import type { Service } from "../src/service/api.ts";
 import { parseRecord } from "../src/service/catalog.ts";

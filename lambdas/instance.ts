@@ -15,7 +15,7 @@ import type { Service } from "../src/service/api.ts";
 import type { Deps, ServiceEvent } from "../src/service/deps.ts";
 import type { SecretBox } from "../src/service/secret-box.ts";
 import { createService } from "../src/service/service.ts";
-import { sleep } from "../src/service/sleep.ts";
+import { sleep } from "../src/store/sleep.ts";
 import { troubleOf } from "../src/service/trouble.ts";
 import { createDynamoDbClient } from "../src/store/dynamodb-client.ts";
 import { createDynamoDbStore } from "../src/store/dynamodb.ts";

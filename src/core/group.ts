@@ -52,6 +52,7 @@ export function asSeenBy(record: QueueRecord, group: GroupRecord): GroupQueue {
     ...(maxReceives === undefined ? {} : { maxReceives }),
     ...(deadLetter === undefined ? {} : { deadLetter }),
   };
+  // A literal that begins with the record would give each its own hidden class (hidden-classes.test.ts).
   return Object.assign({}, record, { settings, group });
 }
 

@@ -5,7 +5,7 @@ import { LaneError } from "../core/errors.ts";
 import { exchangeName, queueName } from "../core/types.ts";
 import type { ExchangeName, QueueName } from "../core/types.ts";
 import type { Service } from "../service/api.ts";
-import type { Signal } from "../service/sleep.ts";
+import type { Signal } from "../core/signal.ts";
 import type { Answer } from "./answer.ts";
 import type { Caller } from "../core/scope.ts";
 import { isObject } from "./message-rules.ts";

@@ -9,7 +9,7 @@
 import type { APIGatewayProxyEventV2, APIGatewayProxyStructuredResultV2 } from "aws-lambda";
 import { LaneError } from "../core/errors.ts";
 import type { Service } from "../service/api.ts";
-import type { Signal } from "../service/sleep.ts";
+import type { Signal } from "../core/signal.ts";
 import { problem } from "./answer.ts";
 import type { Answer } from "./answer.ts";
 import { authenticate, demand, demandOn } from "./authorise.ts";

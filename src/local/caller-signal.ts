@@ -5,7 +5,7 @@
  * and keeps the getter, and with it the request, until the whole heap is collected.
  */
 import type { ServerResponse } from "node:http";
-import type { Signal } from "../service/sleep.ts";
+import type { Signal } from "../core/signal.ts";
 import { Roster } from "./roster.ts";
 
 /** Whether a server is closing, and who wants to know. */

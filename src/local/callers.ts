@@ -24,7 +24,7 @@ export interface CallersOptions {
   readonly soon: (run: () => void) => void;
 }
 
-/** A connection, and in which window it last brought a request and was last answered; -1: in none. */
+/** A connection: the window of its last request, and while it is on the way that of its answer; else -1. */
 interface Caller {
   seenIn: number;
   awayIn: number;
@@ -36,7 +36,7 @@ export class Callers {
   #window = 0;
   #windowAt = 0;
   /** Connections and requests of this window, and how many there were in the one before. */
-  #now = { connections: 0, requests: 0 };
+  #current = { connections: 0, requests: 0 };
   #before = { connections: 0, requests: 0 };
   /** How many have been answered and are on the way, by the window in which they were. */
   #away = 0;
@@ -51,9 +51,9 @@ export class Callers {
   came(connection: object): () => void {
     this.#roll();
     const caller = this.#callerOf(connection);
-    if (caller.seenIn !== this.#window) this.#now.connections += 1;
+    if (caller.seenIn !== this.#window) this.#current.connections += 1;
     caller.seenIn = this.#window;
-    this.#now.requests += 1;
+    this.#current.requests += 1;
     this.#isHere(caller);
     if (this.#waiting.length > 0 && this.#areEnoughHere) this.#letGo();
     return () => {
@@ -110,14 +110,14 @@ export class Callers {
   }
 
   get #connections(): number {
-    return Math.max(this.#before.connections, this.#now.connections);
+    return Math.max(this.#before.connections, this.#current.connections);
   }
 
   get #waitMs(): number {
     const callers = this.#connections;
     if (callers < FEW) return 0;
     const ms = Math.min(WAIT_MS_MAX, callers / CALLERS_PER_MS);
-    const expected = (Math.max(this.#before.requests, this.#now.requests) / WINDOW_MS) * ms;
+    const expected = (Math.max(this.#before.requests, this.#current.requests) / WINDOW_MS) * ms;
     return expected < WORTH_WAITING_FOR ? 0 : ms;
   }
 
@@ -125,9 +125,9 @@ export class Callers {
     const windows = Math.abs(this.#options.now() - this.#windowAt) / WINDOW_MS;
     if (windows < 1) return;
     const isNext = windows < 2;
-    this.#before = isNext ? this.#now : { connections: 0, requests: 0 };
+    this.#before = isNext ? this.#current : { connections: 0, requests: 0 };
     this.#awayBefore = isNext ? this.#away : 0;
-    this.#now = { connections: 0, requests: 0 };
+    this.#current = { connections: 0, requests: 0 };
     this.#away = 0;
     this.#window += isNext ? 1 : 2;
     this.#windowAt = this.#options.now();

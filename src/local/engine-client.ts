@@ -107,12 +107,16 @@ function mappedAttribute(
 }
 
 /**
- * What the engine refuses and will go on to refuse; `undefined`: it has done what it was asked, or could
- * not. The reason may name what callers store, and is left out.
+ * What the engine refuses and will go on to refuse, by its type, for the reason may name what callers store.
+ * `undefined`: it has done what it was asked, or could not.
  */
 export function refusalIn({ status, body }: EngineAnswer): string | undefined {
   if (status < 400 || status >= 500) return undefined;
-  return `a write was refused: ${typeOf(JSON.parse(body) as Answer)}`;
+  try {
+    return typeOf(JSON.parse(body) as Answer);
+  } catch {
+    return `status ${status}`;
+  }
 }
 
 const typeOf = ({ __type = "" }: Answer): string => __type.slice(__type.indexOf("#") + 1);

@@ -12,7 +12,7 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import type { APIGatewayProxyEventV2, APIGatewayProxyStructuredResultV2 } from "aws-lambda";
 import findMyWay from "find-my-way";
 import { LIMITS } from "../core/limits.ts";
-import type { Signal } from "../service/sleep.ts";
+import type { Signal } from "../core/signal.ts";
 import { routeKey, type FaceName, type Route } from "../http/routes.ts";
 import { CallerSignal, Closing } from "./caller-signal.ts";
 import { decoded, readHeaders, toEvent } from "./gateway-event.ts";

@@ -17,7 +17,7 @@ import type { Service } from "../service/api.ts";
 import { Bell } from "../service/bell.ts";
 import type { Deps, ServiceEvent } from "../service/deps.ts";
 import { createService } from "../service/service.ts";
-import { sleep } from "../service/sleep.ts";
+import { sleep } from "../store/sleep.ts";
 import { troubleOf } from "../service/trouble.ts";
 import { createSqsFace } from "../sqs/face.ts";
 import { SQS_ROUTES } from "../sqs/routes.ts";
@@ -28,6 +28,8 @@ import { createGateway, type Face } from "./gateway.ts";
 import { explainFolderError, LocalError } from "./local-error.ts";
 import { openStorage, type Storage } from "./storage.ts";
 import { runSweeper } from "./sweeper.ts";
+
+type Log = (message: string, error: unknown) => void;
 
 /** The functions of a deployment; each has its own policy there. */
 type FunctionName = FaceName | "janitor";
@@ -44,7 +46,7 @@ export interface LocalOptions {
   readonly relaxed?: boolean;
   /** Hears what each function asks of the storage; every function then has a service of its own. */
   readonly onRequest?: (from: FunctionName, request: StoreRequest) => void;
-  readonly log?: (message: string, error: unknown) => void;
+  readonly log?: Log;
   /** The storage is gone; nothing will be served any more. */
   readonly onFailure?: (error: LocalError) => void;
 }
@@ -81,6 +83,7 @@ export async function startLocal(options: LocalOptions): Promise<Local> {
   const storage = await openStorage({
     ...pick(options, "data", "dynamodb", "apiKey", "onFailure"),
     onTrouble: troubleLog(options, log),
+    onRefusal: refusalLog(log),
   });
   const serviceOf = services(storage, options, log);
   const auth: AuthMode =
@@ -172,7 +175,7 @@ export async function startLocal(options: LocalOptions): Promise<Local> {
 function services(
   storage: Storage,
   options: LocalOptions,
-  log: (message: string, error: unknown) => void,
+  log: Log,
 ): (name: FunctionName) => Service {
   const { onRequest, relaxed = false } = options;
   const bell = new Bell({ sleep });
@@ -224,10 +227,7 @@ function checkAccess(host: string, apiKey: string | undefined): void {
 }
 
 /** LevelDB refuses every write after the first that failed, until it is opened again. */
-function troubleLog(
-  { data = "(in memory)" }: LocalOptions,
-  log: (message: string, error: unknown) => void,
-): (message: string) => void {
+function troubleLog({ data = "(in memory)" }: LocalOptions, log: Log): (message: string) => void {
   let saidAt = -Infinity;
   return (message) => {
     if (Date.now() - saidAt < TROUBLE_EVERY_MS) return;
@@ -237,22 +237,38 @@ function troubleLog(
   };
 }
 
+/** It is asked again and again, and nothing else of the item gets there. */
+function refusalLog(log: Log): (reason: string) => void {
+  const seldom = saidSeldom(log);
+  return (reason) =>
+    seldom(
+      "the storage engine refuses a write, which stays in the journal",
+      new LocalError(reason),
+    );
+}
+
 /** What goes wrong beside the calls is tried again, and said once in a while for each that it is about. */
-function eventLog(log: (message: string, error: unknown) => void): (event: ServiceEvent) => void {
-  const said = new LRUCache<string, true>({ max: 1_000, ttl: TROUBLE_EVERY_MS });
+function eventLog(log: Log): (event: ServiceEvent) => void {
+  const seldom = saidSeldom(log);
   return (event) => {
     const trouble = troubleOf(event);
     if (trouble === undefined) return;
-    const message = [trouble.text, ...Object.values(trouble.about)].join(": ");
+    seldom([trouble.text, ...Object.values(trouble.about)].join(": "), trouble.error);
+  };
+}
+
+function saidSeldom(log: Log): Log {
+  const said = new LRUCache<string, true>({ max: 1_000, ttl: TROUBLE_EVERY_MS });
+  return (message, error) => {
     if (said.has(message)) return;
     said.set(message, true);
-    log(message, trouble.error);
+    log(message, error);
   };
 }
 
 const every =
   (ms: number, run: () => Promise<void>, trouble: string) =>
-  async (log: (message: string, error: unknown) => void, signal: AbortSignal): Promise<void> => {
+  async (log: Log, signal: AbortSignal): Promise<void> => {
     await sleep(ms, signal);
     while (!signal.aborted) {
       await run().catch((error: unknown) => {

@@ -24,13 +24,15 @@ import { explainFolderError, LocalError } from "./local-error.ts";
 import { openSecretBox } from "./secret-box.ts";
 import { WriteBehind } from "./write-behind.ts";
 import type { SecretBox } from "../service/secret-box.ts";
-import { sleep } from "../service/sleep.ts";
+import { sleep } from "../store/sleep.ts";
 
 export interface StorageOptions extends EngineOptions {
   /** Another endpoint than the embedded engine. */
   readonly dynamodb?: string;
   /** What secrets are sealed under at such an endpoint. */
   readonly apiKey?: string;
+  /** The engine refuses a write that its journal has: why, by type. */
+  readonly onRefusal?: (reason: string) => void;
 }
 
 export interface Storage {
@@ -158,7 +160,7 @@ function reasonOf(error: unknown): string {
 
 async function writeBehind(
   engine: Engine,
-  { data, onTrouble = () => {} }: StorageOptions,
+  { data, onTrouble = () => {}, onRefusal = () => {} }: StorageOptions,
 ): Promise<WriteBehind> {
   let journal: Journal | undefined;
   try {
@@ -175,7 +177,7 @@ async function writeBehind(
       const answers = await engine.callAll(lines.map(callIn));
       for (const answer of answers) {
         const refusal = refusalIn(answer);
-        if (refusal !== undefined) onTrouble(refusal);
+        if (refusal !== undefined) onRefusal(refusal);
       }
       return answers.map(({ status }) => status === 200);
     },

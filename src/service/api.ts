@@ -19,7 +19,7 @@ import type { MoveTask } from "../core/move-task.ts";
 import type { QueueSettings, SqsPart } from "../core/queue.ts";
 import type { Action, ApiKeyScope } from "../core/scope.ts";
 import type { Schedule, ScheduleSettings } from "../core/schedule.ts";
-import type { Signal } from "./sleep.ts";
+import type { Signal } from "../core/signal.ts";
 
 export type { Action, ApiKeyScope, GroupSettings, MoveTask, QueueSettings };
 

@@ -4,7 +4,7 @@
  */
 import type { QueueId } from "../core/types.ts";
 import type { Deps } from "./deps.ts";
-import type { Signal } from "./sleep.ts";
+import type { Signal } from "../core/signal.ts";
 
 export class Bell {
   readonly #deps: Pick<Deps, "sleep">;

@@ -2,7 +2,7 @@
 import type { EpochMs } from "../core/types.ts";
 import type { Store } from "../store/port.ts";
 import type { SecretBox } from "./secret-box.ts";
-import type { Signal } from "./sleep.ts";
+import type { Signal } from "../core/signal.ts";
 
 export interface Deps {
   readonly store: Store;

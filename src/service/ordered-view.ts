@@ -57,10 +57,10 @@ export async function viewInOrder(looking: Looking): Promise<SeenView> {
   if (room > 0 || expiredTo(rules) !== undefined)
     room -= await loadHeld(looking, blocked, held, Math.max(1, room));
   const seen = {
-    ...rules,
     lookUp: lookUpIn(loaded),
     heldEntries: (tag: string) => held.get(tag),
     freshFirst,
+    ...rules,
   };
   if (wanted > 0 && room <= 0) return { isPartial: true, fresh: [], exhausted: false, ...seen };
   const reach = isDraining ? DRAIN_AHEAD : 1;

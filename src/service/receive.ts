@@ -34,7 +34,7 @@ import type { Groups } from "./group-catalog.ts";
 import type { LogReader } from "./log.ts";
 import { receivedView } from "./message-view.ts";
 import { sealed } from "./receipts.ts";
-import type { Signal } from "./sleep.ts";
+import type { Signal } from "../core/signal.ts";
 import { earlier } from "./visit.ts";
 import type { Given, Need, Visits } from "./visit.ts";
 import { boundedCache } from "./cache.ts";

@@ -3,7 +3,7 @@ import type * as v from "valibot";
 import type { Action as Right, Caller } from "../core/scope.ts";
 import type { EpochMs, QueueName } from "../core/types.ts";
 import type { Service } from "../service/api.ts";
-import type { Signal } from "../service/sleep.ts";
+import type { Signal } from "../core/signal.ts";
 import { SqsError } from "./errors.ts";
 import { queueUrl } from "./queue-url.ts";
 import type { Where } from "./queue-url.ts";

@@ -3,7 +3,7 @@ import { EventEmitter } from "node:events";
 import type { ServerResponse } from "node:http";
 import { expect, test } from "vitest";
 import { CallerSignal, Closing } from "../../src/local/caller-signal.ts";
-import { sleep } from "../../src/service/sleep.ts";
+import { sleep } from "../../src/store/sleep.ts";
 
 class Response extends EventEmitter {
   closed = false;
@@ -24,7 +24,7 @@ function waiting() {
   return { response, closing, signal, fired, listener };
 }
 
-test("has fired once its caller has gone, whether anybody listened or not", () => {
+test("has fired once its caller has gone, though nobody listened", () => {
   const { response, signal } = waiting();
   expect(signal.aborted).toBe(false);
   response.close();

@@ -138,7 +138,7 @@ describe("the engine", () => {
       { action: "GetItem", body: "null" },
       { action: "ListTables", body: "{}" },
     ]);
-    expect(refused && refusalIn(refused)).toBe("a write was refused: ResourceNotFoundException");
+    expect(refused && refusalIn(refused)).toBe("ResourceNotFoundException");
     expect(failed?.status).toBe(500);
     expect(failed && refusalIn(failed)).toBeUndefined();
     expect(done && refusalIn(done)).toBeUndefined();

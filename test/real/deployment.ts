@@ -11,7 +11,7 @@ import { epochMs } from "../../src/core/types.ts";
 import type { Service } from "../../src/service/api.ts";
 import { createService } from "../../src/service/service.ts";
 import type { Deps } from "../../src/service/deps.ts";
-import { sleep } from "../../src/service/sleep.ts";
+import { sleep } from "../../src/store/sleep.ts";
 import { createDynamoDbClient } from "../../src/store/dynamodb-client.ts";
 import { createDynamoDbStore } from "../../src/store/dynamodb.ts";
 import type { Store } from "../../src/store/port.ts";

@@ -9,7 +9,7 @@ import { afterAll, beforeAll, expect, test } from "vitest";
 import { buildServers, serve } from "../../bench/served.ts";
 import { epochMs } from "../../src/core/types.ts";
 import type { QueueName } from "../../src/core/types.ts";
-import { sleep } from "../../src/service/sleep.ts";
+import { sleep } from "../../src/store/sleep.ts";
 import { openStorage } from "../../src/local/storage.ts";
 import type { Service } from "../../src/service/api.ts";
 import { createService } from "../../src/service/service.ts";

@@ -10,6 +10,7 @@ import { subjectOf } from "../../src/core/pattern.ts";
 import type { ReceivedMessage } from "../../src/service/api.ts";
 import { LogReader } from "../../src/service/log.ts";
 import { createService } from "../../src/service/service.ts";
+import { Views } from "../../src/service/view.ts";
 import { createWorld, Q, receiptsOf, text } from "./fixture.ts";
 
 setFlagsFromString("--allow-natives-syntax");
@@ -35,19 +36,24 @@ it("knows objects of one class from those of many", () => {
   expect([classesOf(same), classesOf(different)]).toEqual([1, MANY]);
 });
 
-it("messages as they are received, and what they are looked at as", async () => {
+it.each(["none", "key"] as const)("what a receive is made of, order %s", async (order) => {
   const world = createWorld();
   const service = world.instance();
-  await service.putQueue(Q, { lanes: 1 });
+  const views = vi.spyOn(Views.prototype, "of");
+  await service.putQueue(Q, { lanes: 1, order });
   const received: ReceivedMessage[] = [];
   for (let n = 0; n < MANY; n++) {
-    await service.send(Q, [{ ...text(`${n}`), headers: { n: `${n}` } }]);
+    const key = order === "key" ? { key: "k" } : {};
+    await service.send(Q, [{ ...text(`${n}`), headers: { n: `${n}` }, ...key }]);
     const messages = await service.receive(Q, { max: 1, group: "default" });
     await service.ack(Q, receiptsOf(messages));
     received.push(...messages);
   }
-  expect(received).toHaveLength(MANY);
-  expect(classesOf(received)).toBeLessThan(FEW);
+  const queues = views.mock.calls.map(([queue]) => queue);
+  const seen = await Promise.all(views.mock.results.map(({ value }) => value as Promise<object>));
+  views.mockRestore();
+  expect([received.length, queues.length, seen.length]).toEqual([MANY, MANY, MANY]);
+  for (const objects of [received, queues, seen]) expect(classesOf(objects)).toBeLessThan(FEW);
   expect(classesOf(received.map((message) => subjectOf(message)))).toBe(1);
 });
 

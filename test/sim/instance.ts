@@ -7,7 +7,7 @@
  */
 import type { EpochMs } from "../../src/core/types.ts";
 import { epochMs } from "../../src/core/types.ts";
-import type { Signal } from "../../src/service/sleep.ts";
+import type { Signal } from "../../src/core/signal.ts";
 import type { FaultCounts, FaultPlan } from "./faults.ts";
 import type { Random } from "./random.ts";
 import type { Scheduler } from "./scheduler.ts";

@@ -1,7 +1,7 @@
 /** `lanemq top`: the queues, again and again. */
 import { Command } from "commander";
 import type { LaneMQ, QueueView } from "../../client/index.ts";
-import { sleep } from "../../service/sleep.ts";
+import { sleep } from "../../store/sleep.ts";
 import { action } from "../context.ts";
 import type { Context, Surroundings } from "../context.ts";
 import type { Column } from "../output.ts";
