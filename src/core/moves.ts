@@ -24,7 +24,7 @@ import {
   pendingName,
 } from "./segment.ts";
 import type { Lease } from "./segment.ts";
-import type { Offset } from "./types.ts";
+import type { EpochMs, Offset } from "./types.ts";
 
 /** 0: free at once. It may follow from the lease (R4). */
 type Until = number | ((lease: Lease) => number);
@@ -123,13 +123,14 @@ export function planReleaseInOrder(
   members: ReadonlyMap<string, ReadonlySet<string>>,
   named: ReadonlyMap<string, ReadonlySet<string>>,
   change: Release,
+  now: EpochMs,
   newLeaseId: () => string,
 ): Move | undefined {
   const all = [...leases];
   const first = firstReleased(all, members);
   const parts = all.flatMap((lease) => {
     const own = members.get(lease.id) ?? NOTHING;
-    const company = companyOf(lease, first, own, named.get(lease.id) ?? NOTHING);
+    const company = companyOf(lease, first, own, named.get(lease.id) ?? NOTHING, now);
     return own.size + company.size === 0 ? [] : [{ lease, own, company }];
   });
   const count = parts.reduce((sum, { own, company }) => sum + own.size + company.size, 0);
@@ -165,14 +166,15 @@ export function planReleaseInOrder(
   return marker === undefined ? undefined : { lease: marker, edits, guards };
 }
 
-/** What a holder has of the keys that are released, behind what is. */
+/** What a holder has of the keys that are released, behind what is; what has run out nobody has. */
 function companyOf(
   lease: Lease,
   first: ReadonlyMap<string, Offset>,
   own: ReadonlySet<string>,
   named: ReadonlySet<string>,
+  now: EpochMs,
 ): ReadonlySet<string> {
-  if (lease.leaving !== undefined || lease.waiting || lease.until === 0) return NOTHING;
+  if (lease.leaving !== undefined || lease.waiting || lease.until <= now) return NOTHING;
   return new Set(
     [...lease.pending].filter((text) => {
       const from = first.get(memberTag(text));

@@ -190,6 +190,7 @@ export class LeaseChanger {
       membersByLease(held),
       membersByLease(heldBy(group.receipts, leases, "attempt")),
       change,
+      this.#deps.clock.now(),
       () => newLeaseId(this.#deps),
     );
     if (move === undefined) return undefined;

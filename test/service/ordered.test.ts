@@ -143,6 +143,19 @@ describe("what comes back", () => {
     expect(bodies(await receive())).toEqual(["a1", "a2"]);
   });
 
+  test("run out, and one before it is released: that it ran out counts as an attempt", async () => {
+    await send("a1", "a2");
+    await receive(2, { leaseSeconds: 1 });
+    await world.advance(1_001);
+    await release(await receive(1), 1, false);
+    await world.advance(1_001);
+    const again = await receive();
+    expect(again.map((message) => [bodyOf(message), message.receives])).toEqual([
+      ["a1", 2],
+      ["a2", 2],
+    ]);
+  });
+
   test("two receives at once never share a key", async () => {
     await send("a1", "a2", "b1", "b2");
     const [one, other] = await Promise.all([receive(2), receive(2)]);
