@@ -23,27 +23,31 @@ interface Figures {
   readonly cpu: number;
 }
 
+/** One of the two servers, and a queue on it. */
+interface Side {
+  readonly served: Served;
+  readonly sqs: SQS;
+  readonly url: string;
+}
+
 export async function sqsSection(
   quick: boolean,
   progress: (text: string) => void,
 ): Promise<Section> {
-  const rounds = quick ? 2 : 5;
+  const rounds = quick ? 2 : 7;
   const count = quick ? 1_000 : 3_000;
   const payload = payloads(200);
   const bodies = Array.from({ length: count }, (_, n) => payload(n));
   const { lanes, peer } = await withServers(["lanes", "fauxqs"], async (...servers) => {
-    const [lanes, peer] = servers.map((served) => ({ served, figures: [] as Figures[] }));
-    if (lanes === undefined || peer === undefined) throw new Error("Two servers were asked for.");
+    const figures: Figures[][] = servers.map(() => []);
     // Round 0 warms everything up.
     for (let round = 0; round <= rounds; round++) {
       progress(`round ${round} of ${rounds}…`);
-      const turns = round % 2 === 0 ? [lanes, peer] : [peer, lanes];
-      for (const { served, figures } of turns) {
-        const figure = await measure(served, `round-${round}`, bodies);
-        if (round > 0) figures.push(figure);
-      }
+      const measured = await measure(servers, `round-${round}`, bodies, round % 2 === 1);
+      if (round > 0) measured.forEach((figure, index) => figures[index]?.push(figure));
     }
-    return { lanes: lanes.figures, peer: peer.figures };
+    const [lanes = [], peer = []] = figures;
+    return { lanes, peer };
   });
   const beside = (what: string, of: (figures: Figures) => number): Row[] => [
     { what, unit: "messages/s", measured: median(lanes.map(of)), naive: median(peer.map(of)) },
@@ -57,9 +61,10 @@ export async function sqsSection(
   return {
     title: "SQS, through @aws-sdk/client-sqs",
     method:
-      `${CONCURRENCY} callers, bodies of 200 B, median of ${rounds} rounds of ${count.toLocaleString("en-US")} messages each. The naive column:\n` +
-      "fauxqs 1.9.2, an emulator of SQS in memory; LaneMQ's data is on disk.\n" +
-      "Client and servers share this machine's processors.",
+      `${CONCURRENCY} callers, bodies of 200 B, median of ${rounds} rounds of ${count.toLocaleString("en-US")} messages each, in which the two\n` +
+      "servers take turns. The naive column: fauxqs 1.9.2, an emulator of SQS in memory;\n" +
+      "LaneMQ's data is on disk. Client and servers share this machine's processors, and the\n" +
+      "client, one thread, is what both of them wait for.",
     rows: [
       ...beside("SendMessage", ({ sent }) => sent),
       ...beside("ReceiveMessage of 1 and DeleteMessage", ({ single }) => single),
@@ -79,24 +84,48 @@ const ofRound = (list: readonly Figures[], n: number, of: (figures: Figures) => 
   return figures === undefined ? Number.NaN : of(figures);
 };
 
-async function measure(served: Served, name: string, bodies: readonly string[]): Promise<Figures> {
+/** Step by step, each on one server right after the other, for the machine's pace changes all the time. */
+async function measure(
+  servers: readonly Served[],
+  name: string,
+  bodies: readonly string[],
+  isReversed: boolean,
+): Promise<Figures[]> {
+  const sides = await Promise.all(servers.map((served) => open(served, name)));
+  const turns = [...sides.entries()];
+  if (isReversed) turns.reverse();
+  const step = async (run: (side: Side) => Promise<number>): Promise<number[]> => {
+    const figures: number[] = [];
+    for (const [index, side] of turns) figures[index] = await run(side);
+    return figures;
+  };
+  const cpu = ({ served }: Side): number => served.cpuMs() ?? Number.NaN;
+  try {
+    const before = sides.map(cpu);
+    const sent = await step(({ sqs, url }) => send(sqs, url, bodies));
+    const single = await step(({ sqs, url }) => drain(sqs, url, bodies.length, 1));
+    const after = sides.map(cpu);
+    await step(({ sqs, url }) => send(sqs, url, bodies));
+    const batched = await step(({ sqs, url }) => drain(sqs, url, bodies.length, BATCH));
+    return sides.map((_, index) => ({
+      sent: sent[index] ?? Number.NaN,
+      single: single[index] ?? Number.NaN,
+      batched: batched[index] ?? Number.NaN,
+      cpu: ((after[index] ?? Number.NaN) - (before[index] ?? Number.NaN)) / bodies.length,
+    }));
+  } finally {
+    for (const { sqs } of sides) sqs.destroy();
+  }
+}
+
+async function open(served: Served, name: string): Promise<Side> {
   const sqs = new SQS({
     endpoint: served.url,
     region: "us-east-1",
     credentials: { accessKeyId: "bench", secretAccessKey: "bench" },
   });
-  try {
-    const { QueueUrl = "" } = await sqs.createQueue({ QueueName: name });
-    const cpuBefore = served.cpuMs() ?? Number.NaN;
-    const sent = await send(sqs, QueueUrl, bodies);
-    const single = await drain(sqs, QueueUrl, bodies.length, 1);
-    const cpu = ((served.cpuMs() ?? Number.NaN) - cpuBefore) / bodies.length;
-    await send(sqs, QueueUrl, bodies);
-    const batched = await drain(sqs, QueueUrl, bodies.length, BATCH);
-    return { sent, single, batched, cpu };
-  } finally {
-    sqs.destroy();
-  }
+  const { QueueUrl = "" } = await sqs.createQueue({ QueueName: name });
+  return { served, sqs, url: QueueUrl };
 }
 
 const send = (sqs: SQS, QueueUrl: string, bodies: readonly string[]): Promise<number> => {
