@@ -228,13 +228,12 @@ function checkAccess(host: string, apiKey: string | undefined): void {
 
 /** LevelDB refuses every write after the first that failed, until it is opened again. */
 function troubleLog({ data = "(in memory)" }: LocalOptions, log: Log): (message: string) => void {
-  let saidAt = -Infinity;
-  return (message) => {
-    if (Date.now() - saidAt < TROUBLE_EVERY_MS) return;
-    saidAt = Date.now();
-    const reason = explainFolderError(new Error(message), data);
-    log("the storage engine fails, and may have to be started again", reason);
-  };
+  const seldom = saidSeldom(log);
+  return (message) =>
+    seldom(
+      "the storage engine fails, and may have to be started again",
+      explainFolderError(new Error(message), data),
+    );
 }
 
 /** It is asked again and again, and nothing else of the item gets there. */

@@ -49,7 +49,6 @@ export const receiveMessage = action(
       throw invalidValue(max, "MaxNumberOfMessages", "Must be between 1 and 10, if provided.");
     checkRange("VisibilityTimeout", leaseSeconds, LIMITS.leaseSecondsMax);
     checkRange("WaitTimeSeconds", waitSeconds, LIMITS.waitSecondsMax);
-    const { signal } = call;
     const { settings } = await call.service.describeQueue(queue, { cached: true });
     if (attempt !== undefined) {
       if (!isFifo(settings))
@@ -65,7 +64,7 @@ export const receiveMessage = action(
       ...(waitSeconds === undefined ? {} : { waitSeconds }),
       ...(attempt === undefined ? {} : { attempt }),
       // V3: also where none is to be waited for, as rounds gather callers for a moment.
-      ...(signal === undefined ? {} : { signal }),
+      ...(call.signal === undefined ? {} : { signal: call.signal }),
     });
     const asked = {
       attributes: filterOf(input.MessageAttributeNames ?? []),
