@@ -5,7 +5,12 @@
  * A caller who has been answered comes back as soon as it can, and all of them at the pace at which they
  * are answered. So a wait that ends once half of them are here keeps nobody from its next call: they are
  * answered while the others make theirs.
+ *
+ * Nor has anybody to be heard before that. Where this thread is the service's own it sleeps meanwhile, as
+ * network cards coalesce interrupts: to wake it for each request costs more than to take in what has come,
+ * and where the callers are on the same machine, they pay for it.
  */
+import type { Rest } from "./rest.ts";
 
 /** A connection counts as a caller for this long after a request, and at most twice as long. */
 const WINDOW_MS = 50;
@@ -15,6 +20,9 @@ const CALLERS_PER_MS = 4;
 const WAIT_MS_MAX = 4;
 /** Where fewer are to be expected meanwhile, there is no waiting. */
 const WORTH_WAITING_FOR = 2;
+const REST_MS_MAX = 2;
+/** Less is not worth going to sleep. */
+const REST_MS_MIN = 0.5;
 
 export interface CallersOptions {
   readonly now: () => number;
@@ -22,6 +30,8 @@ export interface CallersOptions {
   readonly after: (ms: number, run: () => void) => () => void;
   /** Runs something when all who are here have been heard. */
   readonly soon: (run: () => void) => void;
+  /** Absent: this thread has to stay awake. */
+  readonly rest?: Rest;
 }
 
 /** A connection: the window of its last request, and while it is on the way that of its answer; else -1. */
@@ -38,10 +48,14 @@ export class Callers {
   /** Connections and requests of this window, and how many there were in the one before. */
   #current = { connections: 0, requests: 0 };
   #before = { connections: 0, requests: 0 };
+  /** Of the window before, how long this thread had nothing to do. */
+  #idleMs = 0;
+  #idleMsAtStart = 0;
   /** How many have been answered and are on the way, by the window in which they were. */
   #away = 0;
   #awayBefore = 0;
   #waiting: (() => void)[] = [];
+  #restsSoon = false;
 
   constructor(options: CallersOptions) {
     this.#options = options;
@@ -69,6 +83,7 @@ export class Callers {
     this.#roll();
     const ms = this.#waitMs;
     if (ms === 0 || this.#areEnoughHere) return undefined;
+    this.#restSoon();
     return new Promise((resolve) => {
       const goOn = (): void => {
         cancel();
@@ -76,7 +91,7 @@ export class Callers {
       };
       const cancel = this.#options.after(ms, () => {
         this.#waiting = this.#waiting.filter((other) => other !== goOn);
-        goOn();
+        this.#options.soon(goOn);
       });
       this.#waiting.push(goOn);
     });
@@ -87,6 +102,18 @@ export class Callers {
     const waiting = this.#waiting.splice(0);
     this.#options.soon(() => {
       for (const goOn of waiting) goOn();
+    });
+  }
+
+  /** Sleeps until enough of them may be here, and again if they are not. */
+  #restSoon(): void {
+    const { rest, soon } = this.#options;
+    if (rest === undefined || this.#restsSoon) return;
+    this.#restsSoon = true;
+    soon(() => {
+      this.#restsSoon = false;
+      const ms = Math.min(REST_MS_MAX, this.#msToCome);
+      if (this.#waiting.length > 0 && ms >= REST_MS_MIN && rest.sleep(ms)) this.#restSoon();
     });
   }
 
@@ -106,7 +133,22 @@ export class Callers {
   }
 
   get #areEnoughHere(): boolean {
-    return this.#away + this.#awayBefore <= this.#connections / 2;
+    return this.#missing <= 0;
+  }
+
+  /** How many have still to come until half of them are here. */
+  get #missing(): number {
+    return this.#away + this.#awayBefore - this.#connections / 2;
+  }
+
+  /** How long that takes at the pace at which they come while this thread has nothing to do. */
+  get #msToCome(): number {
+    const { requests } = this.#before;
+    return requests === 0 ? 0 : (this.#missing * this.#idleMs) / requests;
+  }
+
+  get #requestsPerMs(): number {
+    return Math.max(this.#before.requests, this.#current.requests) / WINDOW_MS;
   }
 
   get #connections(): number {
@@ -117,14 +159,16 @@ export class Callers {
     const callers = this.#connections;
     if (callers < FEW) return 0;
     const ms = Math.min(WAIT_MS_MAX, callers / CALLERS_PER_MS);
-    const expected = (Math.max(this.#before.requests, this.#current.requests) / WINDOW_MS) * ms;
-    return expected < WORTH_WAITING_FOR ? 0 : ms;
+    return this.#requestsPerMs * ms < WORTH_WAITING_FOR ? 0 : ms;
   }
 
   #roll(): void {
     const windows = Math.abs(this.#options.now() - this.#windowAt) / WINDOW_MS;
     if (windows < 1) return;
     const isNext = windows < 2;
+    const idleMs = this.#options.rest?.idleMs() ?? 0;
+    this.#idleMs = isNext ? idleMs - this.#idleMsAtStart : 0;
+    this.#idleMsAtStart = idleMs;
     this.#before = isNext ? this.#current : { connections: 0, requests: 0 };
     this.#awayBefore = isNext ? this.#away : 0;
     this.#current = { connections: 0, requests: 0 };

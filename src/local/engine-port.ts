@@ -37,6 +37,11 @@ export class EnginePort {
     this.#post = post;
   }
 
+  /** Somebody waits for it. */
+  get isAsked(): boolean {
+    return this.#waiting.size > 0;
+  }
+
   /** @throws Error when the engine is gone: before it has answered, or (`ECONNREFUSED`) before it was asked. */
   async call(call: EngineCall): Promise<EngineAnswer> {
     const [answer] = await this.callAll([call]);

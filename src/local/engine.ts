@@ -24,6 +24,8 @@ export interface EngineOptions {
 }
 
 export interface Engine {
+  /** Somebody waits for it. */
+  readonly isAsked: boolean;
   /** @throws Error when the engine is gone, before it has answered. */
   call(call: EngineCall): Promise<EngineAnswer>;
   /** Side by side; answers in their order. @throws Error as `call` does. */
@@ -97,6 +99,9 @@ export async function startEngine(options: EngineOptions = {}): Promise<Engine> 
   state = "open";
 
   return {
+    get isAsked() {
+      return port.isAsked;
+    },
     call: (call) => port.call(call),
     callAll: (calls) => port.callAll(calls),
     sync: () =>

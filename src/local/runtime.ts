@@ -42,6 +42,8 @@ export interface LocalOptions {
   readonly data?: string;
   readonly dynamodb?: string;
   readonly apiKey?: string;
+  /** Nothing but the service runs on this thread: neither its clients nor anything that has to stay awake. */
+  readonly ownsThread?: boolean;
   /** Drops the 60 s that a deleted name is kept back. */
   readonly relaxed?: boolean;
   /** Hears what each function asks of the storage; every function then has a service of its own. */
@@ -81,7 +83,7 @@ export async function startLocal(options: LocalOptions): Promise<Local> {
   const log = options.log ?? logToStderr;
   checkAccess(host, apiKey);
   const storage = await openStorage({
-    ...pick(options, "data", "dynamodb", "apiKey", "onFailure"),
+    ...pick(options, "data", "dynamodb", "apiKey", "onFailure", "ownsThread"),
     onTrouble: troubleLog(options, log),
     onRefusal: refusalLog(log),
   });

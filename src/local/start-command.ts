@@ -60,6 +60,7 @@ async function run(flags: Flags): Promise<void> {
     ...(dynamodb === undefined && !flags.inMemory ? { data: flags.data } : {}),
     ...(apiKey === undefined ? {} : { apiKey }),
     ...(relaxed === undefined ? {} : { relaxed }),
+    ownsThread: true,
     onFailure: fail,
   });
   stopOnSignals(local);

@@ -21,6 +21,7 @@ import { isLoopbackHost } from "./gateway-guard.ts";
 import { createItemCommits } from "./item-commits.ts";
 import { Journal } from "./journal.ts";
 import { explainFolderError, LocalError } from "./local-error.ts";
+import { createRest } from "./rest.ts";
 import { openSecretBox } from "./secret-box.ts";
 import { WriteBehind } from "./write-behind.ts";
 import type { SecretBox } from "../service/secret-box.ts";
@@ -31,6 +32,8 @@ export interface StorageOptions extends EngineOptions {
   readonly dynamodb?: string;
   /** What secrets are sealed under at such an endpoint. */
   readonly apiKey?: string;
+  /** Nothing but the service runs on this thread, so that it may sleep while it has nothing to do. */
+  readonly ownsThread?: boolean;
   /** The engine refuses a write that its journal has: why, by type. */
   readonly onRefusal?: (reason: string) => void;
 }
@@ -73,7 +76,14 @@ export async function openStorage(options: StorageOptions): Promise<Storage> {
       returnsFoundItem: onAws,
       ...(onRequest === undefined ? {} : { onRequest }),
     });
-  const callers = new Callers({ now: Date.now, after, soon: setImmediate });
+  const callers = new Callers({
+    now: Date.now,
+    after,
+    soon: setImmediate,
+    ...(engine === undefined || !options.ownsThread
+      ? {}
+      : { rest: createRest(() => engine.isAsked) }),
+  });
   const behind = engine && (await writeBehind(engine, options));
   const storage: Storage = {
     client,
