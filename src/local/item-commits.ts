@@ -13,7 +13,8 @@
  * I3  Nothing is answered from a state that neither the journal nor the engine has confirmed.
  * I4  Of an item whose write failed nothing is known: it is read anew, or the next write decides by its
  *     own condition.
- * I5  A query is asked of the engine when that has all of the partition.
+ * I5  A query is asked of the engine when that has all of the partition. One that begins behind the
+ *     partition's end (`partition-ends.ts`) shows nothing and is not asked.
  */
 import { LRUCache } from "lru-cache";
 import { isLaneError, LaneError } from "../core/errors.ts";
@@ -234,6 +235,7 @@ export function createItemCommits(options: ItemCommitsOptions): Store {
         const item = await store.get(table, key, { consistent: true });
         queue.shown = { item };
         remember(name, queue.shown, item === undefined ? 0 : itemBytes(item));
+        if (item === undefined) void learnEnd(table, key);
       });
     queue.waiting.shift();
     const { operation } = first;
@@ -271,6 +273,13 @@ export function createItemCommits(options: ItemCommitsOptions): Store {
     goOn(queue);
   }
 
+  /** Where there was nothing there will be more of it, as a group goes on from segment to segment. */
+  async function learnEnd(table: TableName, key: Key): Promise<void> {
+    const range = ends.toAsk(table, key);
+    // What cannot be learnt now is asked for again.
+    if (range !== undefined) await query(table, key.pk, range).catch(() => {});
+  }
+
   async function alone(
     table: TableName,
     operation: Write,
@@ -303,6 +312,19 @@ export function createItemCommits(options: ItemCommitsOptions): Store {
       void work.then(resolve, reject).finally(cancel);
     });
 
+  const query: Store["query"] = async (table, pk, range) => {
+    const { from, reverse = false } = range;
+    if (from !== undefined && !reverse && ends.isBehind(table, { pk, sk: from }))
+      return { items: [], more: false };
+    // K1: before any waiting, so that whatever is put meanwhile moves the end.
+    const learn = ends.look(table, pk, range);
+    const reached = behind.reached(table, pk);
+    if (reached !== undefined) await inTime(reached);
+    const page = await inTime(store.query(table, pk, range));
+    learn(page);
+    return page;
+  };
+
   const change = async (
     table: TableName,
     key: Key,
@@ -323,15 +345,7 @@ export function createItemCommits(options: ItemCommitsOptions): Store {
       const outcome = await submit(table, key, { do: "get", key });
       return outcome.ok ? undefined : outcome.found;
     },
-    async query(table, pk, range) {
-      // K1: before any waiting, so that whatever is put meanwhile moves the end.
-      const learn = ends.look(table, pk, range);
-      const reached = behind.reached(table, pk);
-      if (reached !== undefined) await inTime(reached);
-      const page = await inTime(store.query(table, pk, range));
-      learn(page);
-      return page;
-    },
+    query,
     put: (table, item, condition) => change(table, item, { do: "put", item, condition }),
     update: (table, key, edits, condition, { wantOld } = {}) =>
       change(table, key, { do: "update", key, edits, condition }, wantOld),

@@ -2,8 +2,9 @@
  * Reading a lane's log.
  *
  * L2  Entries are immutable, so what was decoded once, or stored by this process itself, is kept (by bytes,
- *     least recently used first out). By L1, those that follow each other without a gap need no query.
- *     Erasure alone changes them, and an erased entry has nothing left that anyone may still read.
+ *     least recently used first out). By L1, those that follow each other without a gap need no query:
+ *     one begins behind them. Erasure alone changes entries, and an erased one has nothing left that anyone
+ *     may still read.
  * L8  A reader jumps a gap only to the first entry shown by a second strongly consistent query from
  *     head, begun after the first one showed the later entry.
  */
@@ -33,6 +34,14 @@ export interface LogPage {
 export interface FreshEntries extends LogPage {
   /** A cut segment: nothing is left below its end. */
   readonly exhausted: boolean;
+}
+
+/** What is known of the log from some place on, and where that ends. */
+interface Chain {
+  readonly entries: readonly LogEntry[];
+  readonly next: Offset;
+  /** So many messages that live as were wanted, or all up to the segment's end. */
+  readonly isEnough: boolean;
 }
 
 export class LogReader {
@@ -71,57 +80,64 @@ export class LogReader {
   ): Promise<FreshEntries> {
     const headEntry = await this.#headEntry(queue, lane, segment);
     const chain = this.#chain(queue, lane, headEntry, segment, wanted.messages);
-    if (chain !== undefined) return { entries: chain, more: true, exhausted: false };
+    if (chain.isEnough) {
+      this.#reach(queue, lane, chain.entries);
+      return { entries: chain.entries, more: true, exhausted: false };
+    }
     if (segment.end !== undefined && segment.head >= segment.end)
       return { entries: [], more: false, exhausted: true };
     const range = {
-      from: headEntry,
-      limit: wanted.entries,
+      from: chain.next,
+      limit: Math.max(1, wanted.entries - chain.entries.length),
       ...(segment.end === undefined ? {} : { to: offset(segment.end - 1) }),
     };
     const first = await this.query(queue, lane, range);
-    const page = hasGap(first, segment.head) ? await this.query(queue, lane, range) : first;
-    const reached = page.entries.at(-1);
-    if (reached !== undefined) this.#reached.set(cacheKey(queue, lane, LANE), reached.offset);
+    // A gap behind what is known is met again as the head.
+    const isAtHead = chain.entries.length === 0;
+    const page =
+      isAtHead && hasGap(first, segment.head) ? await this.query(queue, lane, range) : first;
+    const entries = [...chain.entries, ...page.entries];
+    this.#reach(queue, lane, entries);
     return {
       entries: withoutHoles(
-        page.entries.filter((entry) => entry.offset + entry.count > segment.head || entry.end),
+        entries.filter((entry) => entry.offset + entry.count > segment.head || entry.end),
         segment.head,
       ),
       more: page.more,
       exhausted:
         segment.end !== undefined &&
-        page.entries.every((entry) => entry.offset + entry.count <= segment.head) &&
+        entries.every((entry) => entry.offset + entry.count <= segment.head) &&
         !page.more,
     };
   }
 
-  /**
-   * L1, L2: entries that follow each other without a gap, from the head on, with so many messages that live;
-   * `undefined`: not that many are cached.
-   */
+  /** L1, L2: the cached entries that follow each other without a gap from `from` on, until they are enough. */
   #chain(
     queue: QueueId,
     lane: LaneId,
     from: Offset,
     { head, end = offset(Number.MAX_SAFE_INTEGER) }: Segment,
     messages: number,
-  ): LogEntry[] | undefined {
-    if (from > head || head >= end) return undefined;
-    const now = this.#deps.clock.now();
+  ): Chain {
     const entries: LogEntry[] = [];
-    let left = messages;
-    for (let at = from; at < end && entries.length < CHAIN_ENTRIES;) {
-      const entry = this.#cache.get(cacheKey(queue, lane, at));
-      if (entry?.messages === undefined) return undefined;
+    if (from > head || head >= end) return { entries, next: from, isEnough: false };
+    const now = this.#deps.clock.now();
+    let next = from;
+    for (let left = messages; left > 0 && next < end && entries.length < CHAIN_ENTRIES;) {
+      const entry = this.#cache.get(cacheKey(queue, lane, next));
+      if (entry?.messages === undefined) return { entries, next, isEnough: false };
       entries.push(entry);
-      at = offset(entry.offset + entry.count);
+      next = offset(entry.offset + entry.count);
       left -= entry.messages.filter(
         ({ expiresAt }, index) => entry.offset + index >= head && expiresAt > now,
       ).length;
-      if (left <= 0) break;
     }
-    return entries;
+    return { entries, next, isEnough: true };
+  }
+
+  #reach(queue: QueueId, lane: LaneId, entries: readonly LogEntry[]): void {
+    const last = entries.at(-1);
+    if (last !== undefined) this.#reached.set(cacheKey(queue, lane, LANE), last.offset);
   }
 
   /** A segment begins where the one before it was cut, which may be within an entry. */
@@ -144,8 +160,10 @@ export class LogReader {
     at: Offset,
     hint?: Offset,
   ): Promise<LogEntry | undefined> {
-    const cached = hint === undefined ? undefined : this.#cache.get(cacheKey(queue, lane, hint));
-    if (cached !== undefined && holds(cached, at)) return cached;
+    for (const place of hint === undefined ? [] : [at, hint]) {
+      const cached = this.#cache.get(cacheKey(queue, lane, place));
+      if (cached !== undefined && holds(cached, at)) return cached;
+    }
     const { entries } = await this.query(queue, lane, { to: at, limit: 1, reverse: true });
     const entry = entries[0];
     return entry !== undefined && holds(entry, at) ? entry : undefined;

@@ -281,6 +281,123 @@ describe("a query", () => {
   });
 });
 
+describe("of keys that share all up to their last #", () => {
+  const segment = (start: number) => ({ pk: "cursor#q#0", sk: `group#0#${start}` });
+  const get = (commits: Store, start: number) =>
+    commits.get("lanes", segment(start), { consistent: true });
+
+  /** Asked for the first segment, which is absent; where there are others is learnt beside it. */
+  async function begun() {
+    const all = watched();
+    const absentYet = get(all.commits, 1);
+    await all.apply();
+    expect(await absentYet).toBeUndefined();
+    await all.apply();
+    expect(all.asked.splice(0)).toEqual(["get", "query"]);
+    return all;
+  }
+
+  test("those behind the last are known to be new", async () => {
+    const { commits, asked } = await begun();
+    expect(await get(commits, 5)).toBeUndefined();
+    await commits.update("lanes", segment(5), [set(["n"], 1)], absent("n"));
+    expect(await get(commits, 5)).toMatchObject({ n: 1 });
+    expect(await get(commits, 7)).toBeUndefined();
+    expect(asked).toEqual([]);
+  });
+
+  test("those before it are asked for", async () => {
+    const { commits, asked, apply } = await begun();
+    await commits.update("lanes", segment(5), [set(["n"], 1)], absent("n"));
+    const read = get(commits, 3);
+    await apply();
+    expect(await read).toBeUndefined();
+    expect(asked).toEqual(["get"]);
+  });
+
+  test("a query that begins behind it has been answered", async () => {
+    const { commits, asked } = await begun();
+    await commits.update("lanes", segment(5), [set(["n"], 1)], absent("n"));
+    const range = { from: segment(6).sk, to: segment(9).sk, consistent: true };
+    expect(await commits.query("lanes", KEY.pk, range)).toEqual({ items: [], more: false });
+    expect(asked).toEqual([]);
+  });
+
+  test("where the end cannot be learnt, each is asked for, and the end again", async () => {
+    const { commits, asked, apply, fail } = watched();
+    const first = get(commits, 1);
+    await apply();
+    expect(await first).toBeUndefined();
+    await fail(false);
+    const second = get(commits, 2);
+    await apply();
+    expect(await second).toBeUndefined();
+    expect(asked).toEqual(["get", "query", "get", "query"]);
+  });
+});
+
+test("what is put where there was nothing is put once, and seen by whoever looks after it", async () => {
+  const keys = ["a#0#1", "a#0#2", "a#0#3", "a#1#1", "b#0#1"].map((sk) => ({
+    pk: "cursor#q#0",
+    sk,
+  }));
+  await fc.assert(
+    fc.asyncProperty(
+      fc.array(fc.integer({ min: 1, max: 8 }), { minLength: 1, maxLength: 6 }),
+      fc.infiniteStream(fc.integer({ min: 0, max: 99 })),
+      async (callers, chances) => {
+        const { commits, memory, underWay, apply, fail, flush } = watched();
+        const draw = (below: number): number => (chances.next().value as number) % below;
+        const put = new Map<string, string>();
+        const doubtful = new Set<string>();
+        const call = async (caller: number, steps: number): Promise<void> => {
+          for (let step = 0; step < steps; step++) {
+            const key = keys[draw(keys.length)] ?? KEY;
+            const isThere = put.has(key.sk);
+            const what = draw(4);
+            if (what === 0) {
+              const range = { from: key.sk, to: `${key.sk}~`, consistent: true };
+              const page = await commits.query("lanes", key.pk, range).catch(() => undefined);
+              if (isThere && page !== undefined) expect(page.items[0]?.sk).toBe(key.sk);
+            } else if (what === 1) {
+              const item = await commits.get("lanes", key, { consistent: true }).catch(() => "?");
+              if (isThere && item !== "?") expect(item).toMatchObject({ sk: key.sk });
+            } else {
+              const by = `${caller}.${step}`;
+              const outcome = await commits
+                .put("lanes", { ...key, by }, absent("pk"))
+                .catch(() => doubtful.add(by));
+              if (outcome instanceof Set || !outcome.ok) continue;
+              expect(put.get(key.sk)).toBeUndefined();
+              put.set(key.sk, by);
+            }
+          }
+        };
+        const work = Promise.all(callers.map((steps, caller) => call(caller, steps)));
+        const state = { isDone: false };
+        const done = work.finally(() => (state.isDone = true));
+        for (let turn = 0; turn < 2_000 && !state.isDone; turn++) {
+          await sent();
+          if (underWay.length === 0) continue;
+          const chance = draw(10);
+          if (chance <= 1) await fail(chance === 0);
+          else await apply();
+        }
+        await done;
+        await flush();
+        for (const key of keys) {
+          const by = memory.peek("lanes", key)?.["by"];
+          const expected = put.get(key.sk);
+          if (expected === undefined)
+            expect(by === undefined || doubtful.has(by as string)).toBe(true);
+          else expect(by).toBe(expected);
+        }
+      },
+    ),
+    { numRuns: 300 },
+  );
+});
+
 test("what is put while a query waits for the engine stays, though that did not show it (K1)", async () => {
   const { commits, apply, gate, flush } = watched();
   const pk = "log#q#0";

@@ -47,6 +47,49 @@ test("K1: it moves with what is put there, also while it is looked for", () => {
   expect([behind(ends, "5"), behind(ends, "6")]).toEqual([false, true]);
 });
 
+describe("keys that share all up to their last #", () => {
+  const key = (sk: string) => ({ pk: PK, sk });
+
+  test("have an end of their own, which one query shows", () => {
+    const ends = new PartitionEnds();
+    const range = ends.toAsk("lanes", key("a#0#1"));
+    expect(range).toEqual({
+      from: "a#0#",
+      to: "a#0#\u{10ffff}",
+      reverse: true,
+      limit: 1,
+      consistent: true,
+    });
+    if (range !== undefined) look(ends, range)(page(["a#0#5"], true));
+    const keys = ["a#0#5", "a#0#6", "a#1#6", "b#0#6", "b"];
+    expect(keys.map((sk) => behind(ends, sk))).toEqual([false, true, false, false, false]);
+    ends.move("lanes", key("a#1#9"));
+    ends.move("lanes", key("a#0#7"));
+    expect([behind(ends, "a#0#7"), behind(ends, "a#0#8")]).toEqual([false, true]);
+  });
+
+  test("are not asked about once that is known, nor where nothing is shared", () => {
+    const ends = new PartitionEnds();
+    expect(ends.toAsk("lanes", key("-"))).toBeUndefined();
+    const range = ends.toAsk("lanes", key("a#0#1"));
+    if (range !== undefined) look(ends, range)(page([]));
+    expect(ends.toAsk("lanes", key("a#0#2"))).toBeUndefined();
+    expect(behind(ends, "a#0#0")).toBe(true);
+  });
+
+  test("K2 is theirs, too", () => {
+    const ends = new PartitionEnds();
+    const range = ends.toAsk("lanes", key("a#0#1"));
+    const tried = ends.trying("lanes", key("a#0#3"));
+    ends.trying("lanes", key("b#0#3"));
+    if (range !== undefined) look(ends, range)(page([]));
+    expect(behind(ends, "a#0#4")).toBe(false);
+    tried();
+    if (range !== undefined) look(ends, range)(page([]));
+    expect(behind(ends, "a#0#4")).toBe(true);
+  });
+});
+
 test("K2: a query that began while something was being put there teaches nothing", () => {
   const ends = new PartitionEnds();
   const first = ends.trying("lanes", { pk: PK, sk: "4" });

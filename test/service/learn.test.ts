@@ -3,16 +3,19 @@ import { describe, expect, it } from "vitest";
 import type { ReceivedMessage, Service } from "../../src/service/api.ts";
 import { createService } from "../../src/service/service.ts";
 import type { Store } from "../../src/store/port.ts";
-import { createWorld, Q, receiptsOf, text } from "./fixture.ts";
+import { createWorld, logOf, Q, receiptsOf, text } from "./fixture.ts";
 import type { World } from "./fixture.ts";
 
 /** An instance that has many callers, as the embedded server, and a count of its queries of logs. */
 function embedded(world: World) {
-  const state = { queries: 0 };
+  const state = { queries: 0, from: [] as (string | undefined)[] };
   const store: Store = {
     ...world.store,
     query: (table, pk, range) => {
-      if (pk.startsWith("log#")) state.queries += 1;
+      if (pk.startsWith("log#")) {
+        state.queries += 1;
+        state.from.push(range.from);
+      }
       return world.store.query(table, pk, range);
     },
   };
@@ -36,6 +39,7 @@ async function begun(world: World) {
   await service.send(Q, [text("first")]);
   await service.ack(Q, receiptsOf(await take(service, 1)));
   state.queries = 0;
+  state.from = [];
   return { service, state };
 }
 
@@ -80,6 +84,35 @@ describe("an instance that stores and reads", () => {
     expect((await take(service, 1)).map(bodyOf)).toEqual(["alive"]);
     expect(world.requests.filter(({ action }) => action === "UpdateItem")).toHaveLength(1);
     expect(state.queries).toBe(0);
+  });
+
+  it("goes on in the next segment without a query, wherever the one before it was cut", async () => {
+    const world = createWorld();
+    const { service, state } = await begun(world);
+    const bodies = Array.from({ length: 1_400 }, (_, n) => `${n}`);
+    for (let at = 0; at < bodies.length; at += 10)
+      await service.send(Q, bodies.slice(at, at + 10).map(text));
+    let cuts = 0;
+    const got: string[] = [];
+    while (got.length < bodies.length) {
+      const taken = await take(service, 7);
+      got.push(...taken.map(bodyOf));
+      const cursor = world.store.items("lanes").find(({ sk }) => sk === "default");
+      cuts = Math.max(cuts, String(cursor?.["segments"] ?? "").split(" ").length - 1);
+    }
+    expect(got).toEqual(bodies);
+    expect(cuts).toBeGreaterThan(2);
+    expect(state.queries).toBe(0);
+  });
+
+  it("asks for what follows what it knows, and for no more", async () => {
+    const world = createWorld();
+    const { service, state } = await begun(world);
+    await service.send(Q, [text("a"), text("b")]);
+    await world.instance().send(Q, [text("of another")]);
+    const log = await logOf(world);
+    expect((await take(service, 3)).map(bodyOf)).toEqual(["a", "b", "of another"]);
+    expect(state.from).toEqual([log.at(-1)?.sk]);
   });
 
   it("queries where it knows what is behind a gap, but not what is in it", async () => {

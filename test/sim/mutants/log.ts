@@ -39,6 +39,14 @@ export const LOG_MUTANTS: readonly Mutant[] = [
     "count: messages.length + 1,\n          sentAt",
     ["gathered"],
   ),
+  damage(
+    "L2",
+    "goes-on-behind-the-next-entry",
+    LOG,
+    "from: chain.next,",
+    "from: offset(chain.next + 1),",
+    ["gathered"],
+  ),
   damage("L1", "put-overwrites", APPEND, '      absent("pk"),', "      undefined,", [
     "mix",
     "fences",
@@ -212,7 +220,7 @@ export const LOG_MUTANTS: readonly Mutant[] = [
     "L8",
     "jumps-on-one-query",
     LOG,
-    "hasGap(first, segment.head) ? await this.query(queue, lane, range) : first",
+    "isAtHead && hasGap(first, segment.head) ? await this.query(queue, lane, range) : first",
     "first",
     ["nooks"],
   ),
