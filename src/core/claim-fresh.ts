@@ -161,6 +161,7 @@ export function claimFresh(
       leaving: request.leaving,
       waiting: false,
       attempt: undefined,
+      isSplit: false,
       pending: membersOf({ entry }, placed),
     };
     result.edits.push(...leaseEdits(lease));
@@ -178,6 +179,7 @@ export function claimFresh(
       leaving,
       waiting: false,
       attempt: undefined,
+      isSplit: false,
       pending: membersOf({ entry }, placed),
     };
     result.edits.push(...leaseEdits(lease));

@@ -12,13 +12,13 @@
  *     only all together, each with all of its members: others may have changed one to the same time.
  */
 import type { Condition, Edit, Item } from "../store/port.ts";
-import { contains, discard, equal, remove, set } from "../store/port.ts";
+import { contains, equal, remove, set } from "../store/port.ts";
 import { LIMITS } from "./limits.ts";
 import {
   leaseEdits,
   leaseName,
-  leaseRemovals,
   memberOffset,
+  memberRemovals,
   memberTag,
   parseLease,
   pendingName,
@@ -61,6 +61,7 @@ export function planMove(
     receives: change.to === "release" && !change.countAttempt ? lease.receives - 1 : lease.receives,
     waiting: change.to === "release" && until !== 0,
     attempt: isInPlace ? lease.attempt : (lease.attempt ?? lease.id),
+    isSplit: isInPlace && lease.isSplit,
     pending: members,
     ...(change.to === "release" ? { leaving: undefined, attempt: undefined } : {}),
   };
@@ -102,7 +103,7 @@ function takeOut(
   const isWhole = members.size === lease.pending.size;
   const byMember = !isWhole && named <= LIMITS.moveMembers;
   return {
-    edits: isWhole ? leaseRemovals(lease.id) : [discard(pendingName(lease.id), members)],
+    edits: memberRemovals(lease, members),
     guards: byMember
       ? [...members].map((text) => contains([pendingName(lease.id)], text))
       : [equal([pendingName(lease.id)], lease.pending)],
@@ -148,6 +149,7 @@ export function planReleaseInOrder(
       waiting: until !== 0,
       leaving: undefined,
       attempt: undefined,
+      isSplit: false,
     };
     const uncounted = lease.receives - 1;
     const released = {

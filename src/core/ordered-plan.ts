@@ -307,6 +307,7 @@ const leavingLease = (draft: Leaver, leaving: Leaving, input: PlanInput): Lease 
   leaving,
   waiting: false,
   attempt: undefined,
+  isSplit: false,
   pending: membersOf(draft),
 });
 
@@ -321,6 +322,7 @@ function leaseOf({ request, from, entry, given }: Draft, input: PlanInput): Leas
     leaving: request.leaving,
     waiting: false,
     attempt: undefined,
+    isSplit: false,
     pending: membersOf({ from, entry, given }),
   };
 }

@@ -6,14 +6,14 @@
  *     moves to a lease that leaves.
  */
 import type { Condition, Edit } from "../store/port.ts";
-import { discard, equal } from "../store/port.ts";
+import { equal } from "../store/port.ts";
 import { claimableAt } from "./backoff.ts";
 import { LIMITS } from "./limits.ts";
 import {
   leaseBytes,
   leaseEdits,
   leaseName,
-  leaseRemovals,
+  memberRemovals,
   membersAt,
   pendingMembers,
   pendingName,
@@ -108,10 +108,7 @@ export function takeFrom(
   gone: ReadonlySet<string>,
 ): { edits: Edit[]; guards: Condition[] } {
   return {
-    edits:
-      gone.size === lease.pending.size
-        ? leaseRemovals(lease.id)
-        : [discard(pendingName(lease.id), gone)],
+    edits: memberRemovals(lease, gone),
     guards: [
       equal([leaseName(lease.id), "u"], lease.until),
       equal([pendingName(lease.id)], lease.pending),
@@ -136,6 +133,7 @@ export function leave(
     leaving,
     waiting: false,
     attempt: undefined,
+    isSplit: false,
     pending: membersAt(lease, new Set(batch.map(({ offset }) => offset))),
   };
   return { lease: moved, leaving, messages: batch };
@@ -232,6 +230,7 @@ function hand(
       leaving: request.leaving,
       waiting: false,
       attempt: undefined,
+      isSplit: false,
       pending: membersOf(from, batch),
     };
     leases.push(lease);

@@ -8,7 +8,7 @@
  *     large offsets are; `segmentBytes` estimates what the item costs.
  */
 import type { Attributes, Edit, Item } from "../store/port.ts";
-import { add, remove, set } from "../store/port.ts";
+import { add, discard, remove, set } from "../store/port.ts";
 import { decodeHeld, encodeHeld, heldBytes, heldFrom } from "./held.ts";
 import type { HeldByTag } from "./held.ts";
 import { epochMs, offset } from "./types.ts";
@@ -35,6 +35,8 @@ export interface Lease {
   readonly waiting: boolean;
   /** Where an extension has moved its messages here: the lease that their attempt began with (F1). */
   readonly attempt: string | undefined;
+  /** A1: something has left it that nobody has acked in it. */
+  readonly isSplit: boolean;
   readonly pending: ReadonlySet<string>;
 }
 
@@ -144,6 +146,7 @@ export function parseLease(id: string, item: Attributes): Lease | undefined {
         o?: boolean;
         w?: boolean;
         a?: string;
+        s?: boolean;
       }
     | undefined;
   const pending = item[pendingName(id)] as ReadonlySet<string> | undefined;
@@ -157,6 +160,7 @@ export function parseLease(id: string, item: Attributes): Lease | undefined {
     leaving: fields.d === undefined ? undefined : { why: whyOf(fields), to: fields.d },
     waiting: fields.w === true,
     attempt: fields.a,
+    isSplit: fields.s === true,
     pending,
   };
 }
@@ -183,12 +187,17 @@ const leaseFields = (lease: Lease) => ({
   ...(lease.leaving?.why === "expired" ? { o: true } : {}),
   ...(lease.waiting ? { w: true } : {}),
   ...(lease.attempt === undefined ? {} : { a: lease.attempt }),
+  ...(lease.isSplit ? { s: true } : {}),
 });
 
-export const leaseRemovals = (id: string): Edit[] => [
-  remove(leaseName(id)),
-  remove(pendingName(id)),
-];
+export const leaseRemovals = (id: string): Edit[] => [remove(leaseName(id)), remove(pendingName(id))];
+
+/** What takes members from a lease, unless by an ack. */
+export function memberRemovals(lease: Lease, members: ReadonlySet<string>): Edit[] {
+  if (members.size === lease.pending.size) return leaseRemovals(lease.id);
+  const taken = discard(pendingName(lease.id), members);
+  return lease.isSplit ? [taken] : [taken, set([leaseName(lease.id), "s"], true)];
+}
 
 /** A segment as a new item. */
 export function segmentAttributes(segment: Segment): Attributes {

@@ -7,7 +7,8 @@
  *     that nobody has re-claimed can still be acked.
  * A1  After an ack of unknown outcome, a member that is pending nowhere in the segment while its lease
  *     still runs was acked: by that attempt, or by the same holder before. Once the lease has run
- *     out, it may have been another's, and the outcome stays unknown. No later error says that nothing
+ *     out, or something has left it (an extension may have taken the message out, and others have had it
+ *     since), it may have been another's, and the outcome stays unknown. No later error says that nothing
  *     was done.
  * A2  Nothing is read first (R1). What was not in the lease that its receipt names is looked for in the
  *     old item (F1), and acked in the lease that held it there, again by existence alone.
@@ -268,8 +269,8 @@ function judge(ask: Ask, seen: Seen): Answer | { readonly follow: Ask["lease"] }
     return stale === "refuse" && holder.until <= now ? "expired" : { follow: holder };
   if (isPending(receipt, segment)) return stale === "refuse" ? "expired" : "gone";
   if (!isInDoubt) return "gone";
-  const fields = item[leaseName(lease.id)] as { u: number } | undefined;
-  if (fields !== undefined && fields.u > now) return "done";
+  const fields = item[leaseName(lease.id)] as { u: number; s?: boolean } | undefined;
+  if (fields !== undefined && fields.u > now && fields.s !== true) return "done";
   return stale === "accept" ? "gone" : "unknown";
 }
 

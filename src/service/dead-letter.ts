@@ -4,7 +4,8 @@
  * The planner has moved the messages to a lease that leaves, so that no late ack or extension meets
  * them and no receive delivers them. Here they are appended to the other queue under a dedup id made of
  * their place, and only then removed from the source. A crash in between is resumed by whoever finds
- * the lease run out. A redriven message whose queue is gone is released where it is.
+ * the lease run out, and who slept until then leaves it to them: what the others did may be long over, the
+ * dedup record, too. A redriven message whose queue is gone is released where it is.
  *
  * Through an exchange, each queue that it routes to gets its copy; where it routes a message nowhere, or
  * only to queues in which it has died before, the message goes on being delivered: one more receive
@@ -96,7 +97,10 @@ export class DeadLetters {
     }
   }
 
-  /** Moves what one lease holds; what has no queue to go to is released. */
+  /**
+   * Moves what one lease holds; what has no queue to go to is released. Fewer than that: the lease ran out
+   * meanwhile, and somebody else goes on with it.
+   */
   async move(
     record: GroupQueue,
     place: SegmentPlace,
@@ -111,9 +115,12 @@ export class DeadLetters {
     }
     const result = { moved: 0, stuck: 0 };
     for (const { to, group, messages } of batches.values()) {
+      // The dedup ids are remembered from this time on, which is before anybody else's.
+      const now = this.#deps.clock.now();
+      if (now >= dead.lease.until) break;
       const exchange = leavingThrough(to);
       if (exchange !== undefined) {
-        const stuck = await this.#through(exchange, record, place, dead, messages);
+        const stuck = await this.#through(exchange, record, place, dead, messages, now);
         result.stuck += stuck;
         result.moved += messages.length - stuck;
         continue;
@@ -124,7 +131,7 @@ export class DeadLetters {
         await this.#release(place, dead.lease, messages, true);
         result.stuck += messages.length;
       } else {
-        await this.#append(record, place, dead, messages, { target, only });
+        await this.#append(record, place, dead, messages, { target, only, now });
         await this.#remove(record, place, dead.lease, messages);
         result.moved += messages.length;
         this.#bell.ring(target.queueId);
@@ -141,13 +148,14 @@ export class DeadLetters {
     place: SegmentPlace,
     dead: DeadLetter,
     messages: readonly Leaver[],
+    now: EpochMs,
   ): Promise<number> {
     const why = dead.leaving.why === "expired" ? "expired" : "deadLetter";
     const from = { record, place, why } as const;
     const { copies, stuck } = await this.#routes.route(exchange, from, messages);
     for (const [queue, leavers] of copies) {
       const target = await this.#catalog.get(queue);
-      await this.#append(record, place, dead, leavers, { target, only: undefined });
+      await this.#append(record, place, dead, leavers, { target, only: undefined, now });
       this.#bell.ring(target.queueId);
     }
     // What has expired is delivered no more: it is dropped.
@@ -165,9 +173,8 @@ export class DeadLetters {
     place: SegmentPlace,
     { lease, leaving }: DeadLetter,
     messages: readonly Leaver[],
-    { target, only }: { target: QueueRecord; only: GroupId | undefined },
+    { target, only, now }: { target: QueueRecord; only: GroupId | undefined; now: EpochMs },
   ): Promise<void> {
-    const now = this.#deps.clock.now();
     const copies: OnceMessage[] = [];
     for (const { offset, message } of messages) {
       const body = await this.#log.body(record.queueId, message);

@@ -124,6 +124,7 @@ export class Redriver {
           });
           progress.moved += moved;
           progress.stuck += stuck;
+          if (moved + stuck < batch.messages.length) isSure = false;
           if (leaving.to === "") progress.strays += batch.messages.filter(isStray).length;
         }
         isGoing = progress.moved > before;

@@ -20,7 +20,8 @@
  *          head, headEntry, version, `end` once cut, `closed`, ttl once it left the cursor;
  *          per lease `x#<id>` {u: until ms, r: receives (absent: 1), e: offset of the entry that members count from,
  *          f: first received ms, d: the queue it is on its way to, v: true for a redrive, o: true when it has expired, w: true when released with a delay,
- *          a: id of the lease that the attempt began with, where an extension has moved its messages here}
+ *          a: id of the lease that the attempt began with, where an extension has moved its messages here,
+ *          s: true once messages have left it for other leases}
  *          and `p#<id>` (string set of what is pending: base-36 of offset − e);
  *          `held` is strict mode's, not yet used.
  *          Absent: nothing claimed yet. Written by receive, ack, release, extend, dead-lettering.

@@ -70,6 +70,7 @@ export const lease = (id: string, pending: readonly number[], over: Partial<Leas
     leaving: undefined,
     waiting: false,
     attempt: undefined,
+    isSplit: false,
     pending: new Set(pending.map((at) => (at - from).toString(36))),
     ...over,
   };

@@ -111,6 +111,17 @@ describe("C6: dead-lettering", () => {
     expect([found.id, bodyOf(found)]).toEqual([id, "[1e400]"]);
   });
 
+  it("is left to others by who slept until they may go on with it", async () => {
+    const { world, service } = await poisoned(2);
+    await service.receive(Q, ALL);
+    await world.advance(LEASE_MS);
+    const sleeps = first(1, isSegmentUpdate, { after: () => world.advance(60_000) });
+    await world.instance(tampered(world.store, sleeps).store).receive(Q, ALL);
+    expect(await bodiesIn(world, DEAD)).toEqual([]);
+    await service.receive(Q, ALL);
+    expect(await bodiesIn(world, DEAD)).toEqual(["m0", "m1"]);
+  });
+
   it("takes nothing that was acked, in time or late", async () => {
     const { world, service } = await poisoned(3);
     const receipts = receiptsOf(await service.receive(Q, ALL));

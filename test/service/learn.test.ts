@@ -98,7 +98,10 @@ describe("an instance that stores and reads", () => {
       const taken = await take(service, 7);
       got.push(...taken.map(bodyOf));
       const cursor = world.store.items("lanes").find(({ sk }) => sk === "default");
-      cuts = Math.max(cuts, String(cursor?.["segments"] ?? "").split(" ").length - 1);
+      cuts = Math.max(
+        cuts,
+        ((cursor?.["segments"] as string | undefined) ?? "").split(" ").length - 1,
+      );
     }
     expect(got).toEqual(bodies);
     expect(cuts).toBeGreaterThan(2);

@@ -143,6 +143,32 @@ describe("ack", () => {
     expect((await service.getQueue(Q)).depth.leased).toBe(1);
   });
 
+  it("A1: in doubt, nothing is said of what has left a lease that runs on, and others have had", async () => {
+    const world = createWorld();
+    const other = world.instance();
+    const state = { isOn: false };
+    const take = async () => other.ack(Q, receiptsOf(await other.receive(Q, ALL)));
+    const fault = (call: Call) => {
+      if (!state.isOn || !isSegmentUpdate(call)) return undefined;
+      state.isOn = false;
+      return { throws: unknown, before: take };
+    };
+    const service = world.instance(tampered(world.store, fault).store);
+    await service.putQueue(Q, { lanes: 1, leaseSeconds: 60 });
+    for (const stale of [undefined, "accept"] as const) {
+      await service.send(Q, texts(2));
+      const [one = "", rest = ""] = receiptsOf(await service.receive(Q, ALL));
+      // By somebody else, who alone knows where it has gone.
+      await other.extend(Q, [one], { leaseSeconds: 0 });
+      state.isOn = true;
+      const acked = world.through(service.ack(Q, [one], stale === undefined ? {} : { stale }));
+      if (stale === undefined)
+        await expect(acked).rejects.toMatchObject({ code: "outcome-unknown" });
+      else expect(statusesOf(await acked)).toEqual(["gone"]);
+      expect(statusesOf(await service.ack(Q, [rest]))).toEqual(["done"]);
+    }
+  });
+
   it("that is throttled says so, and did nothing", async () => {
     const { world, service, receipts, depth } = await leased(2, { fault: { throws: throttled } });
     await expect(world.through(service.ack(Q, receipts))).rejects.toMatchObject({

@@ -56,7 +56,6 @@ const PROTOCOL = new RegExp(
 const DAMAGED_IN: Readonly<Record<string, string>> = {
   "C5 src/core/segment.ts": "C5 src/core/backoff.ts",
   "E5 src/service/append-once.ts": "E5 src/service/intents.ts",
-  "L2 src/service/log.ts": "L2 src/service/erase.ts",
   "M2 src/core/planner.ts": "M2 src/core/claim-fresh.ts",
   "Q2 src/core/queue.ts": "Q2 src/core/group.ts",
   "U1 src/core/group.ts": "U1 src/service/groups.ts",

@@ -2,12 +2,13 @@
  * More schedules of one scene each, as corners are: of readers and holders, each of which meets somebody
  * else at one moment. They are a kind of their own, so that the corners' scenes come as often as ever.
  */
+import type { QueueName } from "../../src/core/types.ts";
 import { drawCornerFaults, leavePurge, runScene, stranger } from "./corners.ts";
 import type { FaultPlan } from "./faults.ts";
 import type { Operations } from "./operations.ts";
 import type { Random } from "./random.ts";
 import type { Simulation } from "./simulation.ts";
-import { by, DAY_SECONDS, LIST, made, newcomer, SECOND, sprung } from "./stage.ts";
+import { by, DAY_SECONDS, LIST, made, MINUTE, newcomer, SECOND, sprung } from "./stage.ts";
 import type { Stage } from "./stage.ts";
 
 /** Without what would mostly spoil a scene: calls refused before it begins, and clocks set anew within it. */
@@ -22,6 +23,8 @@ const SCENES: readonly ((stage: Stage) => Promise<void>)[] = [
   closedInDoubt,
   extendedInDoubt,
   heldBeforeOthers,
+  splitInDoubt,
+  movedAsleep,
 ];
 
 /** L8: two entries come one after the other while somebody reads, who sees the second without the first. */
@@ -106,6 +109,78 @@ async function extendedInDoubt(stage: Stage): Promise<void> {
   await operations.receiveFrom(queue, { max: 10, leaseSeconds: 20 });
   await operations.ackAll(given);
 }
+
+/**
+ * A1: one message of a lease is given back and taken by somebody else, whom it has died under before its first
+ * holder hears of an ack that was lost. The lease runs on.
+ */
+async function splitInDoubt(stage: Stage): Promise<void> {
+  const { sim, operations } = stage;
+  const { random } = sim;
+  await operations.create(DEAD, { retentionSeconds: 20 * DAY_SECONDS, lanes: 1 }, true);
+  const queue = await made(stage, {
+    retentionSeconds: DAY_SECONDS,
+    leaseSeconds: 60,
+    lanes: 1,
+    maxReceives: 1,
+    deadLetter: { queue: DEAD },
+  });
+  await operations.send(queue, random.int(2, 4));
+  const given = await operations.receiveFrom(queue, { max: 10, leaseSeconds: 120 });
+  if (given === undefined || given.length < 2) return;
+  const split = given.slice(0, random.int(1, given.length - 1));
+  await operations.extendAll(split, 0, { keepsReceipt: true });
+  sim.world.ambush = { pk: "cursor#", on: "writes", chance: 1, does: "lost", once: true };
+  const acked = operations.ackAll(split);
+  await sprung(sim);
+  await operations.receiveFrom(queue, { max: 10, leaseSeconds: 1 });
+  await acked;
+}
+
+/**
+ * C6: who moves dead letters back sleeps once it has taken them, for hours, in which others do it, and all that
+ * says so goes.
+ */
+async function movedAsleep(stage: Stage): Promise<void> {
+  const { sim, operations } = stage;
+  const { random, scheduler } = sim;
+  await operations.create(DEAD, { retentionSeconds: 120, lanes: 1 }, true);
+  const queue = await made(stage, {
+    retentionSeconds: DAY_SECONDS,
+    leaseSeconds: 1,
+    lanes: 1,
+    maxReceives: 1,
+    deadLetter: { queue: DEAD },
+  });
+  await operations.send(queue, random.int(1, 3));
+  await operations.receiveFrom(queue, { max: 10, leaseSeconds: 1 });
+  await scheduler.sleep(2 * SECOND + sim.skewMarginMs + 2 * sim.plan.skewMs);
+  await operations.receiveFrom(queue, { max: 1, leaseSeconds: 1 });
+  await scheduler.sleep(SECOND);
+  const sleeper = newcomer(sim);
+  sim.world.ambush = {
+    pk: random.pick(["cursor#", "cursor#", "log#"]),
+    on: "all",
+    chance: random.pick([0.3, 1]),
+    does: "freeze",
+    forMs: 240 * MINUTE,
+    once: true,
+  };
+  const moved = by(sim, sleeper, () => operations.redrive());
+  if (await sprung(sim)) {
+    await scheduler.sleep(LEAVING_MS + sim.skewMarginMs + 2 * sim.plan.skewMs);
+    await operations.redrive();
+    const given = await operations.receiveFrom(queue, { max: 10, leaseSeconds: 60 });
+    if (given !== undefined && given.length > 0) await operations.ackAll(given);
+    await scheduler.sleep(random.between(64, 80) * MINUTE);
+    sleeper.instance.thaw();
+  }
+  await moved;
+}
+
+/** For so long others leave alone what somebody moves. */
+const LEAVING_MS = 61 * SECOND;
+const DEAD = "dead" as QueueName;
 
 /**
  * H1: of two keys that were passed by, what waits longest has expired, and what comes in its place stands behind

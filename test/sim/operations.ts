@@ -46,12 +46,15 @@ export class Operations {
   async create(name: QueueName, settings: SettingChange, takesDead: boolean): Promise<void> {
     const sim = this.#sim;
     const span = begun(sim.scheduler.now);
-    const queue = new Incarnation(name, span, settings, takesDead, this.queues.get(name));
+    const before = this.queues.get(name);
+    const queue = new Incarnation(name, span, settings, takesDead, before);
     for (let attempt = 0; attempt < CREATE_ATTEMPTS; attempt += 1) {
       // Instances may be suspended again as often as they wake.
       if (attempt === CREATE_ATTEMPTS / 4) sim.calm();
       const trial = attempt === 0 ? span : begun(sim.scheduler.now);
       if (attempt > 0) queue.changing(trial, settings);
+      // Calls go by name: what is sent to the one before meets this one once it is there.
+      before?.changing(trial, settings);
       await sim.call(`put ${name}`, (service) => service.putQueue(name, settings), trial);
       if (trial.outcome === "done") {
         this.#limbo.delete(name);

@@ -86,7 +86,8 @@ export class OrderAuditor {
 
   /**
    * A message was found to have left for the dead letters at a time, by the clock of who moved it: until
-   * then it kept what is behind it waiting, but for what was given to its own holder.
+   * then it kept what is behind it waiting, but for what was given to its own holder. Who moved it may have
+   * slept while it expired, and others passed it then.
    */
   left(message: Sent, at: number): void {
     // What a purge has passed over may still be on its way, and keeps nothing waiting.
@@ -98,6 +99,7 @@ export class OrderAuditor {
           one.in === message.queue &&
           one.place === other.id &&
           one.span.to < at &&
+          one.span.to + this.#skewMs < message.expiresLow &&
           !message.deliveries.some((own) => own.span === one.span),
       );
       if (early !== undefined && message.ackFrom > early.span.to)

@@ -80,6 +80,40 @@ export const REGRESSIONS: readonly (ScheduleKey & { readonly found: string })[] 
       "a release took an attempt back that another holder had let run out, of a message of the key behind",
   },
   {
+    kind: "handles",
+    seed: 961368404,
+    found:
+      "an ack in doubt said done of what an extension had taken out of its lease, and somebody else had had since",
+  },
+  {
+    kind: "mix",
+    seed: 961378418,
+    found: "the same, where one message of a lease had been given back",
+  },
+  {
+    kind: "letters",
+    seed: 961370680,
+    found: "who slept over an hour, having taken dead letters, moved again what others had moved",
+  },
+  {
+    kind: "mix",
+    seed: 961333846,
+    found:
+      "what was sent while a queue was being made anew was judged by the settings of the one before",
+  },
+  {
+    kind: "ordered",
+    seed: 961359772,
+    found:
+      "what expired while its mover slept was judged to have kept its key waiting until it was moved",
+  },
+  {
+    kind: "groups",
+    seed: 961369653,
+    found:
+      "a group of a queue with many lanes was never made, for of each answer's requests one was lost",
+  },
+  {
     kind: "purges",
     seed: 850002127,
     found:

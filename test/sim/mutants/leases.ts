@@ -6,6 +6,7 @@ const RECLAIM = "src/core/reclaim.ts";
 const BACKOFF = "src/core/backoff.ts";
 const MOVES = "src/core/moves.ts";
 const ACK = "src/service/ack.ts";
+const SEGMENT = "src/core/segment.ts";
 
 const CHANGE = "src/service/change-leases.ts";
 
@@ -27,7 +28,13 @@ export const LEASE_MUTANTS: readonly Mutant[] = [
     "receives: from.receives + (request.leaving === undefined ? 1 : 0)",
     "receives: from.receives",
   ),
-  damage("C2", "reclaim-keeps-the-old", RECLAIM, "? leaseRemovals(lease.id)\n", "? []\n"),
+  damage(
+    "C2",
+    "reclaim-keeps-the-old",
+    SEGMENT,
+    "lease.pending.size) return leaseRemovals(lease.id);",
+    "lease.pending.size) return [];",
+  ),
   damage(
     "C3",
     "ack-of-anything-is-done",
@@ -35,6 +42,7 @@ export const LEASE_MUTANTS: readonly Mutant[] = [
     "pending?.has(member(lease, receipt.offset, receipt.tag)) === true",
     "pending?.size !== 0",
   ),
+  damage("A1", "split-is-forgotten", ACK, " && fields.s !== true", "", ["nooks"]),
   damage("A1", "doubt-is-done", ACK, "fields !== undefined && fields.u > now", "item !== null", [
     "letters",
   ]),
@@ -72,8 +80,8 @@ export const LEASE_MUTANTS: readonly Mutant[] = [
     "C4",
     "move-leaves-a-copy",
     MOVES,
-    "isWhole ? leaseRemovals(lease.id) : [discard(pendingName(lease.id), members)]",
-    "isWhole ? leaseRemovals(lease.id) : []",
+    "edits: memberRemovals(lease, members)",
+    "edits: isWhole ? memberRemovals(lease, members) : []",
   ),
   damage(
     "C4",

@@ -40,6 +40,14 @@ export const LETTER_MUTANTS: readonly Mutant[] = [
     "undefined as typeof intent",
   ),
   damage(
+    "C6",
+    "who-slept-moves-on",
+    DEAD,
+    "if (now >= dead.lease.until) break;",
+    "if (now < 0) break;",
+    ["nooks"],
+  ),
+  damage(
     "E1",
     "puts-without-the-name",
     ONCE,
