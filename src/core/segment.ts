@@ -190,7 +190,10 @@ const leaseFields = (lease: Lease) => ({
   ...(lease.isSplit ? { s: true } : {}),
 });
 
-export const leaseRemovals = (id: string): Edit[] => [remove(leaseName(id)), remove(pendingName(id))];
+export const leaseRemovals = (id: string): Edit[] => [
+  remove(leaseName(id)),
+  remove(pendingName(id)),
+];
 
 /** What takes members from a lease, unless by an ack. */
 export function memberRemovals(lease: Lease, members: ReadonlySet<string>): Edit[] {
