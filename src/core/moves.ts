@@ -78,6 +78,33 @@ export function planMove(
   return { lease: next, edits: [...edits, ...leaseEdits(next)], guards };
 }
 
+/**
+ * T1: of members of a lease that has run out, those that somebody else's lease keeps waiting: one of `others`,
+ * that lives, has something of their key before them. To extend them would make two holders of a key.
+ */
+export function overtaken(
+  lease: Lease,
+  members: ReadonlySet<string>,
+  others: Iterable<Lease>,
+  now: EpochMs,
+): ReadonlySet<string> {
+  const first = new Map<string, Offset>();
+  for (const other of others) {
+    if (other.until <= now || other.waiting || other.leaving !== undefined) continue;
+    for (const text of other.pending) {
+      const at = memberOffset(other, text);
+      const tag = memberTag(text);
+      if (at < (first.get(tag) ?? Number.POSITIVE_INFINITY)) first.set(tag, at);
+    }
+  }
+  return new Set(
+    [...members].filter((text) => {
+      const at = first.get(memberTag(text));
+      return at !== undefined && at < memberOffset(lease, text);
+    }),
+  );
+}
+
 /** What tells that a change was applied. */
 export type Sign =
   | { readonly is: "newLease"; readonly id: string }

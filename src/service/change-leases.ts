@@ -4,19 +4,23 @@
  * C4  A move is guarded by the presence of what it moves; if something was acked meanwhile, the
  *     segment is read again and that is dropped.
  * F1  A message that is not in the lease that its receipt names is looked for in the others.
+ * T1  Where order is kept, a lease that has run out is extended only as far as nobody has taken back
+ *     anything of its keys before; what a claim does meanwhile shows in the segment's version.
  */
 import { retryDelayMs } from "../core/backoff.ts";
 import { afterChange, isLaneError, LaneError } from "../core/errors.ts";
 import { holderOf } from "../core/follow.ts";
 import type { Reach } from "../core/follow.ts";
-import { planMove, planReleaseInOrder, shows } from "../core/moves.ts";
+import { LIMITS } from "../core/limits.ts";
+import { overtaken, planMove, planReleaseInOrder, shows } from "../core/moves.ts";
 import type { LeaseChange, Move, Sign } from "../core/moves.ts";
 import type { QueueRecord } from "../core/queue.ts";
 import type { Receipt } from "../core/receipt.ts";
 import { member, parseLease, parseSegment } from "../core/segment.ts";
 import type { Lease } from "../core/segment.ts";
+import { epochMs } from "../core/types.ts";
 import type { QueueName } from "../core/types.ts";
-import { absent, all } from "../store/port.ts";
+import { absent, all, equal } from "../store/port.ts";
 import type { Item } from "../store/port.ts";
 import type { ReceiptResult } from "./api.ts";
 import type { Bell } from "./bell.ts";
@@ -142,11 +146,13 @@ export class LeaseChanger {
     reach: Reach,
     item: Item,
   ): Planned | undefined {
-    const held = heldBy(receipts, leasesFor(group, receipts, item), reach);
+    const isOrdered = record.settings.order !== "none";
+    const found = heldBy(receipts, leasesFor(group, receipts, item), reach);
+    const held = isOrdered ? this.#inTime(group, found, reach, item) : found;
     const some = [...held].slice(0, LEASES_AT_ONCE);
     const named = some.reduce((sum, [, own]) => sum + own.length, 0);
     const moves = some.map(([lease, own]) => {
-      const members = new Set(own.map(({ offset, tag }) => member(lease, offset, tag)));
+      const members = membersOf(lease, own);
       const newId = () => newLeaseId(this.#deps);
       return { own, lease, move: planMove(lease, members, change, newId, named) };
     });
@@ -161,7 +167,12 @@ export class LeaseChanger {
           ? { is: "inPlace", leases: moves.map(({ move }) => move.lease) }
           : { is: "newLease", id: moved },
       edits: moves.flatMap(({ move }) => move.edits),
-      guards: moves.flatMap(({ move }) => move.guards),
+      guards: [
+        ...moves.flatMap(({ move }) => move.guards),
+        ...(isOrdered && some.some(([lease]) => this.#mayHaveRunOut(lease))
+          ? [equal(["version"], item["version"] as number)]
+          : []),
+      ],
       answers: new Map(
         moves.flatMap(({ own, move: { lease } }) =>
           own.map((receipt): [Receipt, ReceiptResult] => [
@@ -174,6 +185,27 @@ export class LeaseChanger {
       ),
       rest: [...held].slice(LEASES_AT_ONCE).flatMap(([, own]) => own),
     };
+  }
+
+  /** T1: the receipts whose messages nobody else keeps waiting. */
+  #inTime(group: SegmentReceipts, held: Held, reach: Reach, item: Item): Held {
+    if (![...held.keys()].some((lease) => this.#mayHaveRunOut(lease))) return held;
+    const { leases } = parseSegment(group.start, item);
+    const own = new Set([...heldBy(group.receipts, leases, reach).keys()].map(({ id }) => id));
+    const others = [...leases.values()].filter(({ id }) => !own.has(id));
+    const now = epochMs(this.#deps.clock.now() - this.#deps.skewMarginMs);
+    const inTime = [...held].map(([lease, receipts]): [Lease, readonly Receipt[]] => {
+      const late = this.#mayHaveRunOut(lease)
+        ? overtaken(lease, membersOf(lease, receipts), others, now)
+        : NOTHING;
+      return [lease, receipts.filter(({ offset, tag }) => !late.has(member(lease, offset, tag)))];
+    });
+    return new Map(inTime.filter(([, receipts]) => receipts.length > 0));
+  }
+
+  /** By when a request could be carried out. */
+  #mayHaveRunOut({ until }: Lease): boolean {
+    return until <= this.#deps.clock.now() + LIMITS.requestTimeoutMs;
   }
 
   /** What receipts of several leases come to where order is kept. */
@@ -288,10 +320,10 @@ const renewed = (
 ): string =>
   sealed({ ...receipt, lease: id, entry, ...(attempt === undefined ? {} : { attempt }) }, secret);
 
+const NOTHING: ReadonlySet<string> = new Set();
+
+const membersOf = (lease: Lease, receipts: readonly Receipt[]): ReadonlySet<string> =>
+  new Set(receipts.map(({ offset, tag }) => member(lease, offset, tag)));
+
 const membersByLease = (held: Held): ReadonlyMap<string, ReadonlySet<string>> =>
-  new Map(
-    [...held].map(([lease, receipts]) => [
-      lease.id,
-      new Set(receipts.map(({ offset, tag }) => member(lease, offset, tag))),
-    ]),
-  );
+  new Map([...held].map(([lease, receipts]) => [lease.id, membersOf(lease, receipts)]));

@@ -16,6 +16,7 @@ import {
   text,
 } from "./fixture.ts";
 import type { World } from "./fixture.ts";
+import { first, isSegmentUpdate, tampered } from "./tampered.ts";
 
 let world: World;
 let service: Service;
@@ -42,12 +43,12 @@ const pick = (messages: readonly ReceivedMessage[], ...names: string[]) =>
 describe("a key's messages", () => {
   test("come in the order of their sends, and to one holder at a time", async () => {
     await send("a1", "b1", "a2", "c1", "b2");
-    const first = await receive(2);
-    expect(bodies(first)).toEqual(["a1", "b1"]);
+    const held = await receive(2);
+    expect(bodies(held)).toEqual(["a1", "b1"]);
     expect(bodies(await receive())).toEqual(["c1"]);
-    await ack(pick(first, "a1"));
+    await ack(pick(held, "a1"));
     expect(bodies(await receive())).toEqual(["a2"]);
-    await ack(pick(first, "b1"));
+    await ack(pick(held, "b1"));
     expect(bodies(await receive())).toEqual(["b2"]);
     expect(await receive()).toEqual([]);
   });
@@ -141,6 +142,38 @@ describe("what comes back", () => {
     expect(await receive()).toEqual([]);
     await world.advance(60_000);
     expect(bodies(await receive())).toEqual(["a1", "a2"]);
+  });
+
+  test("run out and partly taken back: its holder extends nothing of the key behind that", async () => {
+    await send("a1", "a2", "a3", "b1");
+    const late = await receive(4, { leaseSeconds: 10 });
+    await world.advance(10_000);
+    expect(bodies(await receive(1))).toEqual(["a1"]);
+    const extended = await service.extend(Q, receiptsOf(late), { leaseSeconds: 60 });
+    expect(statusesOf(extended)).toEqual(["gone", "gone", "gone", "done"]);
+  });
+
+  test("run out and extended by its holder all the same: nobody else gets any of the key", async () => {
+    await send("a1", "a2", "a3");
+    const late = await receive(3, { leaseSeconds: 10 });
+    await world.advance(10_000);
+    const own = receiptsOf(late);
+    expect(statusesOf(await service.extend(Q, own, { leaseSeconds: 60 }))).toEqual([
+      "done",
+      "done",
+      "done",
+    ]);
+    expect(await receive()).toEqual([]);
+  });
+
+  test("run out and taken back while its holder extends what is behind it: that is gone", async () => {
+    await send("a1", "a2");
+    const late = await receive(2, { leaseSeconds: 10 });
+    await world.advance(10_000);
+    const meets = first(1, isSegmentUpdate, { before: () => receive(1) });
+    const slow = world.instance(tampered(world.store, meets).store);
+    const extended = slow.extend(Q, receiptsOf(pick(late, "a2")), { leaseSeconds: 60 });
+    expect(statusesOf(await world.through(extended))).toEqual(["gone"]);
   });
 
   test("run out, and one before it is released: that it ran out counts as an attempt", async () => {

@@ -556,7 +556,9 @@ export class Auditor {
         ? span.from
         : span.from + leaseSeconds * 1_000 + this.#bounds.skewMarginMs - 2 * this.#bounds.skewMs;
     lease.touchedAt = Infinity;
-    if (!isStray) this.#checkExtended(lease, span);
+    if (isStray || lease.untilLow <= span.to) return;
+    this.#checkExtended(lease, span);
+    this.#order.extended(lease, span);
   }
 
   /** What was given to somebody else before the extension was confirmed was not its to extend (C4). */
@@ -572,7 +574,7 @@ export class Auditor {
         !one.over &&
         one.touchedAt > span.to,
     );
-    if (other === undefined || message.ackedAt !== Infinity || lease.untilLow <= span.to) return;
+    if (other === undefined || message.ackedAt !== Infinity) return;
     throw new Violation(
       "overlap",
       `m${message.number} (${lease.place}): leased by a call that ended at ${other.span.to} until ${other.untilLow}, and the lease before it extended by ${span.to}`,

@@ -25,6 +25,7 @@ const SCENES: readonly ((stage: Stage) => Promise<void>)[] = [
   heldBeforeOthers,
   splitInDoubt,
   movedAsleep,
+  extendedLate,
 ];
 
 /** L8: two entries come one after the other while somebody reads, who sees the second without the first. */
@@ -176,6 +177,39 @@ async function movedAsleep(stage: Stage): Promise<void> {
     sleeper.instance.thaw();
   }
   await moved;
+}
+
+/**
+ * T1: a holder extends what it has of a key behind what somebody else has taken back since its lease ran out,
+ * or takes back while its request is under way.
+ */
+async function extendedLate(stage: Stage): Promise<void> {
+  const { sim, operations } = stage;
+  const { random, scheduler } = sim;
+  const queue = await made(stage, {
+    order: "key",
+    retentionSeconds: DAY_SECONDS,
+    leaseSeconds: 30,
+    lanes: 1,
+  });
+  operations.key = "a";
+  for (let left = random.int(1, 2); left > 0; left -= 1)
+    await operations.send(queue, random.int(1, 3));
+  const given = await operations.receiveFrom(queue, { max: 10, leaseSeconds: 1 });
+  if (given === undefined || given.length < 2) return;
+  await scheduler.sleep(SECOND + sim.skewMarginMs + 2 * sim.plan.skewMs + 100);
+  const takeBack = () => operations.receiveFrom(queue, { max: 1, leaseSeconds: 60 });
+  const extend = () => operations.extendAll(given.slice(1), 60);
+  if (random.chance(0.5)) {
+    await takeBack();
+    await extend();
+    return;
+  }
+  sim.world.ambush = { pk: "cursor#", on: "writes", chance: 1, does: "slow", once: true };
+  const extended = extend();
+  await sprung(sim);
+  await takeBack();
+  await extended;
 }
 
 /** For so long others leave alone what somebody moves. */

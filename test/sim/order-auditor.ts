@@ -5,7 +5,7 @@
  * been acked, dead-lettered or lost by its age, or stands before it in the same answer; and while nobody
  * else surely holds one of its key.
  */
-import type { Delivered, Sent } from "./ledger.ts";
+import type { Delivered, Sent, Span } from "./ledger.ts";
 import { Violation } from "./violation.ts";
 
 export class OrderAuditor {
@@ -51,6 +51,32 @@ export class OrderAuditor {
         throw new Violation(
           "order",
           `m${message.number} of ${message.key} is delivered by a call that ended at ${span.to}, while m${other.number} is leased until ${holder.untilLow}`,
+        );
+    }
+  }
+
+  /** T1: nothing of its key before it was given to somebody else while it was extended, or before that. */
+  extended(lease: Delivered, span: Span): void {
+    const { message } = lease;
+    const isHome = lease.in === message.queue && lease.place === message.id;
+    if (message.key === undefined || !isHome || lease.isDrained) return;
+    for (const other of this.#sameKey(message)) {
+      if (!isSurelyBefore(other, message) || this.#isPerhapsDone(other, span.to)) continue;
+      const holder = other.deliveries.find(
+        (one) =>
+          one.in === lease.in &&
+          one.place === other.id &&
+          !one.isDrained &&
+          one.span.from > lease.span.to &&
+          one.span.to < span.to &&
+          one.untilLow > span.to &&
+          one.touchedAt > span.to &&
+          !one.over,
+      );
+      if (holder !== undefined)
+        throw new Violation(
+          "order",
+          `m${message.number} of ${message.key} is extended by ${span.to}, while m${other.number} before it is leased until ${holder.untilLow}`,
         );
     }
   }

@@ -80,6 +80,12 @@ export const REGRESSIONS: readonly (ScheduleKey & { readonly found: string })[] 
       "a release took an attempt back that another holder had let run out, of a message of the key behind",
   },
   {
+    kind: "ordered",
+    seed: 962490088,
+    found:
+      "a late extension held a message of a key of which somebody else had taken back the first",
+  },
+  {
     kind: "handles",
     seed: 961368404,
     found:

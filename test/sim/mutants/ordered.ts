@@ -7,6 +7,7 @@ const RECLAIM = "src/core/ordered-reclaim.ts";
 const FRESH = "src/core/ordered-fresh.ts";
 const WRITER = "src/service/lane-writer.ts";
 const CHOICE = "src/service/lane-choice.ts";
+const CHANGE = "src/service/change-leases.ts";
 
 const damage = damages(["ordered"]);
 
@@ -25,6 +26,22 @@ export const ORDERED_MUTANTS: readonly Mutant[] = [
     "blockAll(work, lease);\n    letGo(",
     "letGo(",
     ["corners"],
+  ),
+  damage(
+    "T1",
+    "late-extensions-go-by-others",
+    CHANGE,
+    "isOrdered ? this.#inTime(group, found, reach, item) : found",
+    "found",
+    ["nooks"],
+  ),
+  damage(
+    "T1",
+    "claims-meanwhile-are-overlooked",
+    CHANGE,
+    'equal(["version"], item["version"] as number)',
+    "",
+    ["nooks"],
   ),
   damage(
     "T2",
