@@ -13,14 +13,26 @@
  * I3  Nothing is answered from a state that neither the journal nor the engine has confirmed.
  * I4  Of an item whose write failed nothing is known: it is read anew, or the next write decides by its
  *     own condition.
- * I5  A query is asked of the engine when that has all of the partition. One that begins behind the
- *     partition's end (`partition-ends.ts`) shows nothing and is not asked.
+ * I5  A query shows what the engine has, and over it what waits for the engine as the query begins and as it
+ *     ends (`overlay.ts`). One that begins behind the partition's end (`partition-ends.ts`) shows nothing
+ *     and is not asked.
  */
 import { LRUCache } from "lru-cache";
 import { isLaneError, LaneError } from "../core/errors.ts";
 import { edited, holds, refuseOverlaps } from "../store/memory-rules.ts";
-import type { Condition, Edit, Item, Key, Store, TableName, WriteResult } from "../store/port.ts";
+import type {
+  Condition,
+  Edit,
+  Item,
+  Key,
+  QueryPage,
+  QueryRange,
+  Store,
+  TableName,
+  WriteResult,
+} from "../store/port.ts";
 import { checkedItemBytes, itemBytes, storedItem } from "../store/values.ts";
+import { laidOver, withRoom } from "./overlay.ts";
 import { PartitionEnds } from "./partition-ends.ts";
 import type { WriteBehind } from "./write-behind.ts";
 
@@ -312,15 +324,32 @@ export function createItemCommits(options: ItemCommitsOptions): Store {
       void work.then(resolve, reject).finally(cancel);
     });
 
+  /** I5 */
+  async function overlaid(table: TableName, pk: string, range: QueryRange): Promise<QueryPage> {
+    // What the engine gets while it is asked, it may have got too late.
+    const before = behind.changes(table, pk);
+    let asked = withRoom(range, before);
+    for (;;) {
+      const shown = await inTime(store.query(table, pk, asked));
+      const after = behind.changes(table, pk);
+      if (before === undefined && after === undefined) return shown;
+      const changes = new Map([...(before ?? []), ...(after ?? [])]);
+      const page = laidOver(shown, range, changes);
+      const last = shown.items.at(-1)?.sk;
+      // No page is empty that is not the last: all that this one showed has gone meanwhile.
+      if (page.items.length > 0 || !page.more || last === undefined) return page;
+      const rest = range.reverse === true ? { to: last } : { from: last };
+      asked = { ...withRoom(range, changes), ...rest };
+    }
+  }
+
   const query: Store["query"] = async (table, pk, range) => {
     const { from, reverse = false } = range;
     if (from !== undefined && !reverse && ends.isBehind(table, { pk, sk: from }))
       return { items: [], more: false };
     // K1: before any waiting, so that whatever is put meanwhile moves the end.
     const learn = ends.look(table, pk, range);
-    const reached = behind.reached(table, pk);
-    if (reached !== undefined) await inTime(reached);
-    const page = await inTime(store.query(table, pk, range));
+    const page = await overlaid(table, pk, range);
     learn(page);
     return page;
   };

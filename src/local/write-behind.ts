@@ -3,7 +3,7 @@
  * a little later, all that has happened to an item meanwhile as one write.
  *
  * J3  An item's state counts from when the journal has it, and stands here until the engine has it.
- * J4  Of an item, one write is under way at a time, so that none comes after a later one.
+ * J4  One flush is under way at a time, and an item is once in it, so that no state comes after a later one.
  * J5  While a journal that may be read again holds something of an item, whatever changes the item goes
  *     through the journal, or reading would bring an older state back.
  * J6  A journal goes when the engine has all that it holds, down to the disk.
@@ -12,6 +12,7 @@
 import { LaneError } from "../core/errors.ts";
 import type { Item, Key, TableName } from "../store/port.ts";
 import type { Journal } from "./journal.ts";
+import type { Changes } from "./overlay.ts";
 
 /** What an item is from now on; `undefined`: there is none. */
 export interface Change {
@@ -38,6 +39,7 @@ export interface WriteBehindOptions {
 interface Waiting {
   readonly name: string;
   readonly partition: string;
+  readonly sk: string;
   readonly item: Item | undefined;
   readonly line: string;
 }
@@ -53,7 +55,6 @@ export class WriteBehind {
   readonly #options: WriteBehindOptions;
   readonly #waiting = new Map<string, Waiting>();
   readonly #byPartition = new Map<string, Set<string>>();
-  readonly #underWay = new Map<string, Promise<unknown>>();
   #characters = 0;
   /** Names in the journal's file that is written now, and in those before it (J5). */
   readonly #named = new Set<string>();
@@ -109,15 +110,22 @@ export class WriteBehind {
     }
     for (const [index, { name, table, key, item }] of changes.entries()) {
       if (journal !== undefined) this.#named.add(name);
-      this.#add({ name, partition: `${table}/${key.pk}`, item, line: lines[index] ?? "" });
+      const partition = `${table}/${key.pk}`;
+      this.#add({ name, partition, sk: key.sk, item, line: lines[index] ?? "" });
     }
     this.#plan(FLUSH_MS);
   }
 
-  /** Before the engine is asked about a partition; `undefined`: it has all of it. @throws LaneError */
-  reached(table: TableName, pk: string): Promise<void> | undefined {
+  /** What of a partition waits for the engine; `undefined`: it has all of it. */
+  changes(table: TableName, pk: string): Changes | undefined {
     const names = this.#byPartition.get(`${table}/${pk}`);
-    return names === undefined ? undefined : this.#reach([...names]);
+    if (names === undefined) return undefined;
+    const changes = new Map<string, Item | undefined>();
+    for (const name of names) {
+      const waiting = this.#waiting.get(name);
+      if (waiting !== undefined) changes.set(waiting.sk, waiting.item);
+    }
+    return changes;
   }
 
   /** Leaves no journal behind, unless the engine does not take what is in it. */
@@ -127,11 +135,6 @@ export class WriteBehind {
     if (journal !== undefined) this.#turn(journal);
     await this.#flush();
     this.#cancel?.();
-  }
-
-  async #reach(names: readonly string[]): Promise<void> {
-    if (await this.#carry(names)) return;
-    throw unwritable();
   }
 
   #add(waiting: Waiting): void {
@@ -192,9 +195,6 @@ export class WriteBehind {
     for (let at = 0; at < names.length;) {
       const batch = this.#batchOf(names, at);
       at += batch.length;
-      // J4
-      for (let busy = this.#busy(batch); busy.length > 0; busy = this.#busy(batch))
-        await Promise.all(busy);
       const all = batch.flatMap((name) => this.#waiting.get(name) ?? []);
       if (all.length > 0 && !(await this.#send(all))) isDone = false;
     }
@@ -211,21 +211,13 @@ export class WriteBehind {
     return names.slice(at, end);
   }
 
-  #busy(names: readonly string[]): Promise<unknown>[] {
-    return names.flatMap((name) => this.#underWay.get(name) ?? []);
-  }
-
   async #send(all: readonly Waiting[]): Promise<boolean> {
-    const work = this.#options
+    const done = await this.#options
       .carry(all.map(({ line }) => line))
       .catch((): readonly boolean[] => []);
-    for (const { name } of all) this.#underWay.set(name, work);
-    const done = await work;
-    for (const [index, waiting] of all.entries()) {
-      this.#underWay.delete(waiting.name);
+    for (const [index, waiting] of all.entries())
       if (done[index] === true && this.#waiting.get(waiting.name) === waiting)
         this.#remove(waiting.name);
-    }
     if (this.#characters < WAITING_CHARACTERS_MAX)
       for (const enter of this.#forRoom.splice(0)) enter();
     return all.every((_, index) => done[index] === true);

@@ -8,7 +8,7 @@ import { WriteBehind } from "../../src/local/write-behind.ts";
 import type { Change } from "../../src/local/write-behind.ts";
 import { createMemoryStore } from "../../src/store/memory.ts";
 import { absent, add, discard, equal, set } from "../../src/store/port.ts";
-import type { Item, Store } from "../../src/store/port.ts";
+import type { Item, QueryPage, Store } from "../../src/store/port.ts";
 
 const KEY = { pk: "cursor#q#0", sk: "-" };
 const OLD = { wantOld: true };
@@ -91,6 +91,7 @@ function watched() {
   };
   return {
     commits,
+    behind,
     memory,
     asked,
     kept,
@@ -258,14 +259,54 @@ describe("of an item that is known", () => {
 });
 
 describe("a query", () => {
-  test("is asked when the engine has all of the partition (I5)", async () => {
-    const { commits, apply, asked } = await known();
+  test("shows what waits for the engine, too (I5)", async () => {
+    const { commits, memory, apply, asked } = await known();
     await commits.update("lanes", KEY, [set(["n"], 1)]);
     const page = commits.query("lanes", KEY.pk, { consistent: true });
     await sent();
     await apply();
     expect((await page).items).toEqual([{ ...KEY, n: 1 }]);
+    expect(memory.peek("lanes", KEY)).not.toMatchObject({ n: 1 });
     expect(asked).toEqual(["query"]);
+  });
+
+  test("shows what goes to the engine while it is under way, though that has not seen it yet", async () => {
+    const { commits, memory, behind, flush } = await known();
+    await commits.update("lanes", KEY, [set(["n"], 1)]);
+    let answer: (page: QueryPage) => void = () => {};
+    const slow = createItemCommits({
+      store: { ...memory, query: () => new Promise((resolve) => (answer = resolve)) },
+      behind,
+      timeoutMs: 5_000,
+      after: () => () => {},
+      soon: setImmediate,
+    });
+    const page = slow.query("lanes", KEY.pk, { consistent: true });
+    await flush();
+    answer({ items: [{ ...KEY, n: 0 }], more: false });
+    expect((await page).items).toEqual([{ ...KEY, n: 1 }]);
+  });
+
+  test.each([
+    [false, "1", "2"],
+    [true, "4", "3"],
+  ] as const)("has no empty page before its last, reversed %s", async (reverse, gone, left) => {
+    const { commits, memory, apply, asked } = watched();
+    for (const sk of ["1", "2", "3", "4"]) await memory.put("lanes", { pk: KEY.pk, sk });
+    const range = { consistent: true, limit: 1, reverse };
+    const read = commits.get("lanes", { pk: KEY.pk, sk: gone }, { consistent: true });
+    await apply();
+    await read;
+    const page = commits.query("lanes", KEY.pk, range);
+    await commits.delete("lanes", { pk: KEY.pk, sk: gone });
+    await apply();
+    await apply();
+    expect(await page).toMatchObject({ items: [{ sk: left }], more: true });
+    // Asked with what has gone in mind, once is enough.
+    const again = commits.query("lanes", KEY.pk, range);
+    await apply();
+    expect(await again).toMatchObject({ items: [{ sk: left }], more: true });
+    expect(asked).toEqual(["get", "query", "query", "query"]);
   });
 
   test("shows where the partition ends: what is put behind it is known to be new (K1)", async () => {
@@ -398,8 +439,8 @@ test("what is put where there was nothing is put once, and seen by whoever looks
   );
 });
 
-test("what is put while a query waits for the engine stays, though that did not show it (K1)", async () => {
-  const { commits, apply, gate, flush } = watched();
+test("what is put while a query is under way stays, and is shown (K1, I5)", async () => {
+  const { commits, apply, flush } = watched();
   const pk = "log#q#0";
   const later = { pk, sk: "2", body: new Uint8Array(1) };
   const absentYet = commits.get("lanes", later, { consistent: true });
@@ -408,15 +449,11 @@ test("what is put while a query waits for the engine stays, though that did not 
   const before = commits.put("lanes", { pk, sk: "1" }, absent("pk"));
   await apply();
   await before;
-  await commits.update("lanes", { pk, sk: "1" }, [set(["n"], 1)]);
-  let open = (): void => {};
-  gate.opens = new Promise((resolve) => (open = resolve));
   const page = commits.query("lanes", pk, { consistent: true });
   expect(await commits.put("lanes", later, absent("pk"))).toMatchObject({ ok: true });
-  open();
   await sent();
   await apply();
-  expect((await page).items).toHaveLength(1);
+  expect((await page).items).toHaveLength(2);
   await flush();
   const again = commits.put("lanes", later, absent("pk"));
   await sent();
