@@ -46,8 +46,9 @@ interface Waiting {
 
 const FLUSH_MS = 200;
 const RETRY_MS = 1_000;
-const CARRY_LINES = 64;
-const CARRY_CHARACTERS = 256 * 1024;
+/** At once: what is asked of the engine meanwhile waits until it has them. */
+const CARRY_LINES = 16;
+const CARRY_CHARACTERS = 64 * 1024;
 const JOURNAL_BYTES = 8 * 1024 * 1024;
 const WAITING_CHARACTERS_MAX = 16 * 1024 * 1024;
 

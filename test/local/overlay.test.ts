@@ -20,7 +20,7 @@ const over = (
       Object.entries(changes).map(([sk, n]) => [sk, n === undefined ? undefined : item(sk, n)]),
     ),
   );
-  return [page.items.map(({ sk, n }) => `${sk}:${String(n)}`).join(" "), page.more];
+  return [page.items.map(({ sk, n }) => `${sk}:${n as number}`).join(" "), page.more];
 };
 
 describe("a page shows what waits for the engine", () => {
