@@ -43,14 +43,14 @@ function follow(work: Work, tag: string): void {
       const message = entry.messages?.[index];
       if (message === undefined || work.tagOf(message) !== tag) continue;
       const counts = message.expiresAt > input.now || work.expiredTo !== undefined;
-      const verdict = counts && input.accepts(message);
-      if (verdict === "notLoaded") {
+      const verdict = input.accepts(message);
+      if (counts && verdict === "notLoaded") {
         work.held.set(tag, { entry: entry.offset, index, count });
         block(work, tag, at);
         work.more = true;
         return;
       }
-      if (counts && !verdict) continue;
+      if (verdict === false) continue;
       if (!settles(work, tag, { offset: at, message }, entry.offset)) {
         work.held.set(tag, { entry: entry.offset, index, count });
         return;
@@ -101,7 +101,10 @@ function passes(work: Work, entry: LogEntry): boolean {
   if (message === undefined || work.picked.has(work.head)) return true;
   const isPassed = work.head < work.pickedTo;
   const hasExpired = message.expiresAt <= input.now;
-  if (hasExpired && work.expiredTo === undefined) return true;
+  if (hasExpired && work.expiredTo === undefined) {
+    passExpired(work, message);
+    return true;
+  }
   const verdict = input.accepts(message);
   if (verdict !== true) return verdict === false;
   if (hasExpired) {
@@ -137,6 +140,14 @@ function passes(work: Work, entry: LogEntry): boolean {
       : { ...held, count: held.count + 1 },
   );
   return true;
+}
+
+/** Behind a held place it is come to once more, and counts until then. */
+function passExpired(work: Work, message: Placed["message"]): void {
+  const tag = work.tagOf(message);
+  const held = work.held.get(tag);
+  if (held !== undefined && work.input.accepts(message) !== false)
+    work.held.set(tag, { ...held, count: held.count + 1 });
 }
 
 const earlier = <T extends number>(a: T | undefined, b: T): T => (a === undefined || b < a ? b : a);

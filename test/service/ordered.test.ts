@@ -153,6 +153,28 @@ describe("what comes back", () => {
     expect(statusesOf(extended)).toEqual(["gone", "gone", "gone", "done"]);
   });
 
+  test("expired before the head passed by are taken off the depth no more often than counted", async () => {
+    await send("a1");
+    const first = await receive();
+    await send("a2");
+    expect(await receive()).toEqual([]);
+    await service.send(Q, [{ ...keyed("a3"), ttlSeconds: 5 }]);
+    await world.advance(6_000);
+    await send("a4", "a5", "a6");
+    expect(await receive()).toEqual([]);
+    await ack(first);
+    for (const [name, left] of [
+      ["a2", 3],
+      ["a4", 2],
+      ["a5", 1],
+    ] as const) {
+      const next = await receive(1);
+      expect(bodies(next)).toEqual([name]);
+      await ack(next);
+      expect((await service.getQueue(Q)).depth.ready).toBe(left);
+    }
+  });
+
   test("run out and extended by its holder all the same: nobody else gets any of the key", async () => {
     await send("a1", "a2", "a3");
     const late = await receive(3, { leaseSeconds: 10 });

@@ -5,6 +5,7 @@
 import type { QueueName } from "../../src/core/types.ts";
 import { drawCornerFaults, leavePurge, runScene, stranger } from "./corners.ts";
 import type { FaultPlan } from "./faults.ts";
+import type { Incarnation } from "./ledger.ts";
 import type { Operations } from "./operations.ts";
 import type { Random } from "./random.ts";
 import type { Simulation } from "./simulation.ts";
@@ -118,14 +119,7 @@ async function extendedInDoubt(stage: Stage): Promise<void> {
 async function splitInDoubt(stage: Stage): Promise<void> {
   const { sim, operations } = stage;
   const { random } = sim;
-  await operations.create(DEAD, { retentionSeconds: 20 * DAY_SECONDS, lanes: 1 }, true);
-  const queue = await made(stage, {
-    retentionSeconds: DAY_SECONDS,
-    leaseSeconds: 60,
-    lanes: 1,
-    maxReceives: 1,
-    deadLetter: { queue: DEAD },
-  });
+  const queue = await mortal(stage, { leaseSeconds: 60, deadSeconds: 20 * DAY_SECONDS });
   await operations.send(queue, random.int(2, 4));
   const given = await operations.receiveFrom(queue, { max: 10, leaseSeconds: 120 });
   if (given === undefined || given.length < 2) return;
@@ -145,14 +139,7 @@ async function splitInDoubt(stage: Stage): Promise<void> {
 async function movedAsleep(stage: Stage): Promise<void> {
   const { sim, operations } = stage;
   const { random, scheduler } = sim;
-  await operations.create(DEAD, { retentionSeconds: 120, lanes: 1 }, true);
-  const queue = await made(stage, {
-    retentionSeconds: DAY_SECONDS,
-    leaseSeconds: 1,
-    lanes: 1,
-    maxReceives: 1,
-    deadLetter: { queue: DEAD },
-  });
+  const queue = await mortal(stage, { leaseSeconds: 1, deadSeconds: 120 });
   await operations.send(queue, random.int(1, 3));
   await operations.receiveFrom(queue, { max: 10, leaseSeconds: 1 });
   await scheduler.sleep(2 * SECOND + sim.skewMarginMs + 2 * sim.plan.skewMs);
@@ -210,6 +197,21 @@ async function extendedLate(stage: Stage): Promise<void> {
   await sprung(sim);
   await takeBack();
   await extended;
+}
+
+/** A queue whose messages die with their first lease. */
+async function mortal(
+  stage: Stage,
+  { leaseSeconds, deadSeconds }: { leaseSeconds: number; deadSeconds: number },
+): Promise<Incarnation> {
+  await stage.operations.create(DEAD, { retentionSeconds: deadSeconds, lanes: 1 }, true);
+  return made(stage, {
+    retentionSeconds: DAY_SECONDS,
+    leaseSeconds,
+    lanes: 1,
+    maxReceives: 1,
+    deadLetter: { queue: DEAD },
+  });
 }
 
 /** For so long others leave alone what somebody moves. */

@@ -86,6 +86,12 @@ export const REGRESSIONS: readonly (ScheduleKey & { readonly found: string })[] 
       "a late extension held a message of a key of which somebody else had taken back the first",
   },
   {
+    kind: "ordered",
+    seed: 963351608,
+    found:
+      "what had expired when the head passed it by was not counted among what is held, but taken off there",
+  },
+  {
     kind: "handles",
     seed: 961368404,
     found:
