@@ -251,6 +251,7 @@ export function carryOver(segments: readonly Segment[], start: Offset): Segment[
 const SEGMENT_BASE_BYTES = 150;
 const LEASE_BASE_BYTES = 72;
 const ATTEMPT_BYTES = 12;
+const SPLIT_BYTES = 3;
 
 export const leaseBytes = (members: Iterable<string>): number => {
   let bytes = LEASE_BASE_BYTES;
@@ -263,6 +264,9 @@ export const memberBytes = (text: string): number => text.length + 1;
 export function segmentBytes(segment: Segment): number {
   let bytes = SEGMENT_BASE_BYTES + segment.spent.length * LEASE_BASE_BYTES;
   for (const lease of segment.leases.values())
-    bytes += leaseBytes(lease.pending) + (lease.attempt === undefined ? 0 : ATTEMPT_BYTES);
+    bytes +=
+      leaseBytes(lease.pending) +
+      (lease.attempt === undefined ? 0 : ATTEMPT_BYTES) +
+      (lease.isSplit ? SPLIT_BYTES : 0);
   return bytes + heldBytes(segment.held);
 }

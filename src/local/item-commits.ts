@@ -14,8 +14,8 @@
  * I4  Of an item whose write failed nothing is known: it is read anew, or the next write decides by its
  *     own condition.
  * I5  A query shows what the engine has, and over it what waits for the engine as the query begins and as it
- *     ends (`overlay.ts`). One that begins behind the partition's end (`partition-ends.ts`) shows nothing
- *     and is not asked.
+ *     ends (`overlay.ts`). One that begins behind the end of what it could show (`partition-ends.ts`) is
+ *     not asked.
  */
 import { LRUCache } from "lru-cache";
 import { isLaneError, LaneError } from "../core/errors.ts";
@@ -327,13 +327,12 @@ export function createItemCommits(options: ItemCommitsOptions): Store {
   /** I5 */
   async function overlaid(table: TableName, pk: string, range: QueryRange): Promise<QueryPage> {
     // What the engine gets while it is asked, it may have got too late.
-    const before = behind.changes(table, pk);
-    let asked = withRoom(range, before);
+    const changes = new Map(behind.changes(table, pk, range));
+    let asked = withRoom(range, changes);
     for (;;) {
       const shown = await inTime(store.query(table, pk, asked));
-      const after = behind.changes(table, pk);
-      if (before === undefined && after === undefined) return shown;
-      const changes = new Map([...(before ?? []), ...(after ?? [])]);
+      for (const [sk, item] of behind.changes(table, pk, range)) changes.set(sk, item);
+      if (changes.size === 0) return shown;
       const page = laidOver(shown, range, changes);
       const last = shown.items.at(-1)?.sk;
       // No page is empty that is not the last: all that this one showed has gone meanwhile.
@@ -344,9 +343,7 @@ export function createItemCommits(options: ItemCommitsOptions): Store {
   }
 
   const query: Store["query"] = async (table, pk, range) => {
-    const { from, reverse = false } = range;
-    if (from !== undefined && !reverse && ends.isBehind(table, { pk, sk: from }))
-      return { items: [], more: false };
+    if (ends.isPast(table, pk, range)) return { items: [], more: false };
     // K1: before any waiting, so that whatever is put meanwhile moves the end.
     const learn = ends.look(table, pk, range);
     const page = await overlaid(table, pk, range);

@@ -18,8 +18,7 @@ export function laidOver(page: QueryPage, range: QueryRange, changes: Changes): 
   const items = new Map(page.items.map((item) => [item.sk, item]));
   let isChanged = false;
   for (const [sk, item] of changes) {
-    if (low !== undefined && compareKeys(sk, low) < 0) continue;
-    if (high !== undefined && compareKeys(sk, high) > 0) continue;
+    if (!isWithin(sk, low, high)) continue;
     isChanged = true;
     if (item === undefined) items.delete(sk);
     else items.set(sk, item);
@@ -34,11 +33,13 @@ export function laidOver(page: QueryPage, range: QueryRange, changes: Changes): 
 }
 
 /** What the engine is asked, so that as many as are wanted are left when what has gone is taken out. */
-export function withRoom(range: QueryRange, changes: Changes = NONE): QueryRange {
-  if (range.limit === undefined || changes.size === 0) return range;
+export function withRoom(range: QueryRange, changes: Changes): QueryRange {
+  if (range.limit === undefined) return range;
   let gone = 0;
   for (const item of changes.values()) if (item === undefined) gone += 1;
   return gone === 0 ? range : { ...range, limit: range.limit + gone };
 }
 
-const NONE: Changes = new Map();
+export const isWithin = (sk: string, from: string | undefined, to: string | undefined): boolean =>
+  (from === undefined || compareKeys(sk, from) >= 0) &&
+  (to === undefined || compareKeys(sk, to) <= 0);

@@ -10,8 +10,9 @@
  * J7  What waits for the engine is bounded; beyond that, callers wait with it.
  */
 import { LaneError } from "../core/errors.ts";
-import type { Item, Key, TableName } from "../store/port.ts";
+import type { Item, Key, QueryRange, TableName } from "../store/port.ts";
 import type { Journal } from "./journal.ts";
+import { isWithin } from "./overlay.ts";
 import type { Changes } from "./overlay.ts";
 
 /** What an item is from now on; `undefined`: there is none. */
@@ -117,14 +118,13 @@ export class WriteBehind {
     this.#plan(FLUSH_MS);
   }
 
-  /** What of a partition waits for the engine; `undefined`: it has all of it. */
-  changes(table: TableName, pk: string): Changes | undefined {
-    const names = this.#byPartition.get(`${table}/${pk}`);
-    if (names === undefined) return undefined;
+  /** What waits for the engine of a partition, within a range. */
+  changes(table: TableName, pk: string, { from, to }: Pick<QueryRange, "from" | "to">): Changes {
     const changes = new Map<string, Item | undefined>();
-    for (const name of names) {
+    for (const name of this.#byPartition.get(`${table}/${pk}`) ?? []) {
       const waiting = this.#waiting.get(name);
-      if (waiting !== undefined) changes.set(waiting.sk, waiting.item);
+      if (waiting === undefined || !isWithin(waiting.sk, from, to)) continue;
+      changes.set(waiting.sk, waiting.item);
     }
     return changes;
   }

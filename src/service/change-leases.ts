@@ -25,18 +25,20 @@ import type { Item } from "../store/port.ts";
 import type { ReceiptResult } from "./api.ts";
 import type { Bell } from "./bell.ts";
 import type { Catalog } from "./catalog.ts";
-import { newLeaseId } from "./deps.ts";
+import { backoffMs, newLeaseId } from "./deps.ts";
 import type { Deps } from "./deps.ts";
 import type { Moved } from "./moved.ts";
 import { byReceipt, memberOf, PARTLY, sealed } from "./receipts.ts";
 import type { SegmentReceipts } from "./receipts.ts";
 
-const ATTEMPTS = 5;
+const ATTEMPTS = 8;
 const LEASES_AT_ONCE = 16;
 
 interface Planned extends Pick<Move, "edits" | "guards"> {
   readonly sign: Sign;
   readonly answers: ReadonlyMap<Receipt, ReceiptResult>;
+  /** Any claim of the segment refuses it. */
+  readonly meetsClaims: boolean;
   /** What one more update is for. */
   readonly rest: readonly Receipt[];
 }
@@ -157,6 +159,7 @@ export class LeaseChanger {
       return { own, lease, move: planMove(lease, members, change, newId, named) };
     });
     if (moves.length === 0) return undefined;
+    const meetsClaims = isOrdered && some.some(([lease]) => this.#mayHaveRunOut(lease));
     const moved = moves.find(({ lease, move }) => move.lease.id !== lease.id)?.move.lease.id;
     if (change.to === "extend")
       for (const { own, move } of moves)
@@ -169,9 +172,7 @@ export class LeaseChanger {
       edits: moves.flatMap(({ move }) => move.edits),
       guards: [
         ...moves.flatMap(({ move }) => move.guards),
-        ...(isOrdered && some.some(([lease]) => this.#mayHaveRunOut(lease))
-          ? [equal(["version"], item["version"] as number)]
-          : []),
+        ...(meetsClaims ? [equal(["version"], item["version"] as number)] : []),
       ],
       answers: new Map(
         moves.flatMap(({ own, move: { lease } }) =>
@@ -183,6 +184,7 @@ export class LeaseChanger {
           ]),
         ),
       ),
+      meetsClaims,
       rest: [...held].slice(LEASES_AT_ONCE).flatMap(([, own]) => own),
     };
   }
@@ -229,7 +231,13 @@ export class LeaseChanger {
     const answers = new Map(
       [...held.values()].flat().map((receipt) => [receipt, { status: "done" }] as const),
     );
-    return { sign: { is: "newLease", id: move.lease.id }, answers, rest: [], ...move };
+    return {
+      sign: { is: "newLease", id: move.lease.id },
+      answers,
+      meetsClaims: false,
+      rest: [],
+      ...move,
+    };
   }
 
   /** Reads, has it planned, applies; again when what was planned on has changed. */
@@ -267,7 +275,10 @@ export class LeaseChanger {
           const found = await this.#deps.store.get("lanes", group.key, { consistent: true });
           isApplied = shows(planned.sign, found);
         }
-        if (!isApplied) continue;
+        if (!isApplied) {
+          if (planned.meetsClaims) await this.#deps.sleep(backoffMs(this.#deps, attempt, 5, 100));
+          continue;
+        }
         for (const [receipt, answer] of planned.answers) answers.set(receipt, answer);
         if (planned.rest.length === 0) return;
         open = planned.rest;

@@ -21,7 +21,7 @@
  *          per lease `x#<id>` {u: until ms, r: receives (absent: 1), e: offset of the entry that members count from,
  *          f: first received ms, d: the queue it is on its way to, v: true for a redrive, o: true when it has expired, w: true when released with a delay,
  *          a: id of the lease that the attempt began with, where an extension has moved its messages here,
- *          s: true once messages have left it for other leases}
+ *          s: true once something has left it that was not acked in it}
  *          and `p#<id>` (string set of what is pending: base-36 of offset − e);
  *          `held` is strict mode's, not yet used.
  *          Absent: nothing claimed yet. Written by receive, ack, release, extend, dead-lettering.
@@ -128,6 +128,13 @@ export const segmentKey = (
   pk: `cursor#${queue}#${lane}`,
   sk: `${group}#${generation}#${offsetKey(start)}`,
 });
+
+/** What the keys of a group's segments of one generation begin with; `undefined`: this is none of them. */
+export function segmentsPrefix({ pk, sk }: Key): string | undefined {
+  const end = pk.startsWith("cursor#") ? sk.lastIndexOf("#") + 1 : 0;
+  return end === 0 ? undefined : sk.slice(0, end);
+}
+
 export const dedupKey = (queue: QueueId, dedupId: string): Key => ({
   pk: `dedup#${queue}#${dedupId}`,
   sk: "-",

@@ -47,47 +47,81 @@ test("K1: it moves with what is put there, also while it is looked for", () => {
   expect([behind(ends, "5"), behind(ends, "6")]).toEqual([false, true]);
 });
 
-describe("keys that share all up to their last #", () => {
-  const key = (sk: string) => ({ pk: PK, sk });
+describe("the segments of a group", () => {
+  const pk = "cursor#q#0";
+  const key = (sk: string) => ({ pk, sk });
+  const shown = (sks: readonly string[], more = false): QueryPage => ({
+    items: sks.map((sk) => key(sk)),
+    more,
+  });
+  /** Of the group a's, the last one that there is. */
+  const learn = (ends: PartitionEnds, last: readonly string[]): void => {
+    const range = ends.toAsk("lanes", key("a#0#1"));
+    if (range === undefined) throw new Error("it is not known");
+    ends.look("lanes", pk, range)(shown(last, true));
+  };
+  const isBehind = (ends: PartitionEnds, sk: string): boolean => ends.isBehind("lanes", key(sk));
 
   test("have an end of their own, which one query shows", () => {
     const ends = new PartitionEnds();
-    const range = ends.toAsk("lanes", key("a#0#1"));
-    expect(range).toEqual({
+    expect(ends.toAsk("lanes", key("a#0#1"))).toEqual({
       from: "a#0#",
       to: "a#0#\u{10ffff}",
       reverse: true,
       limit: 1,
       consistent: true,
     });
-    if (range !== undefined) look(ends, range)(page(["a#0#5"], true));
+    learn(ends, ["a#0#5"]);
     const keys = ["a#0#5", "a#0#6", "a#1#6", "b#0#6", "b"];
-    expect(keys.map((sk) => behind(ends, sk))).toEqual([false, true, false, false, false]);
+    expect(keys.map((sk) => isBehind(ends, sk))).toEqual([false, true, false, false, false]);
     ends.move("lanes", key("a#1#9"));
     ends.move("lanes", key("a#0#7"));
-    expect([behind(ends, "a#0#7"), behind(ends, "a#0#8")]).toEqual([false, true]);
+    expect([isBehind(ends, "a#0#7"), isBehind(ends, "a#0#8")]).toEqual([false, true]);
   });
 
-  test("are not asked about once that is known, nor where nothing is shared", () => {
+  test("are not asked about once that is known, nor is what is no segment", () => {
     const ends = new PartitionEnds();
-    expect(ends.toAsk("lanes", key("-"))).toBeUndefined();
-    const range = ends.toAsk("lanes", key("a#0#1"));
-    if (range !== undefined) look(ends, range)(page([]));
+    expect(ends.toAsk("lanes", key("a"))).toBeUndefined();
+    expect(ends.toAsk("lanes", { pk: "timer#q#0", sk: "17#x" })).toBeUndefined();
+    learn(ends, []);
     expect(ends.toAsk("lanes", key("a#0#2"))).toBeUndefined();
-    expect(behind(ends, "a#0#0")).toBe(true);
+    expect(isBehind(ends, "a#0#0")).toBe(true);
   });
 
   test("K2 is theirs, too", () => {
     const ends = new PartitionEnds();
-    const range = ends.toAsk("lanes", key("a#0#1"));
     const tried = ends.trying("lanes", key("a#0#3"));
     ends.trying("lanes", key("b#0#3"));
-    if (range !== undefined) look(ends, range)(page([]));
-    expect(behind(ends, "a#0#4")).toBe(false);
+    learn(ends, []);
+    expect(isBehind(ends, "a#0#4")).toBe(false);
     tried();
-    if (range !== undefined) look(ends, range)(page([]));
-    expect(behind(ends, "a#0#4")).toBe(true);
+    learn(ends, []);
+    expect(isBehind(ends, "a#0#4")).toBe(true);
   });
+
+  test("end before others of the partition: only a range among them shows nothing behind that", () => {
+    const ends = new PartitionEnds();
+    learn(ends, ["a#0#5"]);
+    const isPast = (from: string, to?: string): boolean =>
+      ends.isPast("lanes", pk, { from, ...(to === undefined ? {} : { to }), consistent: true });
+    expect(isPast("a#0#6", "a#0#9")).toBe(true);
+    expect([isPast("a#0#5", "a#0#9"), isPast("a#0#6", "a#1#9"), isPast("a#0#6")]).toEqual([
+      false,
+      false,
+      false,
+    ]);
+  });
+});
+
+test("a range begins behind a partition's end, wherever it goes, and not behind what was put since", () => {
+  const ends = new PartitionEnds();
+  const pk = "promoted#q#0";
+  const isPast = (from: string): boolean => ends.isPast("lanes", pk, { from, consistent: true });
+  ends.look("lanes", pk, { from: "17#a", consistent: true })({ items: [], more: false });
+  expect([isPast("17#a"), isPast("17#b"), isPast("18#a")]).toEqual([false, true, true]);
+  ends.move("lanes", { pk, sk: "18#c" });
+  expect([isPast("17#b"), isPast("18#c"), isPast("18#d")]).toEqual([false, false, true]);
+  expect(ends.isPast("lanes", pk, { from: "19", reverse: true, consistent: true })).toBe(false);
 });
 
 test("K2: a query that began while something was being put there teaches nothing", () => {

@@ -96,7 +96,7 @@ export const ORDERED_MUTANTS: readonly Mutant[] = [
     "if (head >= 0) return new Map();",
     ["corners"],
   ),
-  damage("H1", "held-is-not-counted", FRESH, "count: held.count + 1", "count: held.count"),
+  damage("H1", "held-is-not-counted", FRESH, ": { ...held, count: held.count + 1 }", ": held"),
   damage(
     "C1",
     "ordered-claim-without-version",
