@@ -88,15 +88,10 @@ export function overtaken(
   others: Iterable<Lease>,
   now: EpochMs,
 ): ReadonlySet<string> {
-  const first = new Map<string, Offset>();
-  for (const other of others) {
-    if (other.until <= now || other.waiting || other.leaving !== undefined) continue;
-    for (const text of other.pending) {
-      const at = memberOffset(other, text);
-      const tag = memberTag(text);
-      if (at < (first.get(tag) ?? Number.POSITIVE_INFINITY)) first.set(tag, at);
-    }
-  }
+  const living = [...others].filter(
+    (other) => other.until > now && !other.waiting && other.leaving === undefined,
+  );
+  const first = firstByTag(living, (other) => other.pending);
   return new Set(
     [...members].filter((text) => {
       const at = first.get(memberTag(text));
@@ -155,7 +150,7 @@ export function planReleaseInOrder(
   newLeaseId: () => string,
 ): Move | undefined {
   const all = [...leases];
-  const first = firstReleased(all, members);
+  const first = firstByTag(all, (lease) => members.get(lease.id) ?? NOTHING);
   const parts = all.flatMap((lease) => {
     const own = members.get(lease.id) ?? NOTHING;
     const company = companyOf(lease, first, own, named.get(lease.id) ?? NOTHING, now);
@@ -215,14 +210,14 @@ function companyOf(
 
 const NOTHING: ReadonlySet<string> = new Set();
 
-/** The first offset that is released of each tag. */
-function firstReleased(
+/** The first offset of each tag among those members of leases. */
+function firstByTag(
   leases: readonly Lease[],
-  members: ReadonlyMap<string, ReadonlySet<string>>,
+  membersOf: (lease: Lease) => ReadonlySet<string>,
 ): ReadonlyMap<string, Offset> {
   const first = new Map<string, Offset>();
   for (const lease of leases) {
-    for (const text of members.get(lease.id) ?? NOTHING) {
+    for (const text of membersOf(lease)) {
       const at = memberOffset(lease, text);
       const tag = memberTag(text);
       if (at < (first.get(tag) ?? Number.POSITIVE_INFINITY)) first.set(tag, at);

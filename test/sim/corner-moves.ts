@@ -1,11 +1,9 @@
 /** A corner of move tasks: one that is made anew. */
-import type { QueueName } from "../../src/core/types.ts";
 import { MOVE_TASKS } from "../../src/store/keys.ts";
 import { MoveAuditor } from "./move-auditor.ts";
-import { DAY_SECONDS, made, SECOND } from "./stage.ts";
+import { DAY_SECONDS, DEAD, made, SECOND } from "./stage.ts";
 import type { Stage } from "./stage.ts";
 
-const DEAD = "dead" as QueueName;
 const LISTED = 10;
 
 /** N3: the put that makes a task arrives again when the task has ended. */

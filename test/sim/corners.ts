@@ -3,7 +3,6 @@
  * come by once in hundreds of schedules happens here in every second one. A scene makes its own trouble;
  * other faults are rare.
  */
-import type { QueueName } from "../../src/core/types.ts";
 import { GRAVES, QUEUES } from "../../src/store/keys.ts";
 import { madeHalfWay, soughtByTime, soughtTwice, soughtWhileMarked } from "./corner-groups.ts";
 import { ackedInDoubt, renewed } from "./corner-leases.ts";
@@ -16,10 +15,8 @@ import type { Incarnation } from "./ledger.ts";
 import { Operations } from "./operations.ts";
 import type { Random } from "./random.ts";
 import type { Simulation } from "./simulation.ts";
-import { DAY_SECONDS, LIST, made, QUEUE, SECOND, sprung } from "./stage.ts";
+import { DAY_SECONDS, DEAD, LIST, made, QUEUE, SECOND, sprung } from "./stage.ts";
 import type { Stage } from "./stage.ts";
-
-const DEAD = "dead" as QueueName;
 
 export function drawCornerFaults(random: Random): FaultPlan {
   const plan = drawFaults(random);

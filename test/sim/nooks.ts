@@ -2,14 +2,13 @@
  * More schedules of one scene each, as corners are: of readers and holders, each of which meets somebody
  * else at one moment. They are a kind of their own, so that the corners' scenes come as often as ever.
  */
-import type { QueueName } from "../../src/core/types.ts";
 import { drawCornerFaults, leavePurge, runScene, stranger } from "./corners.ts";
 import type { FaultPlan } from "./faults.ts";
 import type { Incarnation } from "./ledger.ts";
 import type { Operations } from "./operations.ts";
 import type { Random } from "./random.ts";
 import type { Simulation } from "./simulation.ts";
-import { by, DAY_SECONDS, LIST, made, MINUTE, newcomer, SECOND, sprung } from "./stage.ts";
+import { by, DAY_SECONDS, DEAD, LIST, made, MINUTE, newcomer, SECOND, sprung } from "./stage.ts";
 import type { Stage } from "./stage.ts";
 
 /** Without what would mostly spoil a scene: calls refused before it begins, and clocks set anew within it. */
@@ -173,12 +172,7 @@ async function movedAsleep(stage: Stage): Promise<void> {
 async function extendedLate(stage: Stage): Promise<void> {
   const { sim, operations } = stage;
   const { random, scheduler } = sim;
-  const queue = await made(stage, {
-    order: "key",
-    retentionSeconds: DAY_SECONDS,
-    leaseSeconds: 30,
-    lanes: 1,
-  });
+  const queue = await keyed(stage);
   operations.key = "a";
   for (let left = random.int(1, 2); left > 0; left -= 1)
     await operations.send(queue, random.int(1, 3));
@@ -199,6 +193,9 @@ async function extendedLate(stage: Stage): Promise<void> {
   await extended;
 }
 
+const keyed = (stage: Stage): Promise<Incarnation> =>
+  made(stage, { order: "key", retentionSeconds: DAY_SECONDS, leaseSeconds: 30, lanes: 1 });
+
 /** A queue whose messages die with their first lease. */
 async function mortal(
   stage: Stage,
@@ -216,7 +213,6 @@ async function mortal(
 
 /** For so long others leave alone what somebody moves. */
 const LEAVING_MS = 61 * SECOND;
-const DEAD = "dead" as QueueName;
 
 /**
  * H1: of two keys that were passed by, what waits longest has expired, and what comes in its place stands behind
@@ -225,12 +221,7 @@ const DEAD = "dead" as QueueName;
 async function heldBeforeOthers(stage: Stage): Promise<void> {
   const { sim, operations } = stage;
   const { random, scheduler } = sim;
-  const queue = await made(stage, {
-    order: "key",
-    retentionSeconds: DAY_SECONDS,
-    leaseSeconds: 30,
-    lanes: 1,
-  });
+  const queue = await keyed(stage);
   const send = async (key: string, ttlSeconds?: number): Promise<void> => {
     operations.key = key;
     operations.times = ttlSeconds === undefined ? undefined : () => ({ ttlSeconds });

@@ -8,6 +8,7 @@ export const SECOND = 1_000;
 export const MINUTE = 60 * SECOND;
 export const DAY_SECONDS = 86_400;
 export const QUEUE = "queue1" as QueueName;
+export const DEAD = "dead" as QueueName;
 
 /** Changes of a queue's list of segments. */
 export const LIST = { pk: "cursor#", sk: "default", on: "writes", chance: 1 } as const;
